@@ -1,0 +1,1 @@
+"""What bytes are: digests, trees and their differences. Knows nothing of catalogs, stores or mounts."""

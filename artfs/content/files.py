@@ -1,0 +1,208 @@
+"""What real files need beyond `os` and `shutil`: durability, and copies that cost as little as the disk allows."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import functools
+import os
+import stat
+import uuid
+from collections.abc import Callable
+
+FilePath = str | bytes | os.PathLike[str]
+
+_FICLONE = 0x40049409
+_COPY_CHUNK = 16 * 2**20
+_NO_REFLINK = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.ETXTBSY, errno.EPERM}
+_NO_COPY_RANGE = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+def sync_file(descriptor: int) -> None:
+    """Return when the file's bytes and size are on stable storage."""
+    os.fsync(descriptor)
+
+
+def sync_path(path: FilePath) -> None:
+    """Return when the bytes of the file at `path` are on stable storage."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_directory(path: FilePath) -> None:
+    """Return when the names in a directory are on stable storage."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_filesystem(path: FilePath) -> None:
+    """Return when everything written to the file system of `path` is on stable storage: one call for many files."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc().syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), os.fsdecode(path))
+    finally:
+        os.close(descriptor)
+
+
+def link_or_copy(source: FilePath, target: FilePath) -> bool:
+    """Make `target` a hard link of `source`, or its copy where that cannot be; raise FileExistsError if it exists.
+
+    A copy is made beside the target and renamed, so that `target` is never there half. Returns whether it is a link.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+    clone_or_copy(source, target)
+    return False
+
+
+def clone_or_copy(source: FilePath, target: FilePath) -> None:
+    """Copy a file's bytes, permission bits and mtime to a new file: as a reflink, else with its holes kept.
+
+    Raises FileExistsError if `target` exists. It is never there half; what a crash leaves behind has a name that
+    begins with `.artfs-copy-`.
+    """
+    target_bytes = os.fsencode(target)
+    if os.path.lexists(target_bytes):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(target))
+    draft = _beside(target_bytes, b"copy")
+    try:
+        with _opened(source, os.O_RDONLY) as reading, _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as writing:
+            copy_content(reading, writing)
+            status = os.fstat(reading)
+            os.fchmod(writing, stat.S_IMODE(status.st_mode))
+            os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
+        _rename_to_new(draft, target_bytes)
+    except BaseException:
+        _remove_if_there(draft)
+        raise
+
+
+def copy_content(reading: int, writing: int) -> None:
+    """Copy all bytes from one descriptor to another, empty one: as a reflink, else range by range with holes kept."""
+    try:
+        fcntl.ioctl(writing, _FICLONE, reading)
+        return
+    except OSError as error:
+        if error.errno not in _NO_REFLINK:
+            raise
+    size = os.fstat(reading).st_size
+    copy_range: Callable[[int, int, int, int], int] = _copy_in_kernel
+    for start, end in data_ranges(reading, size):
+        position = start
+        while position < end:
+            try:
+                count = copy_range(reading, writing, position, min(end - position, _COPY_CHUNK))
+            except OSError as error:
+                if copy_range is _copy_by_hand or error.errno not in _NO_COPY_RANGE:
+                    raise
+                copy_range = _copy_by_hand
+                continue
+            if count == 0:
+                break
+            position += count
+    os.ftruncate(writing, size)
+
+
+def data_ranges(descriptor: int, size: int) -> list[tuple[int, int]]:
+    """Return the (start, end) ranges of a file that are not holes; the whole file where holes cannot be told."""
+    ranges: list[tuple[int, int]] = []
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(descriptor, end, os.SEEK_DATA)
+            end = min(os.lseek(descriptor, start, os.SEEK_HOLE), size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                break
+            if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+                return [(0, size)]
+            raise
+        if start < end:
+            ranges.append((start, end))
+    return ranges
+
+
+def atomic_write(path: FilePath, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` into the file at `path`, durably; at any crash the file has its old content or the new."""
+    target = os.fsencode(path)
+    draft = _beside(target, b"write")
+    try:
+        with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as writing:
+            write_all(writing, data)
+            sync_file(writing)
+        os.rename(draft, target)
+    except BaseException:
+        _remove_if_there(draft)
+        raise
+    sync_directory(os.path.dirname(target) or b".")
+
+
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of `data` at the descriptor's position; a full disk raises OSError with ENOSPC."""
+    view = memoryview(data).cast("B")
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class _opened:
+    """A descriptor for the length of a `with` block."""
+
+    def __init__(self, path: FilePath, flags: int, mode: int = 0o600) -> None:
+        self._descriptor = os.open(path, flags | os.O_CLOEXEC, mode)
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def _beside(target: bytes, purpose: bytes) -> bytes:
+    name = b".artfs-" + purpose + b"-" + uuid.uuid4().hex.encode()
+    return os.path.join(os.path.dirname(target), name)
+
+
+def _rename_to_new(draft: bytes, target: bytes) -> None:
+    """Give the draft its name unless that is taken: a link fails where a rename would replace."""
+    try:
+        os.link(draft, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(target)) from None
+        os.rename(draft, target)  # a file system without hard links
+        return
+    os.unlink(draft)
+
+
+def _remove_if_there(path: bytes) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _copy_in_kernel(reading: int, writing: int, position: int, count: int) -> int:
+    return os.copy_file_range(reading, writing, count, position, position)
+
+
+def _copy_by_hand(reading: int, writing: int, position: int, count: int) -> int:
+    data = os.pread(reading, min(count, 2**20), position)
+    return os.pwrite(writing, data, position) if data else 0
+
+
+def _sync(path: FilePath, flags: int) -> None:
+    with _opened(path, flags) as descriptor:
+        os.fsync(descriptor)
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,162 @@
+"""Every error that artfs raises on purpose. Each is also the builtin that a caller would expect."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import ClassVar
+
+
+class ArtfsError(Exception):
+    """Base of all errors of artfs; `str(error)` is one line that says what, why and what to do.
+
+    Args:
+        message: the line for the user.
+        subject: the name or path the error is about, for programs.
+    """
+
+    def __init__(self, message: str, *, subject: str | bytes | os.PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.subject = subject
+
+
+class ArtfsOSError(ArtfsError, OSError):
+    """Base of the errors that carry an errno, for callers that speak errno (the mount)."""
+
+    code: ClassVar[int] = errno.EIO
+
+    def __init__(self, message: str, *, subject: str | bytes | os.PathLike[str] | None = None) -> None:
+        super().__init__(message, subject=subject)
+        self.errno = self.code
+
+
+class NotFound(ArtfsOSError, FileNotFoundError):
+    """A thing that was named does not exist."""
+
+    code = errno.ENOENT
+
+
+class ArtifactNotFound(NotFound):
+    """No artifact has this name or id."""
+
+
+class VersionNotFound(NotFound):
+    """The artifact has no such version (any more)."""
+
+
+class DraftNotFound(NotFound):
+    """Nothing of this name lies in /incoming."""
+
+
+class StoreNotFound(NotFound):
+    """No artifact store has this name or id."""
+
+
+class StackNotFound(NotFound):
+    """No stack has this name."""
+
+
+class TagNotFound(NotFound):
+    """No tag has this name, or the version does not carry it."""
+
+
+class RunNotFound(NotFound):
+    """No run or step run has this name or id."""
+
+
+class SourceNotFound(NotFound):
+    """The file or directory that should become a version does not exist."""
+
+
+class AlreadyExists(ArtfsOSError, FileExistsError):
+    """A name is already taken."""
+
+    code = errno.EEXIST
+
+
+class VersionExists(AlreadyExists):
+    """The artifact already has a version of this name."""
+
+
+class PlaceExists(AlreadyExists):
+    """Something already lies at this place of the store, and stored bytes are never overwritten."""
+
+
+class InvalidName(ArtfsError, ValueError):
+    """A name of an artifact, version, tag or file that cannot be used."""
+
+
+class InvalidValue(ArtfsError, ValueError):
+    """An argument or setting that makes no sense."""
+
+
+class UnsupportedFile(InvalidValue):
+    """A FIFO, socket or device: it has no content that a version could keep."""
+
+
+class StoreError(ArtfsOSError):
+    """A store could not do what was asked of it."""
+
+
+class OutsideStore(ArtfsOSError, PermissionError):
+    """A path that leads outside of its store's root."""
+
+    code = errno.EACCES
+
+
+class DigestMismatch(ArtfsOSError):
+    """Stored bytes are not what was stored; they are never returned."""
+
+
+class PlaceChanged(ArtfsOSError):
+    """Data registered in place was changed or removed after it was registered."""
+
+
+class ChangedWhileReading(ArtfsOSError):
+    """A file was written to while its content was being measured."""
+
+    code = errno.EBUSY
+
+
+class Cancelled(ArtfsError):
+    """The caller gave up on work that was under way."""
+
+
+class CatalogError(ArtfsError, RuntimeError):
+    """The catalog cannot be used."""
+
+
+class CatalogTooNew(CatalogError):
+    """The catalog was written by a newer release."""
+
+
+class CatalogCorrupt(CatalogError):
+    """The catalog's file is damaged or is not a catalog."""
+
+
+class MissingPlace(CatalogError):
+    """A version names a blob that lies nowhere (any more)."""
+
+
+class MountError(ArtfsOSError):
+    """The mount could not be made, or does not answer."""
+
+
+class NotMounted(MountError):
+    """No mount of artfs is at this path."""
+
+    code = errno.ENOTCONN
+
+
+class DraftHeld(ArtfsError, RuntimeError):
+    """A draft cannot become a version now; the line says why."""
+
+
+class UntrustedPickle(ArtfsOSError, PermissionError):
+    """Loading would run code that this catalog did not save itself."""
+
+    code = errno.EACCES
+
+
+class HomeError(ArtfsOSError):
+    """artfs's own directory or its config.toml cannot be used."""

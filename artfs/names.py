@@ -1,0 +1,108 @@
+"""Which names artifacts, versions, tags and the files inside versions may have."""
+
+from __future__ import annotations
+
+from artfs.errors import InvalidName
+
+MAX_NAME_BYTES = 255
+"""What Linux file systems allow for one path component."""
+
+RESERVED_PREFIX = ".artfs"
+"""artfs's own virtual entries begin like this."""
+
+
+def check_artifact_name(name: str) -> str:
+    """Return `name` if an artifact may be called so, else raise InvalidName."""
+    return _check_text("artifact name", name, MAX_NAME_BYTES)
+
+
+def check_version_name(name: str) -> str:
+    """Return `name` if a version may be called so, else raise InvalidName.
+
+    `latest` and a leading `@` are taken by the links beside the versions.
+    """
+    _check_text("version name", name, MAX_NAME_BYTES)
+    if name == "latest":
+        raise _invalid("version name", name, "it always means the newest version")
+    if name.startswith("@"):
+        raise _invalid("version name", name, "a leading '@' marks a tag")
+    return name
+
+
+def check_tag_name(name: str) -> str:
+    """Return `name` if a tag may be called so, else raise InvalidName.
+
+    One byte shorter than other names, as the tag is shown with a leading `@`.
+    """
+    return _check_text("tag name", name, MAX_NAME_BYTES - 1)
+
+
+def check_entry_name(name: bytes, *, at_root: bool = False) -> bytes:
+    """Return `name` if a file inside a version may be called so, else raise InvalidName.
+
+    Args:
+        name: one path component, as bytes: it need not be UTF-8.
+        at_root: whether it lies directly in the version, where a leading `.artfs` is reserved.
+    """
+    _check_component("file name", name, MAX_NAME_BYTES)
+    if at_root and name.startswith(RESERVED_PREFIX.encode()):
+        raise _invalid("file name", name, f"names that begin with '{RESERVED_PREFIX}' are reserved")
+    return name
+
+
+def check_relative_path(path: bytes) -> bytes:
+    """Return `path` if it names something inside a version (or a store) without leaving it, else raise InvalidName."""
+    if not path:
+        raise _invalid("path", path, "it is empty")
+    if path.startswith(b"/"):
+        raise _invalid("path", path, "it must be relative")
+    try:
+        for depth, component in enumerate(path.split(b"/")):
+            check_entry_name(component, at_root=depth == 0)
+    except InvalidName as error:
+        raise InvalidName(f"invalid path {_shown(path)}: {error}", subject=path) from None
+    return path
+
+
+def _check_text(what: str, name: str, limit: int) -> str:
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        raise _invalid(what, name, "it is not valid UTF-8") from None
+    _check_component(what, encoded, limit)
+    if any(_is_control(character) for character in name):
+        raise _invalid(what, name, "it contains a control character")
+    if name != name.strip():
+        raise _invalid(what, name, "it begins or ends with white space")
+    if name.startswith(RESERVED_PREFIX):
+        raise _invalid(what, name, f"names that begin with '{RESERVED_PREFIX}' are reserved")
+    return name
+
+
+def _check_component(what: str, name: bytes, limit: int) -> None:
+    if not name:
+        raise _invalid(what, name, "it is empty")
+    if name in (b".", b".."):
+        raise _invalid(what, name, "it means a directory, not a name")
+    if b"/" in name:
+        raise _invalid(what, name, "it contains '/'")
+    if b"\0" in name:
+        raise _invalid(what, name, "it contains a NUL byte")
+    if len(name) > limit:
+        raise _invalid(what, name, f"it has {len(name)} bytes, and at most {limit} are allowed")
+
+
+def _is_control(character: str) -> bool:
+    code = ord(character)
+    return code < 0x20 or 0x7F <= code < 0xA0
+
+
+def _invalid(what: str, name: str | bytes, why: str) -> InvalidName:
+    return InvalidName(f"invalid {what} {_shown(name)}: {why}", subject=name)
+
+
+def _shown(name: str | bytes) -> str:
+    """The name on one line, whatever is in it, and not longer than a line."""
+    text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+    shown = ascii(text) if not text.isprintable() else repr(text)
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."
