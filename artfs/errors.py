@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Collection
 from typing import ClassVar
 
 
@@ -134,8 +135,20 @@ class CatalogCorrupt(CatalogError):
     """The catalog's file is damaged or is not a catalog."""
 
 
+class CatalogBusy(CatalogError):
+    """Another process has been writing the catalog for longer than it is waited for."""
+
+
 class MissingPlace(CatalogError):
-    """A version names a blob that lies nowhere (any more)."""
+    """A version names blobs that lie nowhere (any more): put their bytes in a store, then try again.
+
+    Args:
+        digests: of those blobs.
+    """
+
+    def __init__(self, digests: Collection[bytes]) -> None:
+        super().__init__(f"the bytes of {len(digests)} files are in no store (any more): store them, then try again")
+        self.digests = frozenset(digests)
 
 
 class MountError(ArtfsOSError):
@@ -160,3 +173,15 @@ class UntrustedPickle(ArtfsOSError, PermissionError):
 
 class HomeError(ArtfsOSError):
     """artfs's own directory or its config.toml cannot be used."""
+
+
+class MaterializerError(ArtfsError, RuntimeError):
+    """A value could not be turned into files, or its files not into a value."""
+
+
+class MaterializerNotFound(ArtfsError, ImportError):
+    """The class that saved a value, or that is to load it, cannot be imported or is no materializer."""
+
+
+class ClassNotFound(ArtfsError, ImportError):
+    """The class of a stored value cannot be imported (any more) under the name it was saved with."""

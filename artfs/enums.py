@@ -1,0 +1,65 @@
+"""The closed sets of words that the library, the catalog and the command line share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ArtifactType(StrEnum):
+    """What an artifact is for; a materializer gives the default, `artifact_type=` overrides it."""
+
+    DATA_ANALYSIS = "DataAnalysisArtifact"
+    DATA = "DataArtifact"
+    MODEL = "ModelArtifact"
+    SCHEMA = "SchemaArtifact"
+    SERVICE = "ServiceArtifact"
+    STATISTICS = "StatisticsArtifact"
+    BASE = "BaseArtifact"
+
+
+class VisualizationType(StrEnum):
+    """How a visualization file is to be displayed."""
+
+    CSV = "csv"
+    HTML = "html"
+    IMAGE = "image"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+class ArtifactSaveType(StrEnum):
+    """How a version came to be."""
+
+    INCOMING = "incoming"
+    MANUAL = "manual"
+    STEP_OUTPUT = "step_output"
+    PREEXISTING = "preexisting"
+    EXTERNAL = "external"
+
+
+class ExecutionStatus(StrEnum):
+    """Where a pipeline run or a step run stands."""
+
+    INITIALIZING = "initializing"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CACHED = "cached"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the status can no longer change."""
+        return self not in (ExecutionStatus.INITIALIZING, ExecutionStatus.RUNNING)
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether the outputs exist."""
+        return self in (ExecutionStatus.COMPLETED, ExecutionStatus.CACHED)
+
+
+class StackComponentType(StrEnum):
+    """The parts a stack is made of."""
+
+    ARTIFACT_STORE = "artifact_store"
+    ORCHESTRATOR = "orchestrator"

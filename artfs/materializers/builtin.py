@@ -1,0 +1,81 @@
+"""Which built-in materializer handles which type: names only, so that choosing imports nothing.
+
+Types are named "module.QualName" by the `__module__` and `__qualname__` of the class itself, which may differ from
+where it is usually imported from (`pandas.core.frame.DataFrame` up to pandas 2, `pandas.DataFrame` from pandas 3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import MappingProxyType
+
+_PACKAGE = "artfs.materializers"
+_PLAIN = f"{_PACKAGE}.plain.PlainMaterializer"
+_CONTAINER = f"{_PACKAGE}.containers.ContainerMaterializer"
+_PATH = f"{_PACKAGE}.paths.PathMaterializer"
+_DATACLASS = f"{_PACKAGE}.models.DataclassMaterializer"
+_STRUCTURED_STRING = f"{_PACKAGE}.strings.StructuredStringMaterializer"
+
+#: What saves a value of a type that nothing else is known for.
+FALLBACK = f"{_PACKAGE}.pickle.CloudpickleMaterializer"
+
+#: Types whose values are saved faithfully only if they are of exactly this type: an instance of a subclass may carry
+#: more than the value (`numpy.float64` is a `float`, and a `dict` subclass may have attributes).
+EXACT_TYPES = MappingProxyType(
+    {
+        "builtins.NoneType": _PLAIN,
+        "builtins.bool": _PLAIN,
+        "builtins.int": _PLAIN,
+        "builtins.float": _PLAIN,
+        "builtins.complex": _PLAIN,
+        "builtins.str": _PLAIN,
+        "builtins.range": _PLAIN,
+        "builtins.slice": _PLAIN,
+        "builtins.ellipsis": _PLAIN,
+        "datetime.date": _PLAIN,
+        "datetime.datetime": _PLAIN,
+        "datetime.time": _PLAIN,
+        "datetime.timedelta": _PLAIN,
+        "datetime.timezone": _PLAIN,
+        "zoneinfo.ZoneInfo": _PLAIN,
+        "decimal.Decimal": _PLAIN,
+        "fractions.Fraction": _PLAIN,
+        "uuid.UUID": _PLAIN,
+        "pathlib.PurePosixPath": _PLAIN,
+        "pathlib.PureWindowsPath": _PLAIN,
+        "builtins.bytes": f"{_PACKAGE}.plain.BytesMaterializer",
+        "builtins.bytearray": f"{_PACKAGE}.plain.BytesMaterializer",
+        "builtins.list": _CONTAINER,
+        "builtins.tuple": _CONTAINER,
+        "builtins.dict": _CONTAINER,
+        "builtins.set": _CONTAINER,
+        "builtins.frozenset": _CONTAINER,
+        "collections.OrderedDict": _CONTAINER,
+        "collections.Counter": _CONTAINER,
+        "collections.defaultdict": _CONTAINER,
+        "collections.deque": _CONTAINER,
+        "pathlib.PosixPath": _PATH,
+        "pathlib.WindowsPath": _PATH,
+        "artfs.types.CSVString": _STRUCTURED_STRING,
+        "artfs.types.HTMLString": _STRUCTURED_STRING,
+        "artfs.types.JSONString": _STRUCTURED_STRING,
+        "artfs.types.MarkdownString": _STRUCTURED_STRING,
+    }
+)
+
+#: Types whose subclasses are saved by the same materializer.
+TYPES_WITH_SUBCLASSES = MappingProxyType(
+    {
+        "enum.Enum": _PLAIN,
+        "pydantic.main.BaseModel": f"{_PACKAGE}.models.PydanticMaterializer",
+    }
+)
+
+
+def by_shape(data_type: type) -> str | None:
+    """Return the materializer of types that have no base class of their own: named tuples and dataclasses."""
+    if data_type.__bases__ and issubclass(data_type, tuple) and hasattr(data_type, "_fields"):
+        return _CONTAINER
+    if dataclasses.is_dataclass(data_type):
+        return _DATACLASS
+    return None

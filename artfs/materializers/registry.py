@@ -1,0 +1,181 @@
+"""Which materializer saves a value of which type, and which class a recorded name stands for.
+
+The most specific type wins: the classes of the value's MRO are looked up one after the other. At each of them a
+materializer that somebody defined or installed comes before a built-in one; the newest definition wins, so that a
+notebook cell can be run again. What nothing matches is pickled.
+
+Packages add materializers through the entry point group `artfs.materializers`:
+
+    [project.entry-points."artfs.materializers"]
+    "my_package.things.Thing" = "my_package.artfs:ThingMaterializer"    # imported when a Thing is first met
+    everything = "my_package.artfs"                                     # no dot in the name: imported at first use
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, get_origin
+
+from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound
+from artfs.materializers import builtin
+from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.classes import find_by_name, qualified_name
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINT_GROUP = "artfs.materializers"
+
+logger = logging.getLogger(__name__)
+
+
+class MaterializerRegistry:
+    """The materializers that this process knows. There is one, `registry`."""
+
+    def __init__(self) -> None:
+        self._installing = threading.RLock()  # held while entry points are read; never needed to register
+        self._by_type: dict[str, type[BaseMaterializer]] = {}  # what was registered: type name -> class
+        self._by_name: dict[str, type[BaseMaterializer]] = {}  # the same classes by their own name
+        self._types: dict[str, type] = {}  # associated types by name, for those that cannot be imported
+        self._announced: dict[str, EntryPoint] = {}  # installed for a type, and not imported yet
+        self._installed_read = False
+
+    def register(self, materializer: type[BaseMaterializer]) -> None:
+        """Choose `materializer` from now on for its associated types; subclassing BaseMaterializer calls this.
+
+        Raises:
+            InvalidValue: an associated type is neither a class nor a name with a dot.
+        """
+        if materializer.__module__.startswith("artfs.materializers."):
+            return  # built in: artfs.materializers.builtin says what for, without an import
+        names = [_name_of_type(associated, materializer) for associated in materializer.ASSOCIATED_TYPES]
+        self._by_name[qualified_name(materializer)] = materializer
+        self._by_type.update(dict.fromkeys(names, materializer))
+        for associated in materializer.ASSOCIATED_TYPES:
+            if isinstance(associated, type):
+                self._types[qualified_name(associated)] = associated
+
+    def unregister(self, materializer: type[BaseMaterializer]) -> None:
+        """Forget `materializer`; what it was chosen for goes to the next best again."""
+        self._by_type = {name: other for name, other in self._by_type.items() if other is not materializer}
+        self._by_name = {name: other for name, other in self._by_name.items() if other is not materializer}
+
+    def name_for(self, data_type: type[Any]) -> str:
+        """Return the name of the materializer for values of `data_type`, without importing a built-in one."""
+        self._read_installed()
+        for base in data_type.__mro__[:-1]:
+            name = qualified_name(base)
+            custom = self._custom(name)
+            if custom is not None:
+                return custom
+            built_in = builtin.TYPES_WITH_SUBCLASSES.get(name)
+            if built_in is None and base is data_type:
+                built_in = builtin.EXACT_TYPES.get(name)
+            if built_in is not None:
+                return built_in
+        return builtin.by_shape(data_type) or self._custom("builtins.object") or builtin.FALLBACK
+
+    def for_type(self, data_type: type[Any]) -> type[BaseMaterializer]:
+        """Return the materializer for values of `data_type`; an annotation like `dict[str, int]` counts as `dict`."""
+        origin = get_origin(data_type) or data_type
+        return self.by_name(self.name_for(origin))
+
+    def by_name(self, name: str) -> type[BaseMaterializer]:
+        """Return the materializer that was recorded as `name`, importing its module.
+
+        Raises:
+            MaterializerNotFound: there is no such class, or it is no materializer.
+        """
+        found: Any = self._by_name.get(name)
+        if found is None:
+            try:
+                found = find_by_name(name)
+            except ClassNotFound as error:
+                raise MaterializerNotFound(
+                    f"the materializer {name} cannot be imported: install the package it comes from, or name another"
+                    f" materializer ({error.__cause__ or error})",
+                    subject=name,
+                ) from error
+        if not (isinstance(found, type) and issubclass(found, BaseMaterializer)):
+            raise MaterializerNotFound(
+                f"{name} is no materializer: it is no subclass of BaseMaterializer", subject=name
+            )
+        return found
+
+    def type_by_name(self, name: str, *, trusted: bool = True) -> type[Any]:
+        """Return the class of values that was recorded as `name`.
+
+        Raises:
+            ClassNotFound: it cannot be imported, or is no class.
+            UntrustedPickle: its module would have to be imported, and `trusted` is False.
+        """
+        found = self._types.get(name) or find_by_name(_BUILTIN_ALIASES.get(name, name), trusted=trusted)
+        if not isinstance(found, type):
+            raise ClassNotFound(f"{name} is needed to load this value, but is no class (any more)", subject=name)
+        return found
+
+    def _custom(self, type_name: str) -> str | None:
+        registered = self._by_type.get(type_name)
+        if registered is None and type_name in self._announced:
+            with self._installing:
+                if type_name in self._announced:
+                    self._load(self._announced.pop(type_name), type_name)
+            registered = self._by_type.get(type_name)
+        return qualified_name(registered) if registered is not None else None
+
+    def _read_installed(self) -> None:
+        with self._installing:
+            if self._installed_read:
+                return
+            self._installed_read = True  # first: what is imported here may ask for a materializer itself
+            from importlib.metadata import entry_points  # here: importing it takes longer than all the rest
+
+            for entry in entry_points(group=ENTRY_POINT_GROUP):
+                if "." in entry.name:
+                    self._announced[entry.name] = entry
+                else:
+                    self._load(entry, None)
+
+    def _load(self, entry: EntryPoint, type_name: str | None) -> None:
+        """Import an entry point. One that fails is reported, and does not stop other types from being saved."""
+        try:
+            loaded = entry.load()
+            if type_name is not None:
+                self._by_type.setdefault(type_name, self._checked(loaded, entry))
+        except Exception as error:  # noqa: BLE001 - importing runs a stranger's code, which may raise anything
+            logger.warning("the entry point %r of %s is left out: %s", entry.name, ENTRY_POINT_GROUP, error)
+
+    @staticmethod
+    def _checked(loaded: Any, entry: EntryPoint) -> type[BaseMaterializer]:
+        if isinstance(loaded, type) and issubclass(loaded, BaseMaterializer):
+            return loaded
+        raise MaterializerNotFound(f"{entry.value} is no subclass of BaseMaterializer", subject=entry.value)
+
+
+registry = MaterializerRegistry()
+
+
+def materializer_for(data: Any) -> type[BaseMaterializer]:
+    """Return the materializer for a value, or for the values of a class.
+
+    A class stands for its instances here; to save a class itself, ask for `materializer_for(type)`.
+    """
+    if isinstance(data, type) or get_origin(data) is not None:
+        return registry.for_type(data)
+    return registry.for_type(type(data))
+
+
+#: Classes whose own name is not where they can be found.
+_BUILTIN_ALIASES = {"builtins.NoneType": "types.NoneType", "builtins.ellipsis": "types.EllipsisType"}
+
+
+def _name_of_type(associated: type | str, materializer: type[BaseMaterializer]) -> str:
+    if isinstance(associated, type):
+        return qualified_name(associated)
+    if isinstance(associated, str) and "." in associated:
+        return associated
+    raise InvalidValue(
+        f"{qualified_name(materializer)}.ASSOCIATED_TYPES has {associated!r}: give a class, or its name as"
+        " 'module.QualName'"
+    )
