@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -46,40 +47,44 @@ def sync_filesystem(path: FilePath) -> None:
         os.close(descriptor)
 
 
-def link_or_copy(source: FilePath, target: FilePath) -> bool:
+def link_or_copy(source: FilePath, target: FilePath, *, target_directory: int | None = None) -> bool:
     """Make `target` a hard link of `source`, or its copy where that cannot be; raise FileExistsError if it exists.
 
     A copy is made beside the target and renamed, so that `target` is never there half. Returns whether it is a link.
+
+    Args:
+        source: an existing file.
+        target: the new name.
+        target_directory: descriptor of the directory that a relative `target` is in; else the working directory.
     """
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target, dst_dir_fd=target_directory, follow_symlinks=False)
         return True
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-    clone_or_copy(source, target)
+    clone_or_copy(source, target, target_directory=target_directory)
     return False
 
 
-def clone_or_copy(source: FilePath, target: FilePath) -> None:
+def clone_or_copy(source: FilePath, target: FilePath, *, target_directory: int | None = None) -> None:
     """Copy a file's bytes, permission bits and mtime to a new file: as a reflink, else with its holes kept.
 
     Raises FileExistsError if `target` exists. It is never there half; what a crash leaves behind has a name that
-    begins with `.artfs-copy-`.
+    begins with `.artfs-copy-`. Arguments as for `link_or_copy`.
     """
-    target_bytes = os.fsencode(target)
-    if os.path.lexists(target_bytes):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(target))
-    draft = _beside(target_bytes, b"copy")
+    target = os.fsencode(target)
+    draft = _beside(target, b"copy")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with _opened(source, os.O_RDONLY) as reading, _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as writing:
+        with _opened(source, os.O_RDONLY) as reading, _opened(draft, flags, directory=target_directory) as writing:
             copy_content(reading, writing)
             status = os.fstat(reading)
             os.fchmod(writing, stat.S_IMODE(status.st_mode))
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
-        _rename_to_new(draft, target_bytes)
+        _rename_to_new(draft, target, target_directory)
     except BaseException:
-        _remove_if_there(draft)
+        _remove_if_there(draft, target_directory)
         raise
 
 
@@ -153,8 +158,8 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
 class _opened:
     """A descriptor for the length of a `with` block."""
 
-    def __init__(self, path: FilePath, flags: int, mode: int = 0o600) -> None:
-        self._descriptor = os.open(path, flags | os.O_CLOEXEC, mode)
+    def __init__(self, path: FilePath, flags: int, mode: int = 0o600, directory: int | None = None) -> None:
+        self._descriptor = os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=directory)
 
     def __enter__(self) -> int:
         return self._descriptor
@@ -168,25 +173,32 @@ def _beside(target: bytes, purpose: bytes) -> bytes:
     return os.path.join(os.path.dirname(target), name)
 
 
-def _rename_to_new(draft: bytes, target: bytes) -> None:
+def _rename_to_new(draft: bytes, target: bytes, directory: int | None) -> None:
     """Give the draft its name unless that is taken: a link fails where a rename would replace."""
     try:
-        os.link(draft, target)
+        os.link(draft, target, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        if os.path.lexists(target):
+        # A file system without hard links.
+        if _exists(target, directory):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fsdecode(target)) from None
-        os.rename(draft, target)  # a file system without hard links
+        os.rename(draft, target, src_dir_fd=directory, dst_dir_fd=directory)
         return
-    os.unlink(draft)
+    os.unlink(draft, dir_fd=directory)
 
 
-def _remove_if_there(path: bytes) -> None:
+def _exists(path: bytes, directory: int | None) -> bool:
     try:
-        os.unlink(path)
+        os.stat(path, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
-        pass
+        return False
+    return True
+
+
+def _remove_if_there(path: bytes, directory: int | None = None) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path, dir_fd=directory)
 
 
 def _copy_in_kernel(reading: int, writing: int, position: int, count: int) -> int:

@@ -1,0 +1,279 @@
+"""What a store is: a root that holds bytes, and the operations on it.
+
+There are two levels. The file level is the artifact store interface of ZenML (`open copyfile exists glob ...`); a
+flavour has to implement it. The place level is what versions use: bytes are placed once under a path relative to the
+root, read by range, and removed; it has an implementation on top of the file level, and a flavour that can do better
+(hard links, multipart uploads, range requests) replaces it.
+
+A flavour is a subclass with a `flavor` name; being defined registers it. No operation may leave the root: a flavour
+calls `self.inside(path)` on every path it is given.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
+from artfs.names import check_relative_path
+
+PathType = str | bytes | Path
+
+
+class PlaceReader(ABC):
+    """An open place. Many threads may read at once."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def pread(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes from byte `offset`; fewer only at the end."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that are there now."""
+
+    @property
+    def mtime_ns(self) -> int | None:
+        """When they were last changed, where the store can tell."""
+        return None
+
+    @property
+    def etag(self) -> str | None:
+        """What the store says the content's version is, where it does."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the reader holds."""
+
+    def __enter__(self) -> PlaceReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Store(ABC):
+    """A root that holds bytes.
+
+    Args:
+        root: a directory or URI.
+        options: settings of the flavour.
+        id: the row in the catalog, if it is registered.
+        name: what people call it.
+    """
+
+    flavor: ClassVar[str]
+    SUPPORTED_SCHEMES: ClassVar[set[str]]
+    _flavors: ClassVar[dict[str, type[Store]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "flavor" in cls.__dict__ and not inspect.isabstract(cls):
+            Store._flavors[cls.flavor] = cls
+
+    def __init__(
+        self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
+    ) -> None:
+        self.root = self.check_root(root)
+        self.options: Mapping[str, Any] = options or {}
+        self.id = id
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.root!r})"
+
+    @staticmethod
+    def flavors() -> dict[str, type[Store]]:
+        """Return every flavour that is registered in this process."""
+        return dict(Store._flavors)
+
+    @classmethod
+    def check_root(cls, root: str) -> str:
+        """Return `root` as the flavour will use it, or raise InvalidValue when its scheme is not supported."""
+        if not any(root.startswith(scheme) for scheme in cls.SUPPORTED_SCHEMES):
+            schemes = ", ".join(sorted(cls.SUPPORTED_SCHEMES))
+            raise InvalidValue(
+                f"a {cls.flavor} store cannot be at '{root}': it must begin with {schemes}", subject=root
+            )
+        return root.rstrip("/") or "/"
+
+    @property
+    def path(self) -> str:
+        """The root."""
+        return self.root
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the root is a directory of this machine, so that its files can be opened, linked and mapped."""
+        return False
+
+    def inside(self, path: PathType) -> str:
+        """Return the full path or URI of `path` (relative to the root, or full), or raise OutsideStore."""
+        text = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else str(path)
+        relative = _relative_to(self.root, text) if _is_full(text) else text.split("/")
+        if relative is None or ".." in relative or any("\0" in part for part in relative):
+            raise OutsideStore(f"'{text}' is outside of the store at '{self.root}'", subject=text)
+        return "/".join([self.root.rstrip("/"), *(part for part in relative if part not in ("", "."))])
+
+    # The file level. Every path may be relative to the root or full.
+
+    @abstractmethod
+    def open(self, path: PathType, mode: str = "r") -> IO[Any]:
+        """Open a file."""
+
+    @abstractmethod
+    def copyfile(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
+        """Copy a file; FileExistsError unless `overwrite`."""
+
+    @abstractmethod
+    def exists(self, path: PathType) -> bool:
+        """Whether something is there."""
+
+    @abstractmethod
+    def glob(self, pattern: PathType) -> list[str]:
+        """Return the full paths that match a shell pattern."""
+
+    @abstractmethod
+    def isdir(self, path: PathType) -> bool:
+        """Whether a directory is there."""
+
+    @abstractmethod
+    def listdir(self, path: PathType) -> list[str]:
+        """Return the names in a directory."""
+
+    @abstractmethod
+    def makedirs(self, path: PathType) -> None:
+        """Make a directory and those above it; fine if it is there."""
+
+    @abstractmethod
+    def mkdir(self, path: PathType) -> None:
+        """Make a directory in an existing one."""
+
+    @abstractmethod
+    def remove(self, path: PathType) -> None:
+        """Remove a file."""
+
+    @abstractmethod
+    def rename(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
+        """Give a file another path; FileExistsError unless `overwrite`."""
+
+    @abstractmethod
+    def rmtree(self, path: PathType) -> None:
+        """Remove a directory and everything in it."""
+
+    @abstractmethod
+    def stat(self, path: PathType) -> Any:
+        """Return what the store knows about a path."""
+
+    @abstractmethod
+    def size(self, path: PathType) -> int | None:
+        """Return a file's bytes, or None where the store cannot tell."""
+
+    @abstractmethod
+    def walk(
+        self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
+    ) -> Iterable[tuple[str, list[str], list[str]]]:
+        """Yield (directory, names of directories, names of files) for `top` and all below."""
+
+    # The place level. A place is a path relative to the root, as bytes.
+
+    def place(self, source: Path, relative: bytes, *, adopt: bool = True) -> bytes:
+        """Bring a complete local file into the store and return its place.
+
+        Args:
+            source: the file; nobody may write to it any more when it is adopted.
+            relative: where to; never overwritten, PlaceExists if taken.
+            adopt: the store may share the file's inode (hard link); else it makes its own copy.
+        """
+        target = self.place_path(relative)
+        if self.exists(target):
+            raise PlaceExists(f"'{target}' already exists in the store", subject=target)
+        self.makedirs(target.rpartition("/")[0])
+        with source.open("rb") as reading, self.open(target, "wb") as writing:
+            shutil.copyfileobj(reading, writing, 2**20)
+        return relative
+
+    def sync(self, places: Collection[bytes]) -> None:  # noqa: B027 - object stores have nothing to do
+        """Return when the bytes at these places, and their names, will survive a crash."""
+
+    def open_place(self, place: bytes) -> PlaceReader:
+        """Open a place for reading by range."""
+        return _FileReader(self.open(self.place_path(place), "rb"), self.size(self.place_path(place)))
+
+    def remove_place(self, place: bytes) -> None:
+        """Remove what lies at a place, and directories above that it leaves empty; fine if it is gone already."""
+        path = self.place_path(place)
+        if self.exists(path):
+            self.remove(path)
+
+    def places(self, under: bytes = b"") -> Iterator[bytes]:
+        """Yield every place, or those in one directory, at any depth."""
+        top = self.place_path(under) if under else self.root
+        if not self.isdir(top):
+            return
+        for directory, _, names in self.walk(top):
+            for name in names:
+                full = f"{directory.rstrip('/')}/{name}"
+                yield full[len(self.root.rstrip("/")) + 1 :].encode("utf-8", "surrogateescape")
+
+    def place_path(self, place: bytes) -> str:
+        """Return the full path or URI of a place, for people and for the file level."""
+        check_relative_path(place)
+        return self.inside(place)
+
+    def close(self) -> None:  # noqa: B027 - most flavours hold nothing
+        """Give back what the store holds."""
+
+
+class _FileReader(PlaceReader):
+    """A place through an ordinary file object: one reader at a time moves its position."""
+
+    __slots__ = ("_file", "_lock", "_size")
+
+    def __init__(self, file: IO[bytes], size: int | None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._size = size if size is not None else file.seek(0, 2)
+
+    def pread(self, offset: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            pieces: list[bytes] = []
+            while size > 0 and (piece := self._file.read(size)):
+                pieces.append(piece)
+                size -= len(piece)
+            return b"".join(pieces)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def store_class(flavor: str) -> type[Store]:
+    """Return the class of a flavour; raises StoreError naming the known ones."""
+    found = Store.flavors().get(flavor)
+    if found is None:
+        known = ", ".join(sorted(Store.flavors()))
+        raise StoreError(f"no artifact store flavor '{flavor}'; known flavors are {known}", subject=flavor)
+    return found
+
+
+def _is_full(path: str) -> bool:
+    return path.startswith("/") or "://" in path
+
+
+def _relative_to(root: str, path: str) -> list[str] | None:
+    """The components of `path` below `root`, or None when it is not below: compared by component."""
+    above, below = root.rstrip("/").split("/"), path.split("/")
+    return below[len(above) :] if below[: len(above)] == above else None

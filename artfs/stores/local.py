@@ -1,0 +1,351 @@
+"""The store that is a directory of this machine.
+
+Places are reached from a descriptor of the root with openat2(RESOLVE_BENEATH): the kernel itself refuses to leave the
+root through `..` or a link, with no gap between check and use. Where that call is missing (old kernels, some sandboxes)
+the resolved path is compared by components instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import glob
+import os
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, ClassVar
+from urllib.parse import unquote
+
+from artfs.content import files
+from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
+from artfs.names import check_relative_path
+from artfs.stores.base import PathType, PlaceReader, Store
+
+FEW_FILES = 16
+"""Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
+
+_SYS_OPENAT2 = 437
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_BENEATH = 0x08
+
+
+class LocalReader(PlaceReader):
+    """An open local file."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def pread(self, offset: int, size: int) -> bytes:
+        return os.pread(self.descriptor, size, offset)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+    @property
+    def mtime_ns(self) -> int:
+        return os.fstat(self.descriptor).st_mtime_ns
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class LocalStore(Store):
+    """A store in a directory.
+
+    Args:
+        root: absolute path or `file://` URI; the directory is made when the first bytes come.
+    """
+
+    flavor: ClassVar[str] = "local"
+    SUPPORTED_SCHEMES: ClassVar[set[str]] = {"/", "file://"}
+
+    def __init__(
+        self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
+    ) -> None:
+        super().__init__(root, options, id=id, name=name)
+        self._root_descriptor: int | None = None
+        self._root_lock = threading.Lock()
+
+    @classmethod
+    def check_root(cls, root: str) -> str:
+        path = local_path(super().check_root(root))
+        if path is None or not os.path.isabs(path):
+            raise InvalidValue(f"a local store needs an absolute path, not '{root}'", subject=root)
+        return os.path.normpath(path)
+
+    @property
+    def is_local(self) -> bool:
+        return True
+
+    def inside(self, path: PathType) -> str:
+        text = os.fsdecode(path)
+        if (plain := local_path(text)) is None:
+            raise OutsideStore(f"'{text}' is outside of the store at '{self.root}'", subject=text)
+        return self._checked(os.path.join(self.root, plain), text)
+
+    # The file level.
+
+    def open(self, path: PathType, mode: str = "r") -> IO[Any]:
+        return open(self._followed(path), mode)
+
+    def copyfile(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
+        source, target = self._followed(src), self._followed(dst)
+        if os.path.lexists(target) and not overwrite:
+            raise FileExistsError(errno.EEXIST, "the file exists; pass overwrite=True to replace it", target)
+        shutil.copyfile(source, target)
+
+    def exists(self, path: PathType) -> bool:
+        return os.path.exists(self._followed(path))
+
+    def glob(self, pattern: PathType) -> list[str]:
+        found = glob.glob(os.path.join(self.root, local_path(os.fsdecode(pattern)) or ""))
+        return [path for path in found if self._is_inside(os.path.realpath(path))]
+
+    def isdir(self, path: PathType) -> bool:
+        return os.path.isdir(self._followed(path))
+
+    def listdir(self, path: PathType) -> list[str]:
+        return os.listdir(self._followed(path))
+
+    def makedirs(self, path: PathType) -> None:
+        os.makedirs(self._followed(path), exist_ok=True)
+
+    def mkdir(self, path: PathType) -> None:
+        os.mkdir(self.inside(path))
+
+    def remove(self, path: PathType) -> None:
+        os.remove(self.inside(path))
+
+    def rename(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
+        source, target = self.inside(src), self.inside(dst)
+        if os.path.lexists(target) and not overwrite:
+            raise FileExistsError(errno.EEXIST, "the file exists; pass overwrite=True to replace it", target)
+        os.replace(source, target)
+
+    def rmtree(self, path: PathType) -> None:
+        target = self.inside(path)
+        if os.path.realpath(target) == os.path.realpath(self.root):
+            raise StoreError(f"the root of the store at '{self.root}' cannot be removed", subject=target)
+        shutil.rmtree(target)
+
+    def stat(self, path: PathType) -> os.stat_result:
+        return os.stat(self._followed(path))
+
+    def size(self, path: PathType) -> int:
+        return os.stat(self._followed(path)).st_size
+
+    def walk(
+        self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
+    ) -> Iterable[tuple[str, list[str], list[str]]]:
+        return os.walk(self._followed(top), topdown, onerror)
+
+    # The place level.
+
+    def place(self, source: Path, relative: bytes, *, adopt: bool = True) -> bytes:
+        check_relative_path(relative)
+        parent, _, name = relative.rpartition(b"/")
+        bring = files.link_or_copy if adopt else files.clone_or_copy
+        for last_try in (False, False, True):
+            directory = self._open_directory(parent)
+            try:
+                bring(source, name, target_directory=directory)
+                return relative
+            except FileExistsError:
+                shown = os.fsdecode(relative)
+                raise PlaceExists(f"'{shown}' already exists in the store at '{self.root}'", subject=relative) from None
+            except FileNotFoundError:
+                # Another process may have removed the directory because it was empty.
+                if last_try or not os.path.lexists(source):
+                    raise
+            finally:
+                os.close(directory)
+        raise AssertionError("unreachable")
+
+    def sync(self, places: Collection[bytes]) -> None:
+        if not places:
+            return
+        if len(places) > FEW_FILES:
+            files.sync_filesystem(self.root)
+            return
+        directories: set[bytes] = set()
+        for place in places:
+            self._sync(place, os.O_RDONLY)
+            while place:
+                place = place.rpartition(b"/")[0]
+                directories.add(place)
+        # Deepest first: a name never survives whose directory does not.
+        for directory in sorted(directories, key=len, reverse=True):
+            self._sync(directory or b".", os.O_RDONLY | os.O_DIRECTORY)
+
+    def open_place(self, place: bytes) -> LocalReader:
+        check_relative_path(place)
+        return LocalReader(self._open_beneath(place, os.O_RDONLY))
+
+    def remove_place(self, place: bytes) -> None:
+        check_relative_path(place)
+        parent, _, name = place.rpartition(b"/")
+        try:
+            self._in_directory(parent, lambda directory: os.unlink(name, dir_fd=directory))
+            while parent:
+                above, _, name = parent.rpartition(b"/")
+                self._in_directory(above, functools.partial(_rmdir, name))
+                parent = above
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+    def places(self, under: bytes = b"") -> Iterator[bytes]:
+        top = os.fsencode(self.place_path(under) if under else self.root)
+        above = len(os.fsencode(self.root).rstrip(b"/")) + 1
+        for directory, _, names in os.walk(top):
+            for name in names:
+                yield os.path.join(directory, name)[above:]
+
+    def close(self) -> None:
+        with self._root_lock:
+            if self._root_descriptor is not None:
+                os.close(self._root_descriptor)
+                self._root_descriptor = None
+
+    def _in_directory(self, relative: bytes, act: Callable[[int], None]) -> None:
+        directory = self._open_beneath(relative or b".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            act(directory)
+        finally:
+            os.close(directory)
+
+    def _open_directory(self, relative: bytes) -> int:
+        """Open a directory of the store, making it and those above it as needed."""
+        try:
+            return self._open_beneath(relative or b".", os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if not relative:
+                raise
+        above, _, name = relative.rpartition(b"/")
+        parent = self._open_directory(above)
+        try:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
+        return self._open_beneath(relative, os.O_RDONLY | os.O_DIRECTORY)
+
+    def _sync(self, place: bytes, flags: int) -> None:
+        descriptor = self._open_beneath(place, flags)
+        try:
+            files.sync_file(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _open_beneath(self, relative: bytes, flags: int) -> int:
+        root = self._root()
+        try:
+            return _openat2(root, relative, flags | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # The root itself may have been moved or made again since it was opened.
+            if not self._reopened_root(root):
+                raise
+            return _openat2(self._root(), relative, flags | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.EXDEV, errno.ELOOP):
+                shown = os.fsdecode(relative)
+                raise OutsideStore(f"'{shown}' leads out of the store at '{self.root}'", subject=relative) from None
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
+        return os.open(self._followed(relative), flags | os.O_CLOEXEC)
+
+    def _root(self) -> int:
+        descriptor = self._root_descriptor
+        if descriptor is None:
+            with self._root_lock:
+                if self._root_descriptor is None:
+                    os.makedirs(self.root, exist_ok=True)
+                    self._root_descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                descriptor = self._root_descriptor
+        return descriptor
+
+    def _reopened_root(self, stale: int) -> bool:
+        """Whether the root's path now is another directory than the open one, which is then given up."""
+        with self._root_lock:
+            if self._root_descriptor != stale:
+                return True
+            os.makedirs(self.root, exist_ok=True)
+            if os.path.samestat(os.stat(self.root), os.fstat(stale)):
+                return False
+            # The number must stay valid for threads that use it right now: the new directory takes its place.
+            fresh = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            os.dup2(fresh, stale, inheritable=False)
+            os.close(fresh)
+            return True
+
+    def _followed(self, path: PathType) -> str:
+        """The full path with all links resolved, which is inside the root."""
+        resolved = os.path.realpath(self.inside(path))
+        if not self._is_inside(resolved):
+            raise OutsideStore(f"'{os.fsdecode(path)}' leads out of the store at '{self.root}'", subject=path)
+        return resolved
+
+    def _checked(self, full: str, shown: str) -> str:
+        """The full path with the links of the directories above it resolved; the last name is taken as it is."""
+        if "\0" in full:
+            raise OutsideStore(f"{shown!r} contains a NUL byte", subject=shown)
+        above, name = os.path.split(full.rstrip("/") or "/")
+        resolved = os.path.realpath(full) if name in ("", ".", "..") else os.path.join(os.path.realpath(above), name)
+        if os.path.normpath(full) != self.root and not self._is_inside(resolved):
+            raise OutsideStore(f"'{shown}' is outside of the store at '{self.root}'", subject=shown)
+        return resolved
+
+    def _is_inside(self, resolved: str) -> bool:
+        root = os.path.realpath(self.root)
+        return resolved == root or os.path.commonpath([resolved, root]) == root
+
+
+def local_path(path: str) -> str | None:
+    """Return the local path that a path or `file://` URI names, or None for another scheme or another host."""
+    if path.startswith("file://"):
+        host, slash, rest = path.removeprefix("file://").partition("/")
+        return unquote(slash + rest) if host in ("", "localhost") else None
+    return None if "://" in path else path
+
+
+def _rmdir(name: bytes, directory: int) -> None:
+    os.rmdir(name, dir_fd=directory)
+
+
+class _OpenHow(ctypes.Structure):
+    """`struct open_how` of openat2(2)."""
+
+    _fields_: ClassVar[list[tuple[str, type]]] = [
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
+
+
+def _openat2(directory: int, relative: bytes, flags: int) -> int:
+    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    while True:
+        descriptor: int = _syscall()(_SYS_OPENAT2, directory, relative, ctypes.byref(how), ctypes.sizeof(how))
+        if descriptor >= 0:
+            return descriptor
+        number = ctypes.get_errno()
+        # EAGAIN: something was renamed meanwhile, so the kernel could not be sure; it asks to try again.
+        if number not in (errno.EAGAIN, errno.EINTR):
+            raise OSError(number, os.strerror(number), os.fsdecode(relative))
+
+
+@functools.cache
+def _syscall() -> Any:
+    function = ctypes.CDLL(None, use_errno=True).syscall
+    function.restype = ctypes.c_long
+    function.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t]
+    return function
