@@ -1,0 +1,378 @@
+"""The content of files, and where its bytes lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.content.digest import Digest, FileDigest
+from artfs.errors import MissingPlace, PlaceExists
+
+_BLOB = "id, digest, kind, size, blocks"
+_PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
+
+CONTENT = "content"
+IDENTITY = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The content of files.
+
+    Args:
+        digest: BLAKE3 of the content, or of the place's identity.
+        kind: `content`, or `identity` when the content's digest is not known.
+        size: bytes.
+        blocks: digests of its 4 MiB blocks, one after the other; None when there is one block.
+    """
+
+    id: int
+    digest: Digest
+    kind: str
+    size: int
+    blocks: bytes | None
+
+    @property
+    def file(self) -> FileDigest:
+        """The same as a value of `content`."""
+        return FileDigest(self.digest, self.size, self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the bytes of a new blob lie.
+
+    Args:
+        path: below the store's root; for data registered in place the absolute path or URI.
+        store_id: the store; None for data registered in place.
+        owned: whether artfs wrote the bytes and may remove them.
+        mtime_ns: in place, local: modification time that the bytes are good for.
+        etag: in place, remote: ETag that the bytes are good for.
+        state: `live`, or `staged` when the bytes are on this machine and not yet in the store.
+        identity: whether the digest is that of the place's identity (URI, size, ETag) because the content's is not known.
+    """
+
+    path: bytes
+    store_id: int | None = None
+    owned: bool = True
+    mtime_ns: int | None = None
+    etag: str | None = None
+    state: str = "live"
+    identity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPlace:
+    """A recorded place; the fields of `Place` and the rows' ids. `state` is `live`, `staged` or `gone`."""
+
+    id: int
+    blob_id: int
+    store_id: int | None
+    path: bytes
+    owned: bool
+    mtime_ns: int | None
+    etag: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog knows of a digest.
+
+    Args:
+        blob_id: its row.
+        owned: whether its bytes lie in a store, written by artfs.
+        in_place: whether its bytes lie where the user registered them.
+    """
+
+    blob_id: int
+    owned: bool
+    in_place: bool
+
+
+class Blobs:
+    """The blobs of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, digest: Digest) -> Blob | None:
+        """Return the blob of that digest."""
+        row = self._engine.one(f"SELECT {_BLOB} FROM blob WHERE digest = :digest", {"digest": digest})
+        return Blob(*row) if row else None
+
+    def by_id(self, blob_id: int) -> Blob | None:
+        """Return the blob of that row id."""
+        row = self._engine.one(f"SELECT {_BLOB} FROM blob WHERE id = :id", {"id": blob_id})
+        return Blob(*row) if row else None
+
+    def places(self, blob_id: int) -> list[BlobPlace]:
+        """Return where a blob's bytes are: live before staged, artfs's own before those registered in place."""
+        rows = self._engine.query(
+            f"SELECT {_PLACE} FROM blob_place WHERE blob_id = :blob AND state <> 'gone' "
+            "ORDER BY CASE state WHEN 'live' THEN 0 ELSE 1 END, owned DESC, id",
+            {"blob": blob_id},
+        )
+        return [_place(row) for row in rows]
+
+    def known(self, digests: Collection[Digest]) -> dict[Digest, Known]:
+        """Return what is known of those of the digests that the catalog has."""
+        found: dict[Digest, Known] = {}
+        for part in chunks(list(digests)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                "SELECT b.digest, b.id, "
+                "EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.state <> 'gone' AND p.owned = 1), "
+                "EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.state <> 'gone' AND p.owned = 0) "
+                f"FROM blob b WHERE b.digest IN ({names})",
+                parameters,
+            )
+            found.update((row[0], Known(row[1], bool(row[2]), bool(row[3]))) for row in rows)
+        return found
+
+    def insert(
+        self, files: Mapping[Digest, FileDigest], places: Mapping[Digest, Place], *, in_place: bool
+    ) -> dict[Digest, int]:
+        """Record blobs and the places of new ones, and return the id of each.
+
+        Args:
+            files: what the blobs are.
+            places: where bytes lie, at least for those that the catalog has no place of.
+            in_place: whether bytes that the user registered in place are enough. They may change at any time, so they
+                are not for a version that artfs wrote itself.
+
+        Raises MissingPlace if the bytes of a blob are nowhere, and PlaceExists if other bytes are at a place already.
+        """
+        with self._engine.transaction():
+            known = self.known(files.keys())
+            missing = [
+                digest
+                for digest in files
+                if digest not in places and not ((at := known.get(digest)) and (at.owned or (in_place and at.in_place)))
+            ]
+            if missing:
+                raise MissingPlace(missing)
+            ids = {digest: at.blob_id for digest, at in known.items()}
+            ids.update(self._insert_blobs([file for digest, file in files.items() if digest not in ids], places))
+            self._insert_places([(ids[digest], place) for digest, place in places.items() if digest in ids])
+        return ids
+
+    def add_place(self, blob_id: int, place: Place) -> None:
+        """Record one more place of a blob.
+
+        Raises PlaceExists if other bytes are at that place already.
+        """
+        with self._engine.transaction():
+            self._insert_places([(blob_id, place)])
+
+    def set_place_state(self, place_ids: Collection[int], state: str) -> None:
+        """Say that places are now `live`, `staged` or `gone`."""
+        for names, parameters in _id_lists(place_ids):
+            self._engine.execute(
+                f"UPDATE blob_place SET state = :state WHERE id IN ({names})", {**parameters, "state": state}
+            )
+
+    def staged_places(self, *, after: int = 0, limit: int = 1000) -> list[BlobPlace]:
+        """Return places whose bytes are still to be uploaded, by id."""
+        return self._unsettled("staged", after, limit)
+
+    def orphans(self, *, after: int = 0, limit: int = 1000) -> list[Blob]:
+        """Return blobs that no tree refers to, by id. (Remove the trees that nobody needs first: `trees.collect`.)"""
+        rows = self._engine.query(
+            f"SELECT {_BLOB} FROM blob b WHERE b.id > :after "
+            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = b.id) ORDER BY b.id LIMIT :limit",
+            {"after": after, "limit": limit},
+        )
+        return [Blob(*row) for row in rows]
+
+    def freed_by(self, version_ids: Collection[int]) -> list[Blob]:
+        """Return the blobs that nothing would need any more if these versions were purged: the plan of a prune.
+
+        A blob that is needed by nothing already is not among them.
+        """
+        below: set[int] = set()
+        for names, parameters in _id_lists(version_ids):
+            rows = self._engine.query(
+                "WITH RECURSIVE below(id) AS ("
+                f"SELECT tree_id FROM version WHERE id IN ({names}) AND tree_id IS NOT NULL "
+                "UNION SELECT e.child_id FROM below JOIN tree_entry e ON e.tree_id = below.id "
+                "WHERE e.child_id IS NOT NULL) SELECT id FROM below",
+                parameters,
+            )
+            below.update(row[0] for row in rows)
+        freed_trees = self._freed_trees(below, set(version_ids))
+        return self._only_in(freed_trees)
+
+    def drop_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
+        """Give up all places of blobs that nothing refers to, and return those whose bytes are to be removed.
+
+        Owned places become `gone`: remove their bytes after the commit, then `forget_places`. A kill between leaves them in
+        `gone_places`. Places of data registered in place are only forgotten: those bytes are the user's.
+        A blob that a tree refers to (again) is left alone.
+        """
+        dropped: list[BlobPlace] = []
+        with self._engine.transaction():
+            for names, parameters in _id_lists(blob_ids):
+                unused = f"blob_id IN ({names}) AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id)"
+                self._engine.execute(f"DELETE FROM blob_place WHERE owned = 0 AND {unused}", parameters)
+                rows = self._engine.query(
+                    f"UPDATE blob_place SET state = 'gone' WHERE {unused} RETURNING {_PLACE}", parameters
+                )
+                dropped += [_place(row) for row in rows]
+        return dropped
+
+    def gone_places(self, *, after: int = 0, limit: int = 1000) -> list[BlobPlace]:
+        """Return places whose bytes are still to be removed, by id."""
+        return self._unsettled("gone", after, limit)
+
+    def forget_places(self, place_ids: Collection[int]) -> None:
+        """Forget places whose bytes were removed, and blobs that are then nowhere and in no tree."""
+        with self._engine.transaction():
+            for names, parameters in _id_lists(place_ids):
+                rows = self._engine.query(
+                    f"DELETE FROM blob_place WHERE id IN ({names}) AND state = 'gone' RETURNING blob_id", parameters
+                )
+                self.forget({row[0] for row in rows})
+
+    def forget(self, blob_ids: Collection[int]) -> None:
+        """Forget those of the blobs that have no place and are in no tree."""
+        for names, parameters in _id_lists(blob_ids):
+            self._engine.execute(
+                f"DELETE FROM blob WHERE id IN ({names}) "
+                "AND NOT EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = blob.id) "
+                "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob.id)",
+                parameters,
+            )
+
+    def owned_paths(self, store_id: int, paths: Collection[bytes]) -> set[bytes]:
+        """Return those of the paths below a store's root at which the catalog knows bytes, to tell what is stray."""
+        known: set[bytes] = set()
+        for part in chunks(list(paths)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT path FROM blob_place WHERE owned = 1 AND store_id = :store AND path IN ({names})",
+                {**parameters, "store": store_id},
+            )
+            known.update(row[0] for row in rows)
+        return known
+
+    def total_bytes(self) -> int:
+        """Return the bytes of all blobs, each counted once."""
+        row = self._engine.one("SELECT COALESCE(SUM(size), 0) FROM blob")
+        assert row is not None
+        return int(row[0])
+
+    def _unsettled(self, state: str, after: int, limit: int) -> list[BlobPlace]:
+        rows = self._engine.query(
+            f"SELECT {_PLACE} FROM blob_place WHERE state <> 'live' AND state = :state AND id > :after "
+            "ORDER BY id LIMIT :limit",
+            {"state": state, "after": after, "limit": limit},
+        )
+        return [_place(row) for row in rows]
+
+    def _insert_blobs(self, files: Sequence[FileDigest], places: Mapping[Digest, Place]) -> dict[Digest, int]:
+        if not files:
+            return {}
+        first = self._engine.reserve("blob", len(files))
+        ids = {file.digest: first + offset for offset, file in enumerate(files)}
+        self._engine.executemany(
+            "INSERT INTO blob (id, digest, kind, size, blocks) VALUES (:id, :digest, :kind, :size, :blocks)",
+            [
+                {
+                    "id": ids[file.digest],
+                    "digest": file.digest,
+                    "kind": IDENTITY if places[file.digest].identity else CONTENT,
+                    "size": file.size,
+                    "blocks": file.blocks,
+                }
+                for file in files
+            ],
+        )
+        return ids
+
+    def _insert_places(self, placed: Sequence[tuple[int, Place]]) -> None:
+        for owned, conflict, keep in (
+            (1, "(store_id, path) WHERE owned = 1", "WHERE blob_place.blob_id = excluded.blob_id"),
+            (0, "(path, blob_id) WHERE owned = 0", ""),
+        ):
+            rows = [_place_parameters(blob_id, place) for blob_id, place in placed if place.owned == bool(owned)]
+            if not rows:
+                continue
+            recorded = self._engine.executemany(
+                "INSERT INTO blob_place (blob_id, store_id, path, owned, mtime_ns, etag, state) "
+                f"VALUES (:blob_id, :store_id, :path, {owned}, :mtime_ns, :etag, :state) "
+                f"ON CONFLICT {conflict} DO UPDATE "
+                f"SET state = excluded.state, mtime_ns = excluded.mtime_ns, etag = excluded.etag {keep}",
+                rows,
+            )
+            if recorded != len(rows):
+                raise PlaceExists("other bytes are recorded at the place of a new file: nothing was changed")
+
+    def _freed_trees(self, below: set[int], version_ids: set[int]) -> set[int]:
+        """Those of the trees that neither another version nor a tree outside needs."""
+        needed: set[int] = set()
+        for names, parameters in _id_lists(below):
+            users = self._engine.query(
+                f"SELECT tree_id, id FROM version WHERE tree_id IN ({names}) AND tree_id IS NOT NULL", parameters
+            )
+            needed.update(tree for tree, version in users if version not in version_ids)
+            parents = self._engine.query(
+                f"SELECT DISTINCT child_id, tree_id FROM tree_entry WHERE child_id IN ({names}) AND child_id IS NOT NULL",
+                parameters,
+            )
+            needed.update(child for child, parent in parents if parent not in below)
+        while needed:
+            below = below - needed
+            found: set[int] = set()
+            for names, parameters in _id_lists(needed):
+                rows = self._engine.query(
+                    f"SELECT DISTINCT child_id FROM tree_entry WHERE tree_id IN ({names}) AND child_id IS NOT NULL",
+                    parameters,
+                )
+                found.update(row[0] for row in rows)
+            needed = found & below
+        return below
+
+    def _only_in(self, trees: set[int]) -> list[Blob]:
+        """The blobs that are in these trees and in no other."""
+        inside: Counter[int] = Counter()
+        for names, parameters in _id_lists(trees):
+            rows = self._engine.query(
+                "SELECT blob_id, COUNT(*) FROM tree_entry "
+                f"WHERE tree_id IN ({names}) AND blob_id IS NOT NULL GROUP BY blob_id",
+                parameters,
+            )
+            for blob_id, count in rows:
+                inside[blob_id] += count
+        freed: list[Blob] = []
+        for names, parameters in _id_lists(inside):
+            rows = self._engine.query(
+                f"SELECT {_BLOB}, (SELECT COUNT(*) FROM tree_entry e WHERE e.blob_id = blob.id) "
+                f"FROM blob WHERE id IN ({names}) ORDER BY id",
+                parameters,
+            )
+            freed += [Blob(*row[:5]) for row in rows if row[5] == inside[row[0]]]
+        return freed
+
+
+def _id_lists(ids: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return (in_list(part) for part in chunks(sorted(ids)))
+
+
+def _place(row: Row) -> BlobPlace:
+    id_, blob_id, store_id, path, owned, mtime_ns, etag, state = row
+    return BlobPlace(id_, blob_id, store_id, path, bool(owned), mtime_ns, etag, state)
+
+
+def _place_parameters(blob_id: int, place: Place) -> dict[str, Any]:
+    return {
+        "blob_id": blob_id,
+        "store_id": place.store_id,
+        "path": place.path,
+        "mtime_ns": place.mtime_ns,
+        "etag": place.etag,
+        "state": place.state,
+    }

@@ -1,0 +1,123 @@
+"""The seam between the nouns of the catalog and a database.
+
+One SQL text serves every engine: `:name` parameters, BIGINT ids, RETURNING, ON CONFLICT, recursive CTEs with UNION, no
+triggers. What cannot be said in common is a word of the `Dialect` or a method here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+Parameters = Mapping[str, Any]
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+NO_PARAMETERS: Parameters = {}
+
+CHUNK = 500
+"""How many values go into one IN list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """The words of DDL that engines spell differently.
+
+    Args:
+        name: of the engine.
+        id: type and constraints of a row id that is never used again, even when its row is gone.
+        bytes: type of a byte string.
+        integer: type of a 64-bit integer.
+        real: type of a double.
+    """
+
+    name: str
+    id: str
+    bytes: str
+    integer: str
+    real: str
+
+
+class Engine(Protocol):
+    """A database. Safe to use from many threads; each has its own connection."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine uses the catalog, so that whatever is staged is staged here."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where the catalog is, for messages."""
+        ...
+
+    def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
+        """Run one statement and return all its rows."""
+        ...
+
+    def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
+        """Run one statement and return its first row."""
+        ...
+
+    def execute(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> int:
+        """Run one statement and return how many rows it changed."""
+        ...
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
+        """Run one statement for every row and return how many rows were changed in all."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Hold the right to write until the block ends, then commit, or undo all of it on an error.
+
+        Within a block on the same thread it joins: an error undoes the inner block alone, and only the end of the
+        outermost commits.
+        """
+        ...
+
+    def tables(self) -> set[str]:
+        """Return the names of all tables there are."""
+        ...
+
+    def reserve(self, table: str, count: int) -> int:
+        """Return the first of `count` consecutive ids of `table` that no row has or had. Within a transaction only."""
+        ...
+
+    def check(self) -> list[str]:
+        """Read the whole catalog and return what is damaged, one line each."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections; none may be in use."""
+        ...
+
+
+def now_us() -> int:
+    """Return the time, in integer microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def scalar(row: Row | None) -> Any:
+    """Return the only column of a row that is there."""
+    assert row is not None
+    return row[0]
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Yield `values` in parts of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:
+    """Return the inside of `IN (...)` and its parameters; an empty list becomes one NULL, which nothing equals."""
+    if not values:
+        return "NULL", {}
+    parameters = {f"{prefix}{index}": value for index, value in enumerate(values)}
+    return ", ".join(f":{name}" for name in parameters), parameters

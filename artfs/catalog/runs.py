@@ -1,0 +1,273 @@
+"""Runs of pipelines and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.errors import AlreadyExists, RunNotFound
+
+RUNNING = "running"
+
+_COLUMNS = (
+    "r.id, r.uuid, r.pipeline_id, p.name, r.name, r.status, r.kind, r.started_us, r.ended_us, r.user_id, r.environment_id, "
+    "r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us"
+)
+_FROM = "FROM run r JOIN pipeline p ON p.id = r.pipeline_id"
+
+_FIELDS = Fields(
+    named={
+        "id": Field("r.uuid"),
+        "name": Field("r.name"),
+        "pipeline": Field("p.name"),
+        "status": Field("r.status"),
+        "kind": Field("r.kind"),
+        "started": Field("r.started_us", "time", sort="r.id"),
+        "ended": Field("r.ended_us", "time"),
+        "user": Field('(SELECT u.name FROM "user" u WHERE u.id = r.user_id)'),
+    },
+    tiebreak="r.id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A name with runs."""
+
+    id: int
+    name: str
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run.
+
+    Args:
+        pipeline: name of what was run.
+        name: name among its runs.
+        status: running, completed, failed, cached or cancelled.
+        kind: pipeline, observed, exec or client.
+        started_us, ended_us, heartbeat_us: microseconds since 1970 UTC.
+        config: settings or command line it was started with.
+        host, pid, process_started: the process it runs in.
+    """
+
+    id: int
+    uuid: str
+    pipeline_id: int
+    pipeline: str
+    name: str
+    status: str
+    kind: str
+    started_us: int
+    ended_us: int | None
+    user_id: int | None
+    environment_id: int | None
+    config: Mapping[str, Any]
+    error: str | None
+    host: str | None
+    pid: int | None
+    process_started: str | None
+    heartbeat_us: int | None
+
+
+class Runs:
+    """The pipelines and runs of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(
+        self,
+        pipeline: str,
+        name: str,
+        *,
+        kind: str = "pipeline",
+        uuid: str | None = None,
+        status: str = RUNNING,
+        user_id: int | None = None,
+        environment_id: int | None = None,
+        config: Mapping[str, Any] | None = None,
+        host: str | None = None,
+        pid: int | None = None,
+        process_started: str | None = None,
+    ) -> Run:
+        """Begin a run of a pipeline, which is made if there is none of that name.
+
+        Raises AlreadyExists if the pipeline has a run of that name.
+        """
+        with self._engine.transaction():
+            row = self._engine.one(
+                "INSERT INTO run (uuid, pipeline_id, name, status, kind, started_us, user_id, environment_id, config, host, pid, "
+                "process_started, heartbeat_us) VALUES (:uuid, :pipeline_id, :name, :status, :kind, :now, :user_id, "
+                ":environment_id, :config, :host, :pid, :process_started, :now) "
+                "ON CONFLICT (pipeline_id, name) DO NOTHING RETURNING id",
+                {
+                    "uuid": uuid or str(uuid4()),
+                    "pipeline_id": self._ensure_pipeline(pipeline),
+                    "name": name,
+                    "status": status,
+                    "kind": kind,
+                    "now": now_us(),
+                    "user_id": user_id,
+                    "environment_id": environment_id,
+                    "config": json.dumps(dict(config or {}), sort_keys=True),
+                    "host": host,
+                    "pid": pid,
+                    "process_started": process_started,
+                },
+            )
+            if row is None:
+                raise AlreadyExists(
+                    f"pipeline '{pipeline}' has a run named '{name}': choose another name", subject=name
+                )
+            run = self.by_id(row[0])
+        assert run is not None
+        return run
+
+    def finish(self, run_id: int, status: str, error: str | None = None) -> Run:
+        """Say how a run ended. Raises RunNotFound."""
+        changed = self._engine.execute(
+            "UPDATE run SET status = :status, error = :error, ended_us = :now WHERE id = :id",
+            {"status": status, "error": error, "now": now_us(), "id": run_id},
+        )
+        run = self.by_id(run_id)
+        if not changed or run is None:
+            raise _unknown(run_id)
+        return run
+
+    def heartbeat(self, run_id: int) -> None:
+        """Say that a run is alive."""
+        self._engine.execute("UPDATE run SET heartbeat_us = :now WHERE id = :id", {"now": now_us(), "id": run_id})
+
+    def set_environment(self, run_id: int, environment_id: int) -> None:
+        """Say what a run runs in, if that was not known when it began."""
+        self._engine.execute(
+            "UPDATE run SET environment_id = :environment WHERE id = :id", {"environment": environment_id, "id": run_id}
+        )
+
+    def get(self, pipeline: str, name: str) -> Run | None:
+        """Return a pipeline's run of that name."""
+        return self._one("p.name = :pipeline AND r.name = :name", {"pipeline": pipeline, "name": name})
+
+    def by_id(self, run_id: int) -> Run | None:
+        """Return the run of that row id."""
+        return self._one("r.id = :id", {"id": run_id})
+
+    def by_uuid(self, uuid: str) -> Run | None:
+        """Return the run of that id."""
+        return self._one("r.uuid = :uuid", {"uuid": uuid})
+
+    def by_uuid_prefix(self, prefix: str) -> Sequence[Run]:
+        """Return the runs whose id begins so: two at most, as more than one is one too many."""
+        return self._many(
+            "r.uuid >= :prefix AND r.uuid < :end", {"prefix": prefix, "end": prefix + "g"}, "ORDER BY r.uuid LIMIT 2"
+        )
+
+    def latest(self, pipeline_id: int) -> Run | None:
+        """Return the newest run of a pipeline."""
+        return self._one("r.pipeline_id = :pipeline", {"pipeline": pipeline_id}, "ORDER BY r.id DESC LIMIT 1")
+
+    def unfinished(self, host: str) -> Sequence[Run]:
+        """Return the runs of a machine that have not ended: their processes may have died."""
+        return self._many("r.ended_us IS NULL AND r.host = :host", {"host": host}, "ORDER BY r.id")
+
+    def list(
+        self,
+        pipeline_id: int | None = None,
+        where: Where | None = None,
+        *,
+        any_of: bool = False,
+        sort: str | None = None,
+        page: int = 1,
+        size: int | None = None,
+    ) -> Sequence[Run]:
+        """Return runs, of one pipeline or of all, oldest first unless `sort` says otherwise; as in `filters`."""
+        condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
+        order, order_parameters = compile_order(_FIELDS, sort)
+        limit, limit_parameters = compile_page(page, size)
+        return self._many(
+            f"{_scope(pipeline_id)} AND {condition}",
+            {**parameters, **order_parameters, **limit_parameters, "scope": pipeline_id},
+            f"ORDER BY {order} {limit}",
+        )
+
+    def count(self, pipeline_id: int | None = None, where: Where | None = None, *, any_of: bool = False) -> int:
+        """Return how many runs `list` would return without pages."""
+        condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
+        sql = f"SELECT COUNT(*) {_FROM} WHERE {_scope(pipeline_id)} AND {condition}"
+        found: int = scalar(self._engine.one(sql, {**parameters, "scope": pipeline_id}))
+        return found
+
+    def pipelines(self) -> Sequence[Pipeline]:
+        """Return all pipelines, by name."""
+        return [Pipeline(*row) for row in self._engine.query("SELECT id, name, created_us FROM pipeline ORDER BY name")]
+
+    def pipeline(self, name: str) -> Pipeline | None:
+        """Return the pipeline of that name."""
+        row = self._engine.one("SELECT id, name, created_us FROM pipeline WHERE name = :name", {"name": name})
+        return Pipeline(*row) if row else None
+
+    def pipeline_by_id(self, pipeline_id: int) -> Pipeline | None:
+        """Return the pipeline of that row id."""
+        row = self._engine.one("SELECT id, name, created_us FROM pipeline WHERE id = :id", {"id": pipeline_id})
+        return Pipeline(*row) if row else None
+
+    def delete(self, run_id: int) -> None:
+        """Forget a run, its step runs and what was logged for them. Versions that it made stay, without a producer.
+
+        Raises RunNotFound.
+        """
+        steps = "(SELECT id FROM step_run WHERE run_id = :id)"
+        with self._engine.transaction():
+            for statement in (
+                f"UPDATE version SET producer_id = NULL WHERE producer_id IN {steps}",
+                f"UPDATE step_run SET cached_from_id = NULL WHERE cached_from_id IN {steps}",
+                f"DELETE FROM step_input WHERE step_run_id IN {steps}",
+                f"DELETE FROM step_output WHERE step_run_id IN {steps}",
+                "DELETE FROM run_meta WHERE run_id = :id",
+                "DELETE FROM step_run WHERE run_id = :id",
+            ):
+                self._engine.execute(statement, {"id": run_id})
+            if not self._engine.execute("DELETE FROM run WHERE id = :id", {"id": run_id}):
+                raise _unknown(run_id)
+
+    def _ensure_pipeline(self, name: str) -> int:
+        found = self.pipeline(name)
+        if found is None:
+            self._engine.execute(
+                "INSERT INTO pipeline (name, created_us) VALUES (:name, :now) ON CONFLICT (name) DO NOTHING",
+                {"name": name, "now": now_us()},
+            )
+            found = self.pipeline(name)
+        assert found is not None
+        return found.id
+
+    def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> Run | None:
+        row = self._engine.one(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
+        return _run(row) if row else None
+
+    def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Run]:
+        return [
+            _run(row) for row in self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
+        ]
+
+
+def _scope(pipeline_id: int | None) -> str:
+    return "1 = 1" if pipeline_id is None else "r.pipeline_id = :scope"
+
+
+def _run(row: Row) -> Run:
+    values = list(row)
+    values[11] = json.loads(row[11])
+    return Run(*values)
+
+
+def _unknown(run_id: int) -> RunNotFound:
+    return RunNotFound(f"there is no run with id {run_id}", subject=str(run_id))

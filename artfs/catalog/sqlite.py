@@ -1,0 +1,243 @@
+"""The embedded engine: SQLite through sqlite-utils."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import sys
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
+from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+BUSY_SECONDS = 30.0
+
+SQLITE = Dialect(
+    name="sqlite",
+    # AUTOINCREMENT: without it the id of a deleted newest row is given out again.
+    id="INTEGER PRIMARY KEY AUTOINCREMENT",
+    bytes="BLOB",
+    integer="INTEGER",
+    real="REAL",
+)
+
+_PRAGMAS = (
+    f"busy_timeout = {int(BUSY_SECONDS * 1000)}",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    # As in PostgreSQL: LIKE tells upper from lower case.
+    "case_sensitive_like = ON",
+    "temp_store = MEMORY",
+    "cache_size = -8192",
+)
+
+
+class SQLiteEngine:
+    """A catalog in one file, for the processes of one machine.
+
+    Args:
+        path: the file; it is made if it is not there.
+    """
+
+    dialect = SQLITE
+    is_local = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = threading.local()
+        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
+        self._sessions_lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def url(self) -> str:
+        return str(self.path)
+
+    def prepare(self) -> None:
+        """Switch a new file to a write-ahead log, so that readers and a writer do not wait for each other."""
+        self._session().database.enable_wal()
+
+    def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
+        try:
+            return self._session().database.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+
+    def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
+        # All rows are fetched: a statement left half done would hold its snapshot open.
+        rows = self.query(sql, parameters)
+        return rows[0] if rows else None
+
+    def execute(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> int:
+        try:
+            return self._session().database.execute(sql, parameters).rowcount  # type: ignore[arg-type]
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
+        with self.transaction():
+            try:
+                return self._session().database.conn.executemany(sql, rows).rowcount
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        session = self._session()
+        depth = session.depth
+        # IMMEDIATE: a reader that becomes a writer half-way could not wait for another writer.
+        begin, commit, rollback = (
+            ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+            if depth == 0
+            else (f"SAVEPOINT s{depth}", f"RELEASE s{depth}", (f"ROLLBACK TO s{depth}", f"RELEASE s{depth}"))
+        )
+        self.execute(begin)
+        session.depth = depth + 1
+        try:
+            yield
+            self.execute(commit)
+        except BaseException:
+            # A full disk or an I/O error may have rolled all of it back already.
+            if session.database.conn.in_transaction:
+                for statement in rollback:
+                    self.execute(statement)
+            raise
+        finally:
+            session.depth = depth
+
+    def tables(self) -> set[str]:
+        rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {row[0] for row in rows if not row[0].startswith("sqlite_")}
+
+    def reserve(self, table: str, count: int) -> int:
+        row = self.one("SELECT seq FROM sqlite_sequence WHERE name = :table", {"table": table})
+        first: int = row[0] + 1 if row else 1
+        # Rows inserted with these ids move the sequence themselves; this covers those that are then not used.
+        moved = self.execute(
+            "UPDATE sqlite_sequence SET seq = :last WHERE name = :table", {"table": table, "last": first + count - 1}
+        )
+        if not moved:
+            self.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)",
+                {"table": table, "last": first + count - 1},
+            )
+        return first
+
+    def check(self) -> list[str]:
+        found = [row[0] for row in self.query("PRAGMA integrity_check")]
+        broken = [f"{row[0]} row {row[1]} refers to no {row[2]}" for row in self.query("PRAGMA foreign_key_check")]
+        return [line for line in found if line != "ok"] + broken
+
+    def close(self) -> None:
+        with self._sessions_lock:
+            self._closed = True
+            sessions = list(self._sessions)
+            self._sessions.clear()
+        for session in sessions:
+            if session.process == os.getpid():
+                session.database.close()
+
+    def _session(self) -> _Session:
+        session: _Session | None = getattr(self._thread, "session", None)
+        if session is not None and session.process == os.getpid() and not self._closed:
+            return session
+        if self._closed:
+            raise CatalogError(f"catalog {self.path} is closed")
+        if session is not None:
+            _inherited.append(session)
+        session = _Session(_connect(self.path))
+        with self._sessions_lock:
+            self._sessions.add(session)
+        self._thread.session = session
+        return session
+
+    def _translated(self, error: sqlite3.DatabaseError) -> Exception:
+        # Extended codes keep the primary one in their low byte.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            return CatalogCorrupt(
+                f"catalog {self.path} is damaged or not a catalog ({error}): restore it from a backup, or move it away "
+                "to begin anew",
+                subject=str(self.path),
+            )
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return CatalogBusy(
+                f"catalog {self.path} has been busy for {BUSY_SECONDS:.0f} s: another process holds it, try again when "
+                "it has ended",
+                subject=str(self.path),
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        if code == sqlite3.SQLITE_READONLY:
+            return OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path))
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
+        return error
+
+
+class _Session:
+    """One thread's connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.depth = 0
+        self.process = os.getpid()
+
+
+#: Connections that came along with a fork. Closing one would drop the parent's locks, so they are kept, unused.
+_inherited: list[_Session] = []
+
+
+def _connect(path: Path) -> Database:
+    connection = sqlite3.connect(
+        path,
+        timeout=BUSY_SECONDS,
+        # Autocommit: transactions begin and end where `transaction` says.
+        isolation_level=None,
+        # `close` closes the connections of all threads.
+        check_same_thread=False,
+        cached_statements=512,
+    )
+    database: Database = _sqlite_utils().Database(connection, recursive_triggers=False, execute_plugins=False)
+    for pragma in _PRAGMAS:
+        database.execute(f"PRAGMA {pragma}")
+    return database
+
+
+def _sqlite_utils() -> ModuleType:
+    """Import sqlite-utils without pandas and numpy, which it would load if they are installed (a quarter of a second)."""
+    if "sqlite_utils" not in sys.modules:
+        finder = _HoldBack(("pandas", "numpy"))
+        sys.meta_path.insert(0, finder)
+        try:
+            import sqlite_utils
+        finally:
+            sys.meta_path.remove(finder)
+    import sqlite_utils
+
+    return sqlite_utils
+
+
+class _HoldBack(MetaPathFinder):
+    """Lets this thread find no module of these names; other threads import as ever."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._thread = threading.get_ident()
+
+    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname in self._names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
+        return None

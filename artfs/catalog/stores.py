@@ -1,0 +1,98 @@
+"""Where bytes can live, by name. (What a store does is in `artfs.stores`.)"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
+
+_COLUMNS = "id, name, flavor, root, options, created_us"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A registered store.
+
+    Args:
+        flavor: which class serves it: local, s3, ...
+        root: path or URI that everything in it lies below.
+        options: settings of the flavor; never a secret.
+    """
+
+    id: int
+    name: str
+    flavor: str
+    root: str
+    options: Mapping[str, Any]
+    created_us: int
+
+
+class Stores:
+    """The stores of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, name: str) -> Store | None:
+        """Return the store of that name."""
+        row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE name = :name", {"name": name})
+        return _store(row) if row else None
+
+    def by_id(self, store_id: int) -> Store | None:
+        """Return the store of that row id."""
+        row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE id = :id", {"id": store_id})
+        return _store(row) if row else None
+
+    def list(self) -> Sequence[Store]:
+        """Return all stores, by name."""
+        return [_store(row) for row in self._engine.query(f"SELECT {_COLUMNS} FROM store ORDER BY name")]
+
+    def register(self, name: str, flavor: str, root: str, options: Mapping[str, Any] | None = None) -> Store:
+        """Add a store.
+
+        Raises AlreadyExists if the name is taken.
+        """
+        row = self._engine.one(
+            "INSERT INTO store (name, flavor, root, options, created_us) VALUES (:name, :flavor, :root, :options, :now) "
+            f"ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}",
+            {
+                "name": name,
+                "flavor": flavor,
+                "root": root,
+                "options": json.dumps(dict(options or {}), sort_keys=True),
+                "now": now_us(),
+            },
+        )
+        if row is None:
+            raise AlreadyExists(f"a store named '{name}' exists already: choose another name", subject=name)
+        return _store(row)
+
+    def delete(self, name: str) -> None:
+        """Remove a store that nothing uses.
+
+        Raises StoreNotFound, or InvalidValue while a stack, a version or bytes are in it.
+        """
+        with self._engine.transaction():
+            store = self.get(name)
+            if store is None:
+                raise StoreNotFound(f"there is no store named '{name}': see `artfs artifact-store list`", subject=name)
+            for what, sql in _USES.items():
+                if scalar(self._engine.one(sql, {"id": store.id})):
+                    raise InvalidValue(f"store '{name}' cannot be deleted: {what}", subject=name)
+            self._engine.execute("DELETE FROM store WHERE id = :id", {"id": store.id})
+
+
+_USES = {
+    "a stack uses it": "SELECT EXISTS (SELECT 1 FROM stack WHERE store_id = :id)",
+    "versions are in it": "SELECT EXISTS (SELECT 1 FROM version WHERE store_id = :id)",
+    "bytes are in it": "SELECT EXISTS (SELECT 1 FROM blob_place WHERE store_id = :id AND owned = 1)",
+}
+
+
+def _store(row: Row) -> Store:
+    id_, name, flavor, root, options, created_us = row
+    return Store(id_, name, flavor, root, json.loads(options), created_us)

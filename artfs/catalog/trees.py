@@ -1,0 +1,273 @@
+"""Directories inside versions, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from artfs.catalog.engine import Engine, chunks, in_list
+from artfs.content.digest import Digest, FileDigest
+from artfs.content.tree import Entry, Kind, Tree
+
+_TREE = "id, digest, record_digest, files, directories, bytes"
+_ENTRY = (
+    "e.id, e.name, e.kind, e.mode, e.mtime_ns, e.inode, COALESCE(b.size, t.bytes, LENGTH(e.target)), "
+    "COALESCE(b.digest, t.digest), e.blob_id, e.child_id, e.target, t.directories, t.files, t.bytes"
+)
+_ENTRY_FROM = "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id LEFT JOIN tree t ON t.id = e.child_id"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeRow:
+    """A directory: its digests and what is in it at any depth (`directories` counts itself)."""
+
+    id: int
+    digest: Digest
+    record_digest: Digest
+    files: int
+    directories: int
+    bytes: int
+
+
+class EntryRow(NamedTuple):
+    """One name in a directory. A tuple, as thousands are made for one listing.
+
+    `size` is the bytes of the file, of all files below the directory, or of the link's target; `digest` is that of the
+    content of the file or directory, None for a link. `directories`, `files` and `bytes` are the totals of a directory, None
+    for others.
+    """
+
+    id: int
+    name: bytes
+    kind: int
+    mode: int
+    mtime_ns: int
+    inode: int
+    size: int
+    digest: Digest | None
+    blob_id: int | None
+    child_id: int | None
+    target: bytes | None
+    directories: int | None
+    files: int | None
+    bytes: int | None
+
+
+class Trees:
+    """The trees of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def tree(self, tree_id: int) -> TreeRow | None:
+        """Return the directory of that row id."""
+        row = self._engine.one(f"SELECT {_TREE} FROM tree WHERE id = :id", {"id": tree_id})
+        return TreeRow(*row) if row else None
+
+    def entries(self, tree_id: int) -> list[EntryRow]:
+        """Return what is in a directory, in name order."""
+        rows = self._engine.query(
+            f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id = :tree ORDER BY e.name", {"tree": tree_id}
+        )
+        return list(map(EntryRow._make, rows))
+
+    def entry(self, tree_id: int, name: bytes) -> EntryRow | None:
+        """Return what has that name in a directory."""
+        row = self._engine.one(
+            f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id = :tree AND e.name = :name", {"tree": tree_id, "name": name}
+        )
+        return EntryRow(*row) if row else None
+
+    def find(self, tree_id: int, path: bytes) -> EntryRow | None:
+        """Return what is at a relative path below a directory; links are not followed."""
+        at: int | None = tree_id
+        entry: EntryRow | None = None
+        for component in path.split(b"/"):
+            entry = self.entry(at, component) if at is not None else None
+            if entry is None:
+                return None
+            at = entry.child_id
+        return entry
+
+    def by_inode(self, inode: int) -> EntryRow | None:
+        """Return an entry with that inode; those that share it are equal but for their names."""
+        for condition in ("e.id = :inode AND e.inode = :inode", "e.inode = :inode AND e.inode <> e.id"):
+            row = self._engine.one(f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE {condition} LIMIT 1", {"inode": inode})
+            if row is not None:
+                return EntryRow(*row)
+        return None
+
+    def walk(self, tree_id: int, prefix: bytes = b"") -> Iterator[tuple[bytes, EntryRow]]:
+        """Yield every path below a directory with its entry, a directory before what is in it."""
+        pending = [(prefix, iter(self.entries(tree_id)))]
+        while pending:
+            at, rows = pending[-1]
+            row = next(rows, None)
+            if row is None:
+                pending.pop()
+                continue
+            yield at + row.name, row
+            if row.child_id is not None:
+                pending.append((at + row.name + b"/", iter(self.entries(row.child_id))))
+
+    def load(self, tree_id: int) -> Tree:
+        """Return a directory and all below it as a value of `content`."""
+        return self._load(tree_id, {})
+
+    def insert(self, tree: Tree, blob_ids: Mapping[Digest, int]) -> int:
+        """Record a directory and all below it, and return its row id. Directories that are known already are shared.
+
+        Args:
+            tree: the directory.
+            blob_ids: the row of every file's content.
+        """
+        directories = _children_first(tree)
+        with self._engine.transaction():
+            ids = self._known(list(directories))
+            new = [directory for digest, directory in directories.items() if digest not in ids]
+            if new:
+                self._insert_new(new, ids, blob_ids)
+        return ids[tree.record_digest]
+
+    def orphans(self, limit: int = 1000) -> list[int]:
+        """Return ids of directories that neither a version nor another directory needs."""
+        rows = self._engine.query(
+            "SELECT t.id FROM tree t WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
+            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.child_id = t.id) LIMIT :limit",
+            {"limit": limit},
+        )
+        return [row[0] for row in rows]
+
+    def collect(self) -> int:
+        """Remove all directories that no version needs, at any depth, and return how many there were."""
+        removed = 0
+        while True:
+            # A transaction a round, so that writers get their turn in between.
+            with self._engine.transaction():
+                orphans = self.orphans()
+                for part in chunks(orphans):
+                    names, parameters = in_list(part)
+                    self._engine.execute(f"DELETE FROM tree_entry WHERE tree_id IN ({names})", parameters)
+                    self._engine.execute(f"DELETE FROM tree WHERE id IN ({names})", parameters)
+            if not orphans:
+                return removed
+            removed += len(orphans)
+
+    def _known(self, record_digests: list[Digest]) -> dict[Digest, int]:
+        known: dict[Digest, int] = {}
+        for part in chunks(record_digests):
+            names, parameters = in_list(part)
+            known.update(
+                self._engine.query(f"SELECT record_digest, id FROM tree WHERE record_digest IN ({names})", parameters)
+            )
+        return known
+
+    def _insert_new(self, new: list[Tree], ids: dict[Digest, int], blob_ids: Mapping[Digest, int]) -> None:
+        first_tree = self._engine.reserve("tree", len(new))
+        ids.update((directory.record_digest, first_tree + offset) for offset, directory in enumerate(new))
+        self._engine.executemany(
+            f"INSERT INTO tree ({_TREE}) VALUES (:id, :digest, :record_digest, :files, :directories, :bytes)",
+            [
+                {
+                    "id": ids[directory.record_digest],
+                    "digest": directory.digest,
+                    "record_digest": directory.record_digest,
+                    "files": directory.files,
+                    "directories": directory.directories,
+                    "bytes": directory.bytes,
+                }
+                for directory in new
+            ],
+        )
+        first_entry = self._engine.reserve("tree_entry", sum(len(directory.entries) for directory in new))
+        rows = [
+            _entry_parameters(entry, ids[directory.record_digest], ids, blob_ids)
+            for directory in new
+            for entry in directory.entries
+        ]
+        inodes = self._inodes({_shared(row) for row in rows if row["blob_id"] is not None})
+        for entry_id, row in enumerate(rows, first_entry):
+            row["id"] = entry_id
+            row["inode"] = inodes.setdefault(_shared(row), entry_id) if row["blob_id"] is not None else entry_id
+        self._engine.executemany(
+            "INSERT INTO tree_entry (id, tree_id, name, kind, mode, mtime_ns, blob_id, child_id, target, inode) VALUES "
+            "(:id, :tree_id, :name, :kind, :mode, :mtime_ns, :blob_id, :child_id, :target, :inode)",
+            rows,
+        )
+
+    def _inodes(self, files: set[tuple[int, int, int]]) -> dict[tuple[int, int, int], int]:
+        """The inodes that files of these (blob, mode, mtime) have already."""
+        found: dict[tuple[int, int, int], int] = {}
+        for part in chunks(sorted(files), 200):
+            parameters = {
+                f"{letter}{at}": value
+                for at, file in enumerate(part)
+                for letter, value in zip("bmt", file, strict=True)
+            }
+            values = ", ".join(f"(:b{at}, :m{at}, :t{at})" for at in range(len(part)))
+            rows = self._engine.query(
+                f"WITH file(blob_id, mode, mtime_ns) AS (VALUES {values}) SELECT blob_id, mode, mtime_ns, "
+                "(SELECT e.inode FROM tree_entry e WHERE e.blob_id = file.blob_id AND e.mode = file.mode "
+                "AND e.mtime_ns = file.mtime_ns LIMIT 1) FROM file",
+                parameters,
+            )
+            found.update(((blob, mode, mtime), inode) for blob, mode, mtime, inode in rows if inode is not None)
+        return found
+
+    def _load(self, tree_id: int, loaded: dict[int, Tree]) -> Tree:
+        entries = []
+        rows = self._engine.query(
+            "SELECT e.name, e.kind, e.mode, e.mtime_ns, e.child_id, e.target, b.digest, b.size, b.blocks "
+            "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id WHERE e.tree_id = :tree ORDER BY e.name",
+            {"tree": tree_id},
+        )
+        for name, kind, mode, mtime_ns, child_id, target, digest, size, blocks in rows:
+            if child_id is not None and child_id not in loaded:
+                loaded[child_id] = self._load(child_id, loaded)
+            file = FileDigest(digest, size, blocks) if digest is not None else None
+            entries.append(Entry(name, Kind(kind), mode, mtime_ns, file, loaded.get(child_id), target))
+        return Tree(tuple(entries))
+
+
+def files_of(tree: Tree) -> dict[Digest, FileDigest]:
+    """Return the contents of all files below a directory, each once."""
+    return {
+        entry.file.digest: entry.file
+        for directory in _children_first(tree).values()
+        for entry in directory.entries
+        if entry.file is not None
+    }
+
+
+def _children_first(tree: Tree) -> dict[Digest, Tree]:
+    """All different directories below, and itself at the end; without recursion, as trees may be very deep."""
+    found: dict[Digest, Tree] = {}
+    pending = [(tree, False)]
+    while pending:
+        directory, expanded = pending.pop()
+        if expanded:
+            found.setdefault(directory.record_digest, directory)
+            continue
+        pending.append((directory, True))
+        pending.extend((entry.tree, False) for entry in directory.entries if entry.tree is not None)
+    return found
+
+
+def _entry_parameters(
+    entry: Entry, tree_id: int, tree_ids: Mapping[Digest, int], blob_ids: Mapping[Digest, int]
+) -> dict[str, Any]:
+    return {
+        "tree_id": tree_id,
+        "name": entry.name,
+        "kind": int(entry.kind),
+        "mode": entry.mode & 0o777,
+        "mtime_ns": entry.mtime_ns,
+        "blob_id": blob_ids[entry.file.digest] if entry.file is not None else None,
+        "child_id": tree_ids[entry.tree.record_digest] if entry.tree is not None else None,
+        "target": entry.target,
+    }
+
+
+def _shared(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    return row["blob_id"], row["mode"], row["mtime_ns"]

@@ -1,0 +1,50 @@
+"""Who makes versions and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from artfs.catalog.engine import Engine, now_us
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody, by login name."""
+
+    id: int
+    name: str
+    created_us: int
+
+
+class Users:
+    """The users of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, name: str) -> User | None:
+        """Return the user of that name."""
+        row = self._engine.one('SELECT id, name, created_us FROM "user" WHERE name = :name', {"name": name})
+        return User(*row) if row else None
+
+    def by_id(self, user_id: int) -> User | None:
+        """Return the user of that row id."""
+        row = self._engine.one('SELECT id, name, created_us FROM "user" WHERE id = :id', {"id": user_id})
+        return User(*row) if row else None
+
+    def ensure(self, name: str) -> User:
+        """Return the user of that name, made if there is none."""
+        found = self.get(name)
+        if found is None:
+            self._engine.execute(
+                'INSERT INTO "user" (name, created_us) VALUES (:name, :now) ON CONFLICT (name) DO NOTHING',
+                {"name": name, "now": now_us()},
+            )
+            found = self.get(name)
+        assert found is not None
+        return found
+
+    def list(self) -> Sequence[User]:
+        """Return all users, by name."""
+        return [User(*row) for row in self._engine.query('SELECT id, name, created_us FROM "user" ORDER BY name')]

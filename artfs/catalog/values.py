@@ -1,0 +1,183 @@
+"""How typed metadata values become columns, and come back as they were.
+
+A value is a row of (type, text, number, json): `text` and `number` are what filters and sorting look at, exact where the
+type needs it (the digits of an int that no double can hold are in `text`); containers are whole in `json`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from artfs.errors import InvalidValue
+
+
+class Uri(str):
+    """A URI, as a metadata value."""
+
+    __slots__ = ()
+
+
+class DType(str):
+    """The name of a data type (`float32`, `numpy.ndarray`), as a metadata value."""
+
+    __slots__ = ()
+
+
+class StorageSize(int):
+    """A number of bytes, as a metadata value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value as columns."""
+
+    type: str
+    text: str | None = None
+    number: float | None = None
+    json: str | None = None
+
+
+def encode(value: object) -> Encoded:
+    """Return the columns of a value.
+
+    Known are None, bool, int, float, str, datetime, date, Path, Uri, DType, StorageSize, and list, tuple, set, frozenset, dict of
+    such values.
+
+    Raises InvalidValue for any other type.
+    """
+    type_ = _type_of(value)
+    if type_ in _CONTAINERS:
+        return Encoded(type_, json=json.dumps(_to_json(value), ensure_ascii=False))
+    if type_ == "none":
+        return Encoded(type_)
+    text = _TO_TEXT.get(type_, str)(value)
+    return Encoded(type_, text, _number(value))
+
+
+def decode(encoded: Encoded) -> Any:
+    """Return the value that was encoded."""
+    if encoded.type in _CONTAINERS:
+        return _from_json(json.loads(encoded.json or "null"))
+    if encoded.type == "none":
+        return None
+    return _FROM_TEXT[encoded.type](encoded.text or "")
+
+
+_TYPES: tuple[tuple[type, str], ...] = (
+    # Subclasses before what they are a subclass of.
+    (type(None), "none"),
+    (bool, "bool"),
+    (StorageSize, "storage_size"),
+    (int, "int"),
+    (float, "float"),
+    (Uri, "uri"),
+    (DType, "dtype"),
+    (str, "str"),
+    (datetime, "datetime"),
+    (date, "date"),
+    (PurePath, "path"),
+    (list, "list"),
+    (tuple, "tuple"),
+    (set, "set"),
+    (frozenset, "frozenset"),
+    (dict, "dict"),
+)
+
+_CONTAINERS = frozenset(("list", "tuple", "set", "frozenset", "dict"))
+
+_TO_TEXT: Mapping[str, Callable[[Any], str]] = {
+    "int": lambda value: int.__repr__(value),
+    "storage_size": lambda value: int.__repr__(value),
+    "float": lambda value: float.__repr__(value),
+    "datetime": lambda value: str(value.isoformat()),
+    "date": lambda value: str(value.isoformat()),
+    "bool": lambda value: "true" if value else "false",
+}
+
+_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "bool": lambda text: text == "true",
+    "storage_size": lambda text: StorageSize(int(text)),
+    "int": int,
+    "float": float,
+    "uri": Uri,
+    "dtype": DType,
+    "str": str,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "path": Path,
+}
+
+_TAG = "$type"
+
+
+def _type_of(value: object) -> str:
+    for class_, name in _TYPES:
+        if isinstance(value, class_):
+            return name
+    raise InvalidValue(
+        f"metadata of type {type(value).__name__} cannot be stored: use None, bool, int, float, str, datetime, Path, Uri, "
+        "DType, StorageSize, or list, tuple, set, dict of them"
+    )
+
+
+def _number(value: object) -> float | None:
+    """What numeric filters compare; times are seconds since 1970, naive ones taken as UTC."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+    # SQLite stores NaN as NULL; PostgreSQL would sort it above all numbers.
+    return None if math.isnan(number) else number
+
+
+def _to_json(value: object) -> Any:
+    """Plain JSON where that comes back as it was, else an object that names the type."""
+    type_ = _type_of(value)
+    if type_ in ("none", "bool", "int", "str") or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, list):
+        return [_to_json(item) for item in value]
+    if isinstance(value, dict):
+        if all(type(key) is str for key in value) and _TAG not in value:
+            return {key: _to_json(item) for key, item in value.items()}
+        return {_TAG: type_, "items": [[_to_json(key), _to_json(item)] for key, item in value.items()]}
+    if isinstance(value, tuple | set | frozenset):
+        return {_TAG: type_, "items": [_to_json(item) for item in _ordered(value)]}
+    return {_TAG: type_, "text": _TO_TEXT.get(type_, str)(value)}
+
+
+def _ordered(values: Iterable[Any]) -> Iterable[Any]:
+    """Members of a set in an order that does not change from process to process."""
+    return (
+        sorted(values, key=lambda item: (type(item).__name__, repr(item)))
+        if isinstance(values, set | frozenset)
+        else values
+    )
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _TAG not in value:
+        return {key: _from_json(item) for key, item in value.items()}
+    type_ = value[_TAG]
+    if type_ == "dict":
+        return {_from_json(key): _from_json(item) for key, item in value["items"]}
+    if type_ in _CONTAINERS:
+        class_: Callable[[list[Any]], Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}[type_]
+        return class_([_from_json(item) for item in value["items"]])
+    return _FROM_TEXT[type_](value["text"])

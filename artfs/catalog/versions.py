@@ -1,0 +1,422 @@
+"""Names for trees: the one place where versions come to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from artfs.catalog.artifacts import Artifact, Artifacts
+from artfs.catalog.blobs import Blobs, Place
+from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.catalog.filters import Field, Fields, MetadataField, Where, compile_order, compile_page, compile_where
+from artfs.catalog.metadata import VersionMetadata
+from artfs.catalog.tags import Tags
+from artfs.catalog.trees import Trees, files_of
+from artfs.catalog.users import Users
+from artfs.content.digest import Digest
+from artfs.content.tree import Tree
+from artfs.errors import InvalidValue, VersionExists, VersionNotFound
+from artfs.names import check_version_name
+
+LIVE = "live"
+STAGED = "staged"
+PURGED = "purged"
+
+_COLUMNS = (
+    "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, v.files, v.bytes, "
+    "v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, v.user_id, v.created_us, "
+    "v.purged_us, v.purge_reason"
+)
+_FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
+_NOT_PURGED = "v.state <> 'purged'"
+# Numbers beyond are names like any other, so that counting never runs out of 64 bits.
+_GREATEST_NUMBER = 2**62
+
+_META_EXISTS = (
+    "EXISTS (SELECT 1 FROM version_meta m WHERE m.version_id = v.id AND m.key = {key} AND m.id = (SELECT MAX(n.id) "
+    "FROM version_meta n WHERE n.version_id = m.version_id AND n.key = m.key) AND {condition})"
+)
+_META_ORDER = (
+    "(SELECT m.{} FROM version_meta m WHERE m.version_id = v.id AND m.key = :sort_key ORDER BY m.id DESC LIMIT 1)"
+)
+
+
+def _metadata_field(key: str) -> MetadataField:
+    order = (_META_ORDER.format("number"), _META_ORDER.format("text"))
+    return MetadataField("m.text", "m.number", _META_EXISTS, key, order)
+
+
+_FIELDS = Fields(
+    named={
+        "id": Field("v.uuid"),
+        "name": Field("v.name"),
+        "version": Field("v.name"),
+        "number": Field("v.number", "number"),
+        "artifact": Field("a.name"),
+        "state": Field("v.state"),
+        "type": Field("v.type"),
+        "save_type": Field("v.save_type"),
+        "materializer": Field("v.materializer"),
+        "data_type": Field("v.data_type"),
+        "trusted": Field("v.trusted", "bool"),
+        "digest": Field("v.digest", "bytes"),
+        "files": Field("v.files", "number"),
+        "bytes": Field("v.bytes", "number"),
+        # Ids are given out in the order of creation, and are already sorted.
+        "created": Field("v.created_us", "time", sort="v.id"),
+        "user": Field('(SELECT u.name FROM "user" u WHERE u.id = v.user_id)'),
+        "store": Field("(SELECT s.name FROM store s WHERE s.id = v.store_id)"),
+        "run": Field("(SELECT r.name FROM step_run p JOIN run r ON r.id = p.run_id WHERE p.id = v.producer_id)"),
+        "tag": Field(
+            "g.name",
+            exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id WHERE x.version_id = v.id AND {})",
+            sort="",
+        ),
+    },
+    tiebreak="v.id",
+    prefixed={"metadata": _metadata_field},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A name for a tree.
+
+    Args:
+        uuid: its name on every machine.
+        artifact: name of the artifact.
+        name: its number as text, or the name that was chosen; `number` if it is one.
+        state: live, staged or purged.
+        tree_id: what it holds; None once purged.
+        digest: of the tree.
+        mode, mtime_ns: of its root directory.
+        files, bytes: totals of the tree.
+        save_type: incoming, manual, step_output, preexisting or external.
+        trusted: whether pickles in it may be loaded.
+        producer_id: step run that made it.
+        created_us, purged_us: microseconds since 1970 UTC.
+    """
+
+    id: int
+    uuid: str
+    artifact_id: int
+    artifact: str
+    name: str
+    number: int | None
+    state: str
+    tree_id: int | None
+    digest: Digest
+    mode: int
+    mtime_ns: int
+    files: int
+    bytes: int
+    type: str
+    save_type: str
+    materializer: str | None
+    data_type: str | None
+    trusted: bool
+    producer_id: int | None
+    store_id: int | None
+    user_id: int | None
+    created_us: int
+    purged_us: int | None
+    purge_reason: str | None
+
+
+class Versions:
+    """The versions of a catalog."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._artifacts = Artifacts(engine)
+        self._blobs = Blobs(engine)
+        self._trees = Trees(engine)
+        self._tags = Tags(engine)
+        self._metadata = VersionMetadata(engine)
+        self._users = Users(engine)
+
+    def create(
+        self,
+        artifact_name: str,
+        tree: Tree,
+        *,
+        uuid: str,
+        places: Mapping[Digest, Place],
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        state: str = LIVE,
+        mode: int = 0o755,
+        mtime_ns: int = 0,
+        type: str = "DataArtifact",
+        save_type: str = "manual",
+        materializer: str | None = None,
+        data_type: str | None = None,
+        trusted: bool = False,
+        producer_id: int | None = None,
+        store_id: int | None = None,
+        user: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Version:
+        """Make a version of bytes that are all on stable storage. All of it is committed, or nothing.
+
+        Args:
+            artifact_name: the artifact; made if there is none.
+            tree: what the version holds.
+            uuid: its id, chosen by the caller, who has named places after it.
+            places: where the bytes of files lie that the catalog does not have yet.
+            name: chosen name; None for the next number.
+            state: `live`, or `staged` when bytes are still to be uploaded.
+            mode, mtime_ns: of the root directory.
+            save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on bytes that
+                the user registered in place; for all others those bytes do not count as there.
+            user: login name.
+
+        Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes are
+        nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle of
+        lineage.
+        """
+        if name is not None:
+            check_version_name(name)
+        if state not in (LIVE, STAGED):
+            raise InvalidValue(f"a version cannot begin as '{state}'")
+        # Digests are computed before the lock is taken.
+        record_digest, files = tree.record_digest, files_of(tree)
+        assert record_digest
+        with self._engine.transaction():
+            user_id = self._users.ensure(user).id if user is not None else None
+            artifact = self._artifacts.ensure(artifact_name, user_id)
+            number, version_name = self._claim(artifact, name)
+            blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
+            tree_id = self._trees.insert(tree, blob_ids)
+            row = self._engine.one(
+                "INSERT INTO version (uuid, artifact_id, name, number, state, tree_id, digest, mode, mtime_ns, files, bytes, "
+                "type, save_type, materializer, data_type, trusted, producer_id, store_id, user_id, created_us) VALUES "
+                "(:uuid, :artifact_id, :name, :number, :state, :tree_id, :digest, :mode, :mtime_ns, :files, :bytes, "
+                ":type, :save_type, :materializer, :data_type, :trusted, :producer_id, :store_id, :user_id, :created_us) "
+                "RETURNING id",
+                {
+                    "uuid": uuid,
+                    "artifact_id": artifact.id,
+                    "name": version_name,
+                    "number": number,
+                    "state": state,
+                    "tree_id": tree_id,
+                    "digest": tree.digest,
+                    "mode": mode & 0o777,
+                    "mtime_ns": mtime_ns,
+                    "files": tree.files,
+                    "bytes": tree.bytes,
+                    "type": type,
+                    "save_type": save_type,
+                    "materializer": materializer,
+                    "data_type": data_type,
+                    "trusted": int(trusted),
+                    "producer_id": producer_id,
+                    "store_id": store_id,
+                    "user_id": user_id,
+                    "created_us": now_us(),
+                },
+            )
+            version_id: int = scalar(row)
+            if tags:
+                self._tags.add(version_id, *tags)
+            if metadata:
+                self._metadata.set(version_id, metadata)
+            version = self.by_id(version_id)
+        assert version is not None
+        return version
+
+    def by_id(self, version_id: int) -> Version | None:
+        """Return the version of that row id, also a tombstone."""
+        return self._one("v.id = :id", {"id": version_id})
+
+    def by_uuid(self, uuid: str) -> Version | None:
+        """Return the version of that id, also a tombstone."""
+        return self._one("v.uuid = :uuid", {"uuid": uuid})
+
+    def by_uuid_prefix(self, prefix: str) -> Sequence[Version]:
+        """Return the versions whose id begins so: two at most, as more than one is one too many. Also tombstones."""
+        # A range, and not LIKE, so that the index is used whatever the collation. 'g' is after all hex digits.
+        return self._many(
+            "v.uuid >= :prefix AND v.uuid < :end", {"prefix": prefix, "end": prefix + "g"}, "ORDER BY v.uuid LIMIT 2"
+        )
+
+    def get(self, artifact_id: int, name: str) -> Version | None:
+        """Return an artifact's version of that name, also a tombstone."""
+        return self._one("v.artifact_id = :artifact AND v.name = :name", {"artifact": artifact_id, "name": name})
+
+    def latest(self, artifact_id: int) -> Version | None:
+        """Return the newest version of an artifact that is not purged."""
+        return self._one(
+            f"v.artifact_id = :artifact AND {_NOT_PURGED}", {"artifact": artifact_id}, "ORDER BY v.id DESC LIMIT 1"
+        )
+
+    def latest_digest(self, artifact_id: int) -> Digest | None:
+        """Return the digest of the newest version's tree, to see whether a draft holds anything new."""
+        row = self._engine.one(
+            f"SELECT v.digest FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} ORDER BY v.id DESC LIMIT 1",
+            {"artifact": artifact_id},
+        )
+        return row[0] if row else None
+
+    def by_tag(self, artifact_id: int, tag: str) -> Version | None:
+        """Return the newest version of an artifact that carries a tag."""
+        row = self._engine.one(
+            "SELECT x.version_id FROM version_tag x WHERE x.artifact_id = :artifact "
+            "AND x.tag_id = (SELECT id FROM tag WHERE name = :tag) ORDER BY x.version_id DESC LIMIT 1",
+            {"artifact": artifact_id, "tag": tag},
+        )
+        return self.by_id(row[0]) if row else None
+
+    def names(self, artifact_id: int) -> Sequence[tuple[str, int]]:
+        """Return the name and row id of every version of an artifact that is not purged, oldest first."""
+        rows = self._engine.query(
+            f"SELECT v.name, v.id FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} ORDER BY v.id",
+            {"artifact": artifact_id},
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def list(
+        self,
+        artifact_id: int | None = None,
+        where: Where | None = None,
+        *,
+        any_of: bool = False,
+        sort: str | None = None,
+        page: int = 1,
+        size: int | None = None,
+        purged: bool = False,
+    ) -> Sequence[Version]:
+        """Return versions, oldest first unless `sort` says otherwise.
+
+        Args:
+            artifact_id: only those of one artifact.
+            where, any_of, sort, page, size: as in `filters`.
+            purged: whether tombstones are listed too.
+        """
+        scope, condition, parameters = _scoped(artifact_id, where, any_of, purged)
+        order, order_parameters = compile_order(_FIELDS, sort)
+        limit, limit_parameters = compile_page(page, size)
+        return self._many(
+            f"{scope} AND {condition}",
+            {**parameters, **order_parameters, **limit_parameters},
+            f"ORDER BY {order} {limit}",
+        )
+
+    def count(
+        self, artifact_id: int | None = None, where: Where | None = None, *, any_of: bool = False, purged: bool = False
+    ) -> int:
+        """Return how many versions `list` would return without pages."""
+        scope, condition, parameters = _scoped(artifact_id, where, any_of, purged)
+        found: int = scalar(self._engine.one(f"SELECT COUNT(*) {_FROM} WHERE {scope} AND {condition}", parameters))
+        return found
+
+    def staged(self) -> Sequence[Version]:
+        """Return the versions whose bytes are still to be uploaded, oldest first."""
+        return self._many("v.state = 'staged'", {}, "ORDER BY v.id")
+
+    def set_state(self, version_id: int, state: str) -> None:
+        """Move a version between `staged` and `live`. Raises VersionNotFound for any but those."""
+        if state not in (LIVE, STAGED):
+            raise InvalidValue(f"a version cannot become '{state}': purge it instead")
+        changed = self._engine.execute(
+            "UPDATE version SET state = :state WHERE id = :id AND state <> 'purged'", {"state": state, "id": version_id}
+        )
+        if not changed:
+            raise _unknown(version_id)
+
+    def update(self, version_id: int, *, type: str | None = None, trusted: bool | None = None) -> Version:
+        """Change what a version is for people, or whether its pickles may be loaded. Raises VersionNotFound."""
+        with self._engine.transaction():
+            self._engine.execute(
+                "UPDATE version SET type = COALESCE(:type, type), trusted = COALESCE(:trusted, trusted) "
+                "WHERE id = :id AND state <> 'purged'",
+                {"type": type, "trusted": None if trusted is None else int(trusted), "id": version_id},
+            )
+            version = self.by_id(version_id)
+        if version is None or version.state == PURGED:
+            raise _unknown(version_id)
+        return version
+
+    def purge(self, version_id: int, reason: str) -> Version:
+        """Turn a version into a tombstone: name, digest, totals, metadata and lineage stay, its tree and tags go.
+
+        Its bytes are not touched: when no version needs them, `trees.collect` and `blobs.drop_places` find them.
+
+        Raises VersionNotFound, or InvalidValue while it is pinned.
+        """
+        with self._engine.transaction():
+            if self._engine.one("SELECT 1 FROM pin WHERE version_id = :id", {"id": version_id}):
+                raise InvalidValue(f"version {version_id} is pinned: unpin it first", subject=str(version_id))
+            changed = self._engine.execute(
+                "UPDATE version SET state = 'purged', tree_id = NULL, purged_us = :now, purge_reason = :reason "
+                "WHERE id = :id AND state <> 'purged'",
+                {"now": now_us(), "reason": reason, "id": version_id},
+            )
+            if not changed:
+                raise _unknown(version_id)
+            self._engine.execute("DELETE FROM version_tag WHERE version_id = :id", {"id": version_id})
+            version = self.by_id(version_id)
+        assert version is not None
+        return version
+
+    def _claim(self, artifact: Artifact, name: str | None) -> tuple[int | None, str]:
+        """The number and name of the next version of an artifact, which no other can get any more."""
+        if name is None:
+            while True:
+                number: int = scalar(
+                    self._engine.one(
+                        "UPDATE artifact SET next_number = next_number + 1 WHERE id = :id RETURNING next_number - 1",
+                        {"id": artifact.id},
+                    )
+                )
+                if self.get(artifact.id, str(number)) is None:
+                    return number, str(number)
+        taken = self.get(artifact.id, name)
+        if taken is not None:
+            why = "exists already" if taken.state != PURGED else "was purged, and names are not used again"
+            raise VersionExists(f"version '{name}' of '{artifact.name}' {why}: choose another name", subject=name)
+        chosen = _number(name)
+        if chosen is not None:
+            self._engine.execute(
+                "UPDATE artifact SET next_number = :next WHERE id = :id AND next_number < :next",
+                {"next": chosen + 1, "id": artifact.id},
+            )
+        return chosen, name
+
+    def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> Version | None:
+        row = self._engine.one(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
+        return _version(row) if row else None
+
+    def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
+        rows = self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
+        return [_version(row) for row in rows]
+
+
+def _scoped(
+    artifact_id: int | None, where: Where | None, any_of: bool, purged: bool
+) -> tuple[str, str, dict[str, Any]]:
+    condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
+    scope = "1 = 1" if purged else _NOT_PURGED
+    if artifact_id is not None:
+        scope, parameters = f"v.artifact_id = :scope AND {scope}", {**parameters, "scope": artifact_id}
+    return scope, condition, parameters
+
+
+def _version(row: Row) -> Version:
+    values = list(row)
+    values[17] = bool(row[17])
+    return Version(*values)
+
+
+def _number(name: str) -> int | None:
+    """The number that a chosen name is, if it is written as numbers are given out."""
+    if not (name.isascii() and name.isdecimal()) or str(int(name)) != name:
+        return None
+    number = int(name)
+    return number if number < _GREATEST_NUMBER else None
+
+
+def _unknown(version_id: int) -> VersionNotFound:
+    return VersionNotFound(f"there is no version with id {version_id} (any more)", subject=str(version_id))
