@@ -185,3 +185,7 @@ class MaterializerNotFound(ArtfsError, ImportError):
 
 class ClassNotFound(ArtfsError, ImportError):
     """The class of a stored value cannot be imported (any more) under the name it was saved with."""
+
+
+class MissingLibrary(ArtfsError, ImportError):
+    """An optional library is needed and not installed; the line says what to install."""
