@@ -1,0 +1,95 @@
+"""The daemon's process: `python -m artfs_mount --home HOME --mount-point DIR`. People use `artfs mount`."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from pathlib import Path
+
+from artfs.errors import ArtfsError
+from artfs.home import Home
+from artfs.workspace import Workspace
+from artfs_mount import mountpoint
+from artfs_mount.incoming import area as areas
+
+LOG_BYTES = 4 * 2**20
+LOG_FILES = 3
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted."""
+    arguments = _arguments()
+    ready = _Ready(arguments.ready_fd)
+    try:
+        mount_point = mountpoint.prepare(arguments.mount_point)
+        home = Home.find(arguments.home).create()
+        area = areas.claim(home.mounts, mount_point)
+        _log_to(area.log, also_to_terminal=arguments.foreground)
+        faulthandler.register(signal.SIGUSR1, file=sys.stderr)
+        from artfs_mount.daemon import MountOptions, serve
+
+        with Workspace.open(home.path) as workspace:
+            serve(workspace, area, MountOptions(mount_point, arguments.allow_other), ready.succeeded)
+    except ArtfsError as error:
+        ready.failed(str(error))
+        sys.stderr.write(f"artfs: {error}\n")
+        return 1
+    except BaseException as error:
+        log.exception("the daemon ends")
+        ready.failed(f"the daemon failed: {type(error).__name__}: {error}")
+        raise
+    log.info("unmounted")
+    return 0
+
+
+class _Ready:
+    """Tells whoever started the daemon, through a pipe, and systemd, that the mount answers, or why not."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def succeeded(self) -> None:
+        self._say(b"ready\n")
+        if "NOTIFY_SOCKET" in os.environ:
+            import sdnotify
+
+            sdnotify.SystemdNotifier().notify("READY=1")
+
+    def failed(self, reason: str) -> None:
+        self._say(reason.encode("utf-8", "surrogateescape") + b"\n")
+
+    def _say(self, line: bytes) -> None:
+        if self._descriptor is not None:
+            os.write(self._descriptor, line)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="artfs_mount", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--mount-point", type=Path, required=True)
+    parser.add_argument("--allow-other", action="store_true")
+    parser.add_argument("--foreground", action="store_true", help="log to the terminal too")
+    parser.add_argument("--ready-fd", type=int, default=None)
+    return parser.parse_args()
+
+
+def _log_to(path: Path, *, also_to_terminal: bool) -> None:
+    handlers: list[logging.Handler] = [
+        logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+    ]
+    if also_to_terminal:
+        handlers.append(logging.StreamHandler())
+    logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""What runs beside the requests: the sealing of complete drafts, and the daemon's start and end."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyfuse3
+import trio
+
+from artfs.errors import ArtfsError, Cancelled, MountError
+from artfs.mounts import mounted_at
+from artfs.workspace import Workspace
+from artfs_mount import tuning
+from artfs_mount.blobs import Blobs
+from artfs_mount.handles import in_thread
+from artfs_mount.incoming import area as areas
+from artfs_mount.incoming import control
+from artfs_mount.incoming.completeness import Seal, Wait
+from artfs_mount.incoming.drafts import Draft
+from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.recovery import recover
+from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
+from artfs_mount.inodes import Inodes
+from artfs_mount.operations import Operations
+from artfs_mount.status import Status
+from artfs_mount.tree.tree import MountTree
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS = 0.1
+"""Drafts are looked at no more often than this, however often they change."""
+SEALS_AT_ONCE = 2
+
+
+class Sealer:
+    """Watches the drafts and seals each when it is complete, or when somebody asks."""
+
+    def __init__(self, incoming: Incoming, sealing: Sealing, background: trio.Nursery) -> None:
+        self._incoming = incoming
+        self._sealing = sealing
+        self._background = background
+        self._wake = trio.Event()
+        self._settled = trio.Event()
+        self._locks: dict[bytes, trio.Lock] = {}
+        self._busy: dict[bytes, trio.Event] = {}
+        self._limit = trio.Semaphore(SEALS_AT_ONCE)
+        incoming.drafts.on_change = self._changed
+
+    @property
+    def any_busy(self) -> bool:
+        """Whether any draft's files are just being turned into stubs."""
+        return bool(self._busy)
+
+    async def until_free(self, draft: bytes | None) -> None:
+        """Waits until a draft may be changed."""
+        while draft is not None and draft in self._busy:
+            await self._busy[draft].wait()
+
+    async def run(self) -> None:
+        """Seals complete drafts, for as long as the daemon lives."""
+        while True:
+            self._wake = trio.Event()
+            try:
+                pause = self._look()
+            except Exception:
+                log.exception("looking after the drafts failed")
+                pause = 1.0
+            with trio.move_on_after(pause):
+                await self._wake.wait()
+            await trio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def seal(self, name: bytes, request: Request, *, remove: bool = False) -> Outcome:
+        """Seals a draft now, because somebody asked. remove: the draft becomes the version and leaves `/incoming`.
+
+        Raises DraftHeld, and what else keeps it from becoming a version; the reason stays with the draft.
+        """
+        draft = self._incoming.draft(name)
+        try:
+            self._sealing.check(draft, request)
+            while True:
+                try:
+                    return await self._seal(draft, request, remove=remove)
+                except Cancelled:
+                    self._sealing.check(draft, request)
+        except (ArtfsError, OSError) as error:
+            draft.error = str(error)
+            raise
+
+    async def finish_all(self, waiting: frozenset[int]) -> None:
+        """Waits until no draft is left that will become a version by itself.
+
+        waiting: processes that do nothing but wait for this; drafts that nobody else writes are sealed at once.
+        """
+        while True:
+            for draft in self._incoming.drafts:
+                self._incoming.finishing[draft.name] = waiting
+            try:
+                if control.sync_answer(self.statuses())["done"]:
+                    return
+                self._wake.set()
+                await self._settled.wait()
+            finally:
+                self._incoming.finishing.clear()
+
+    def statuses(self) -> list[control.DraftStatus]:
+        """All drafts, as status.json tells them."""
+        return control.statuses(self._incoming)
+
+    def status_of(self, name: bytes) -> control.DraftStatus:
+        """One draft."""
+        title = self._incoming.draft(name).title
+        return next(status for status in self.statuses() if status.name == title)
+
+    def _changed(self) -> None:
+        self._wake.set()
+
+    def _look(self) -> float:
+        """Starts what is complete; returns after how many seconds something else may be."""
+        pause = float("inf")
+        for draft, decision in self._incoming.decisions():
+            match decision:
+                case Seal() if draft.name not in self._locks:
+                    self._locks[draft.name] = trio.Lock()
+                    self._background.start_soon(self._seal_quietly, draft)
+                case Wait(_, seconds) if seconds is not None:
+                    pause = min(pause, seconds)
+        settled, self._settled = self._settled, trio.Event()
+        settled.set()
+        return pause
+
+    async def _seal_quietly(self, draft: Draft) -> None:
+        """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
+        try:
+            await self._seal(draft, Request(), remove=False)
+        except Cancelled:
+            pass  # it goes on changing; quiet will come again
+        except (ArtfsError, OSError) as error:
+            self._incoming.drafts.hold(draft, str(error))
+            log.info("draft %s is held: %s", draft.title, error)
+        except Exception as error:
+            self._incoming.drafts.hold(
+                draft, f"{draft.title}: sealing failed unexpectedly ({error}); see the daemon's log"
+            )
+            log.exception("sealing of draft %s failed", draft.title)
+        finally:
+            self._changed()
+
+    async def _seal(self, draft: Draft, request: Request, *, remove: bool) -> Outcome:
+        lock = self._locks.setdefault(draft.name, trio.Lock())
+        try:
+            async with lock, self._limit:
+                cancelled = _Flag()
+                try:
+                    measure = functools.partial(self._sealing.measure, draft, cancelled=cancelled)
+                    measurement = await in_thread(measure, seconds=None)
+                except BaseException:
+                    cancelled.set()
+                    raise
+                return await self._commit(draft, measurement, request, remove=remove)
+        finally:
+            if self._locks.get(draft.name) is lock and not lock.locked():
+                del self._locks[draft.name]
+
+    async def _commit(self, draft: Draft, measurement: Measurement, request: Request, *, remove: bool) -> Outcome:
+        if draft.changes != measurement.changes:
+            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
+        busy = self._busy[draft.name] = trio.Event()
+        try:
+            with trio.CancelScope(shield=True):
+                outcome = await in_thread(self._sealing.commit, draft, measurement, request, seconds=None)
+                self._sealing.finish(draft, outcome)
+                if remove:
+                    await in_thread(_delete, self._sealing.detach(draft), seconds=None)
+        except BaseException:
+            self._incoming.drafts.changed(draft)
+            raise
+        finally:
+            del self._busy[draft.name]
+            busy.set()
+        log.info("draft %s is version %s", draft.title, outcome.version.name)
+        return outcome
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+class _Flag:
+    """Tells a worker thread that nobody waits for its work any more."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        self._set = True
+
+    def __call__(self) -> bool:
+        return self._set
+
+
+@dataclass(frozen=True)
+class MountOptions:
+    """How to mount. mount_point: an empty directory, without links in its path (mountpoint.prepare)."""
+
+    mount_point: Path
+    allow_other: bool = False
+
+
+def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: Callable[[], None]) -> None:
+    """Mounts, answers until it is unmounted, and cleans up. `ready` is called once the mount answers.
+
+    Raises MountError when the mount cannot be made.
+    """
+    os.umask(0)  # the kernel has applied the caller's umask already
+    clean = bool(areas.mount_facts(area.path).get("clean", True))
+    facts = {"mount_point": str(options.mount_point), "home": str(workspace.home.path), "started": time.time()}
+    area.write_mount({**facts, "pid": os.getpid(), "clean": False})
+    incoming = Incoming(workspace, area, Blobs(workspace))
+    recover(incoming, clean=clean)
+    trio.run(_main, incoming, options, facts, ready)
+    area.write_mount({**facts, "pid": None, "clean": True})
+
+
+async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, object], ready: Callable[[], None]) -> None:
+    status = Status(facts)
+    tree = MountTree(incoming.workspace, status.text)
+    inodes = Inodes(tree, incoming)
+    async with trio.open_nursery() as background:
+        sealer = Sealer(incoming, Sealing(incoming, options.mount_point), background)
+        operations = Operations(inodes, sealer, status, background)
+        status.add_section("drafts", lambda: control.as_json(sealer.statuses()))
+        status.add_section("open_files", lambda: len(operations.handles))
+        status.add_section("known_files", lambda: len(incoming.nodes))
+        _mount(operations, options)
+        gc.freeze()
+        try:
+            background.start_soon(_stop_on_signal)
+            background.start_soon(sealer.run)
+            mount = await trio.to_thread.run_sync(mounted_at, options.mount_point)
+            log.info("mounted at %s; tuned: %s", options.mount_point, tuning.tune(mount.device) if mount else "nothing")
+            ready()
+            await pyfuse3.main()
+        finally:
+            background.cancel_scope.cancel()
+            pyfuse3.close()
+
+
+def _mount(operations: Operations, options: MountOptions) -> None:
+    wanted = {"default_permissions", "fsname=artfs", "subtype=artfs", "nosuid", "nodev"}
+    if options.allow_other:
+        wanted.add("allow_other")
+    try:
+        pyfuse3.init(operations, str(options.mount_point), wanted)
+    except RuntimeError as error:
+        raise MountError(f"{options.mount_point}: {error}; 'artfs doctor' looks for the reason") from error
+
+
+async def _stop_on_signal() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            log.info("%s: unmounting", signal.Signals(number).name)
+            pyfuse3.terminate()
+            return

@@ -1,0 +1,162 @@
+"""Open files and directories: what a file handle stands for, and how it is read.
+
+A read that memory can answer is answered on the event loop; one that may wait for a disk goes to a worker thread with a
+deadline, so that one slow read holds up nobody else. A handle that is read from front to back has its next block
+fetched and verified while the kernel still takes the last one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import trio
+
+from artfs.content.digest import BLOCK_SIZE
+from artfs.stores.verified import BlobReader
+from artfs_mount.incoming.contents import Contents, Reader
+from artfs_mount.incoming.nodes import Node
+from artfs_mount.tree.node import Node as TreeNode
+
+READ_SECONDS = 60.0
+"""A read of local disks that takes longer fails with ETIMEDOUT; remote stores have shorter deadlines of their own."""
+
+SMALL = 64 * 1024
+"""Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
+
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[..., T], *arguments: object, seconds: float | None = READ_SECONDS) -> T:
+    """Runs a call on a worker thread; after `seconds` the caller gets ETIMEDOUT and the thread is left to itself."""
+    with trio.move_on_after(seconds if seconds is not None else float("inf")):
+        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=seconds is not None)
+    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+
+class Handle(Protocol):
+    """An open file."""
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview: ...
+
+    def close(self) -> None: ...
+
+
+class TextHandle:
+    """A generated file: its bytes as they were when it was opened."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        return self._content[offset : offset + size]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class BlobHandle:
+    """A file of a version."""
+
+    def __init__(self, reader: BlobReader, background: trio.Nursery) -> None:
+        self._reader = reader
+        self._background = background
+        self._next = 0
+        self._fetched = 0
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        sequential, self._next = offset == self._next, offset + size
+        data = self._reader.peek(offset, size)
+        if data is None and self._reader.size <= SMALL:
+            data = self._reader.read(offset, size)
+        elif data is None:
+            data = await in_thread(self._reader.read, offset, size)
+        if sequential:
+            self._fetch_ahead(offset + size)
+        return data
+
+    def _fetch_ahead(self, position: int) -> None:
+        """Has the next block read and verified while this one is still being taken; once a block."""
+        block = position // BLOCK_SIZE + 1
+        if block > self._fetched and block * BLOCK_SIZE < self._reader.size:
+            self._fetched = block
+            self._background.start_soon(_prefetch, self._reader, position)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+async def _prefetch(reader: BlobReader, position: int) -> None:
+    await in_thread(reader.prefetch, position, seconds=None)
+
+
+class DraftHandle:
+    """A file below `/incoming`."""
+
+    def __init__(self, node: Node, contents: Contents, reader: Reader | None, *, writer: bool) -> None:
+        self.node = node
+        self._contents = contents
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        data = self._contents.read_at_once(self.node, offset, size)
+        if data is None:
+            data = await in_thread(self._contents.read, self.node, self._reader, offset, size)
+        return data
+
+    async def write(self, offset: int, data: bytes) -> int:
+        if len(data) <= SMALL and self.node.blob is None:
+            return self._contents.write(self.node, offset, data)
+        return await in_thread(self._contents.write, self.node, offset, data, seconds=None)
+
+    def close(self) -> None:
+        self._contents.close(self.node, writer=self._writer, reader=self._reader)
+
+
+@dataclass(frozen=True)
+class DirectoryHandle:
+    """A directory's names at the moment it was opened, so that positions hold while entries come and go."""
+
+    number: int
+    names: list[tuple[bytes, TreeNode | None]]
+
+
+class Handles:
+    """The table of what is open."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Handle | DirectoryHandle] = {}
+        self._last = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, handle: Handle | DirectoryHandle) -> int:
+        self._last += 1
+        self._open[self._last] = handle
+        return self._last
+
+    def file(self, number: int) -> Handle:
+        handle = self._open[number]
+        assert not isinstance(handle, DirectoryHandle), "the kernel keeps the two kinds apart"
+        return handle
+
+    def draft(self, number: int) -> DraftHandle:
+        handle = self._open[number]
+        if not isinstance(handle, DraftHandle):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return handle
+
+    def directory(self, number: int) -> DirectoryHandle:
+        handle = self._open[number]
+        assert isinstance(handle, DirectoryHandle), "the kernel keeps the two kinds apart"
+        return handle
+
+    def close(self, number: int) -> None:
+        handle = self._open.pop(number)
+        if not isinstance(handle, DirectoryHandle):
+            handle.close()

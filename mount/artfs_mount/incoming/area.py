@@ -1,0 +1,135 @@
+"""An area: the folder under `<home>/mounts/` in which one mount keeps its drafts between starts.
+
+    work/          the working directory: what `/incoming` shows
+    scratch/       files on their way into the working directory
+    drafts/        one record a draft that is not (yet) a version, see drafts.py
+    mount.json     where this area was last mounted, and by which process
+    lock           held by the daemon for as long as it runs
+    daemon.log     what it had to say
+
+A mount point gets the area it had the last time, so that its drafts are found again; a new mount point gets the first
+area that nobody uses, so that no draft is left behind; a second daemon on one home gets an area of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artfs.content.files import atomic_write
+from artfs.errors import MountError
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area that this process has locked. `lock` is the descriptor that holds it."""
+
+    path: Path
+    lock: int
+
+    @property
+    def work(self) -> Path:
+        return self.path / "work"
+
+    @property
+    def scratch(self) -> Path:
+        return self.path / "scratch"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "drafts"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "daemon.log"
+
+    def write_mount(self, facts: dict[str, Any]) -> None:
+        """Writes down who has this area mounted, for the command line and for the next start."""
+        atomic_write(self.path / "mount.json", json.dumps(facts, indent=1).encode())
+
+    def close(self) -> None:
+        """Gives the area back."""
+        os.close(self.lock)
+
+
+def claim(mounts: Path, mount_point: Path) -> Area:
+    """Locks the area for a mount point, making one where none is free.
+
+    mounts: the home's folder of areas. Raises MountError when the mount point's own area is in use.
+    """
+    mounts.mkdir(parents=True, exist_ok=True)
+    areas = sorted((path for path in mounts.iterdir() if path.is_dir()), key=_number)
+    own = [path for path in areas if mounted_at(path) == str(mount_point)]
+    for path in own + [path for path in areas if path not in own]:
+        lock = _lock(path)
+        if lock is not None:
+            return _prepared(Area(path, lock))
+        if path in own:
+            raise MountError(
+                f"{mount_point}: another artfs daemon serves it already; unmount it first: artfs umount {mount_point}"
+            )
+    number = 1 + max((_number(path) for path in areas), default=0)
+    while True:
+        path = mounts / str(number)
+        path.mkdir(exist_ok=True)
+        lock = _lock(path)
+        if lock is not None:
+            return _prepared(Area(path, lock))
+        number += 1
+
+
+def mount_facts(area: Path) -> dict[str, Any]:
+    """What the last mount of an area wrote down; empty when it never was mounted."""
+    try:
+        facts = json.loads((area / "mount.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def mounted_at(area: Path) -> str | None:
+    """The mount point that last used an area."""
+    point = mount_facts(area).get("mount_point")
+    return point if isinstance(point, str) else None
+
+
+def _lock(path: Path) -> int | None:
+    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _prepared(area: Area) -> Area:
+    if area.scratch.exists():
+        shutil.rmtree(area.scratch)
+    for folder in (area.work, area.scratch, area.records):
+        folder.mkdir(parents=True, exist_ok=True)
+    _check_attributes(area.scratch)
+    return area
+
+
+def _check_attributes(folder: Path) -> None:
+    probe = folder / "probe"
+    probe.touch()
+    try:
+        os.setxattr(probe, "user.artfs.probe", b"1")
+    except OSError as error:
+        raise MountError(
+            f"{folder}: this file system keeps no extended attributes ({error.strerror}), which drafts need; "
+            "put the home on ext4, xfs, btrfs, zfs or a tmpfs of Linux 6.6 or newer (ARTFS_HOME)"
+        ) from error
+    finally:
+        probe.unlink()
+
+
+def _number(path: Path) -> int:
+    return int(path.name) if path.name.isdigit() else 0

@@ -1,0 +1,115 @@
+"""Attributes of files in `/incoming`: size, mode, owner, times and extended attributes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+
+from artfs_mount.incoming import stubs
+from artfs_mount.incoming.contents import Contents
+from artfs_mount.incoming.drafts import Drafts
+from artfs_mount.incoming.nodes import Node, Nodes
+
+CONTROL_PREFIX = b"user.artfs."
+"""Attributes of this name are questions and orders to the daemon, see control.py; none of them is stored."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a setattr request wants; None leaves a thing as it is. Times in nanoseconds."""
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    size: int | None = None
+    atime_ns: int | None = None
+    mtime_ns: int | None = None
+
+
+class FileAttributes:
+    """Reads and changes attributes of the working directory's files; they are the draft's own, never a version's."""
+
+    def __init__(self, nodes: Nodes, drafts: Drafts, contents: Contents) -> None:
+        self._nodes = nodes
+        self._drafts = drafts
+        self._contents = contents
+
+    def status(self, node: Node) -> os.stat_result:
+        """stat(2) of a node, also when it has been unlinked and is still open."""
+        if node.unlinked:
+            if node.descriptor is None:
+                raise FileNotFoundError("the file has been removed")
+            return os.fstat(node.descriptor.number)
+        return os.lstat(self._nodes.path(node))
+
+    def change(self, node: Node, change: Change, pid: int) -> os.stat_result:
+        """Applies a setattr request and returns the new status."""
+        draft = self._nodes.draft_of(node)
+        if draft is not None:
+            self._drafts.touch(draft, pid)
+        if change.size is not None:
+            self._contents.truncate(node, change.size, pid)
+        target = self._target(node)
+        if change.uid is not None or change.gid is not None:
+            _chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
+        if change.mode is not None and not stat.S_ISLNK(node.file_type):
+            os.chmod(target, stat.S_IMODE(change.mode))
+        if change.atime_ns is not None or change.mtime_ns is not None:
+            self._set_times(node, target, change)
+        return self.status(node)
+
+    def get_attribute(self, node: Node, name: bytes) -> bytes:
+        """An extended attribute that a user has set."""
+        if name in stubs.PRIVATE:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return _call(os.getxattr, self._target(node), name)
+
+    def list_attributes(self, node: Node) -> list[bytes]:
+        """Names of the extended attributes that users have set."""
+        names = [os.fsencode(name) for name in _call(os.listxattr, self._target(node))]
+        return [name for name in names if name not in stubs.PRIVATE and name.startswith(b"user.")]
+
+    def set_attribute(self, node: Node, name: bytes, value: bytes, pid: int) -> None:
+        """Sets a user's extended attribute; it stays with the draft and is not part of versions."""
+        if not name.startswith(b"user.") or name.startswith(CONTROL_PREFIX):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        _call(os.setxattr, self._target(node), name, value)
+
+    def remove_attribute(self, node: Node, name: bytes) -> None:
+        """Removes a user's extended attribute."""
+        if name in stubs.PRIVATE:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        _call(os.removexattr, self._target(node), name)
+
+    def _target(self, node: Node) -> bytes | int:
+        if node.unlinked:
+            if node.descriptor is None:
+                raise FileNotFoundError("the file has been removed")
+            return node.descriptor.number
+        return self._nodes.path(node)
+
+    def _set_times(self, node: Node, target: bytes | int, change: Change) -> None:
+        now = self.status(node)
+        times = (
+            now.st_atime_ns if change.atime_ns is None else change.atime_ns,
+            now.st_mtime_ns if change.mtime_ns is None else change.mtime_ns,
+        )
+        if isinstance(target, int):
+            os.utime(target, ns=times)
+        else:
+            os.utime(target, ns=times, follow_symlinks=False)
+
+
+def _chown(target: bytes | int, uid: int, gid: int) -> None:
+    if isinstance(target, int):
+        os.fchown(target, uid, gid)
+    else:
+        os.lchown(target, uid, gid)
+
+
+def _call(function, target, *arguments):  # type: ignore[no-untyped-def]
+    if isinstance(target, int):
+        return function(target, *arguments)
+    return function(target, *arguments, follow_symlinks=False)

@@ -1,0 +1,115 @@
+"""How programs talk to the daemon: extended attributes as questions and orders, and status.json.
+
+on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {"version": ..., "tags": [...]}
+             get user.artfs.version   the last version made from it
+             get user.artfs.error     why it was not sealed the last time
+             get user.artfs.state     open, settling, sealed or held
+on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from artfs.errors import InvalidValue
+from artfs_mount.incoming.completeness import Hold, Seal, Wait
+from artfs_mount.incoming.drafts import Draft, State
+from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.sealing import Request
+
+COMMIT = b"user.artfs.commit"
+SYNC = b"user.artfs.sync"
+UNDER_WAY = ("open", "settling", "sealing")
+TOLD_AT_MOST = 50
+"""An extended attribute holds 64 KiB."""
+QUESTIONS = {b"user.artfs.version": "version", b"user.artfs.error": "error", b"user.artfs.state": "state"}
+
+
+@dataclass(frozen=True)
+class DraftStatus:
+    """A draft as status.json tells it. state: open, settling, sealed or held. seconds: until it seals by itself."""
+
+    name: str
+    state: str
+    version: str | None
+    reason: str | None
+    seconds: float | None
+
+
+def commit_request(value: bytes) -> Request:
+    """What somebody wrote to `user.artfs.commit`. Raises InvalidValue."""
+    if not value.strip():
+        return Request()
+    try:
+        wish = json.loads(value)
+        if not isinstance(wish, dict) or set(wish) - {"version", "tags"}:
+            raise ValueError("expected an object with version and tags")
+        version, tags = wish.get("version"), wish.get("tags", [])
+        if not (version is None or isinstance(version, str)) or not all(isinstance(tag, str) for tag in tags):
+            raise ValueError("version is a string and tags a list of strings")
+    except (ValueError, TypeError) as error:
+        raise InvalidValue(
+            f'user.artfs.commit: {error}; write nothing, or JSON like {{"version": "v1", "tags": ["best"]}}'
+        ) from None
+    return Request(version=version, tags=tuple(tags))
+
+
+def answer(status: DraftStatus, question: bytes) -> bytes:
+    """The value of one of the QUESTIONS. Raises OSError (ENODATA) when there is none."""
+    value = {"version": status.version, "error": status.reason, "state": status.state}[QUESTIONS[question]]
+    if value is None:
+        raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+    return value.encode("utf-8", "surrogateescape")
+
+
+def statuses(incoming: Incoming) -> list[DraftStatus]:
+    """All drafts, by name."""
+    changed = {draft.name: decision for draft, decision in incoming.decisions()}
+    found = []
+    for draft in incoming.drafts:
+        if draft.name in changed:
+            found.append(_of_changed(draft, changed[draft.name]))
+        else:
+            state = "sealed" if draft.state is State.SEALED else "sealing"
+            found.append(DraftStatus(draft.title, state, draft.version, draft.error, None))
+    return sorted(found, key=lambda status: status.name)
+
+
+def sync_answer(found: list[DraftStatus]) -> dict[str, Any]:
+    """What `user.artfs.sync` answers: whether all that was written is a version, and what is not."""
+    waiting = [status for status in found if status.state in UNDER_WAY and not _is_temporary(status)]
+    held = [status for status in found if status.state == "held" or _is_temporary(status)]
+    return {
+        "done": not waiting,
+        "waiting": [{"draft": status.name, "reason": status.reason} for status in waiting[:TOLD_AT_MOST]],
+        "held": [{"draft": status.name, "reason": status.reason} for status in held[:TOLD_AT_MOST]],
+        "waiting_count": len(waiting),
+        "held_count": len(held),
+    }
+
+
+def as_json(found: list[DraftStatus]) -> list[dict[str, Any]]:
+    """The drafts for status.json."""
+    return [asdict(status) for status in found]
+
+
+def _of_changed(draft: Draft, decision: Seal | Wait | Hold) -> DraftStatus:
+    match decision:
+        case Hold(why):
+            return DraftStatus(draft.title, "held", draft.version, why, None)
+        case Wait(why, None):
+            return DraftStatus(draft.title, "open", draft.version, why, None)
+        case Wait(why, seconds):
+            return DraftStatus(draft.title, "settling", draft.version, why, round(seconds or 0, 3))
+        case Seal():
+            return DraftStatus(
+                draft.title, "settling", draft.version, draft.error or "it is complete and about to be sealed", 0.0
+            )
+
+
+def _is_temporary(status: DraftStatus) -> bool:
+    return status.state == "open" and status.name.startswith(".")

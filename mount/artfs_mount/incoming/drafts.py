@@ -1,0 +1,168 @@
+"""Drafts: what is known of each entry of `/incoming`, and what of it survives a kill.
+
+Before the first change to a draft a record is written that says `changed`; before its files are linked into the store
+the record says `sealing`; when the version exists and every file is a stub it says `sealed`. So the next start knows
+what was in the air. Records need no fsync: they and the changes they announce go through the same file system's
+journal in order.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from artfs.content.digest import FileDigest, tagged
+from artfs_mount.incoming.processes import Writers
+
+
+class State(StrEnum):
+    CHANGED = "changed"
+    SEALING = "sealing"
+    SEALED = "sealed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a draft's record on disk says.
+
+    uuid: the version being made, while `sealing`. version: the name of the last version made from the draft.
+    held: why it must not seal by itself.
+    """
+
+    name: bytes
+    state: State
+    uuid: str | None = None
+    version: str | None = None
+    held: str | None = None
+
+
+@dataclass
+class Draft:
+    """One entry of `/incoming`.
+
+    changes: counts every change, so that whoever looked at the draft can tell whether it still is what it saw.
+    changed_at: the clock at the last change. digests: of files written sequentially, by inode on disk, until sealed.
+    busy: while it is set the files are being turned into stubs, and whoever wants to change the draft waits.
+    error: why the last attempt to seal failed.
+    """
+
+    name: bytes
+    state: State = State.CHANGED
+    changes: int = 0
+    changed_at: float = 0.0
+    version: str | None = None
+    held: str | None = None
+    error: str | None = None
+    writers: Writers = field(default_factory=Writers)
+    digests: dict[int, FileDigest] = field(default_factory=dict)
+    busy: bool = False
+
+    @property
+    def title(self) -> str:
+        """The name as text; bytes that are no UTF-8 show as surrogates."""
+        return self.name.decode("utf-8", "surrogateescape")
+
+
+class Drafts:
+    """All drafts of an area. `records` is the folder of their records; `clock` gives seconds that only grow."""
+
+    def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.on_change: Callable[[], None] = lambda: None
+        self._records = records
+        self._drafts: dict[bytes, Draft] = {}
+
+    def __iter__(self) -> Iterator[Draft]:
+        return iter(list(self._drafts.values()))
+
+    def get(self, name: bytes) -> Draft | None:
+        return self._drafts.get(name)
+
+    def touch(self, name: bytes, pid: int | None = None) -> Draft:
+        """Says that a draft is about to change. Call it before the change, so that a kill in between is noticed.
+
+        pid: the thread that changes it, 0 when this process cannot see it, None when it is known from an earlier call.
+        """
+        draft = self._drafts.get(name)
+        if draft is None:
+            draft = self._drafts[name] = Draft(name)
+            self._write(draft)
+        elif draft.state is not State.CHANGED or draft.held is not None:
+            draft.state = State.CHANGED
+            draft.held = None
+            self._write(draft)
+        draft.changes += 1
+        draft.changed_at = self.clock()
+        draft.error = None
+        if pid is not None:
+            draft.writers.add(pid)
+        self.on_change()
+        return draft
+
+    def sealing(self, draft: Draft, uuid: str) -> None:
+        """Says that the draft's files are about to be linked into the store for the version `uuid`."""
+        draft.state = State.SEALING
+        self._write(draft, uuid)
+
+    def sealed(self, draft: Draft, version: str) -> None:
+        """Says that the draft is the version `version` and all its files are stubs."""
+        draft.state = State.SEALED
+        draft.version = version
+        draft.held = draft.error = None
+        draft.writers.clear()
+        draft.digests.clear()
+        self._write(draft)
+
+    def changed(self, draft: Draft) -> None:
+        """Goes back from `sealing` to `changed`: the version was not made."""
+        draft.state = State.CHANGED
+        self._write(draft)
+
+    def hold(self, draft: Draft, why: str) -> None:
+        """Keeps a draft from sealing by itself until it changes again."""
+        draft.held = why
+        self._write(draft)
+
+    def moved(self, old: bytes, new: bytes) -> None:
+        """Takes what is known of a draft's files to the draft's new name."""
+        if old in self._drafts and new in self._drafts:
+            self._drafts[new].digests.update(self._drafts[old].digests)
+        self.remove(old)
+
+    def remove(self, name: bytes) -> None:
+        """Forgets a draft that is gone from `/incoming`."""
+        if self._drafts.pop(name, None) is not None:
+            self._record(name).unlink(missing_ok=True)
+            self.on_change()
+
+    def restore(self, record: Record) -> Draft:
+        """Takes up a draft that an earlier daemon left."""
+        draft = Draft(record.name, record.state, version=record.version, held=record.held)
+        draft.changed_at = self.clock()
+        self._drafts[record.name] = draft
+        self._write(draft)
+        return draft
+
+    def _record(self, name: bytes) -> Path:
+        return self._records / f"{tagged(b'artfs.draft', name).hex()[:32]}.json"
+
+    def _write(self, draft: Draft, uuid: str | None = None) -> None:
+        path = self._record(draft.name)
+        facts = {"name": draft.title, "state": draft.state, "uuid": uuid, "version": draft.version, "held": draft.held}
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(facts), "ascii")
+        fresh.rename(path)
+
+
+def read_records(records: Path) -> dict[bytes, Record]:
+    """The records that an earlier daemon left, by the draft's name."""
+    found = {}
+    for path in records.glob("*.json"):
+        facts = json.loads(path.read_text("ascii"))
+        name = facts["name"].encode("utf-8", "surrogateescape")
+        found[name] = Record(name, State(facts["state"]), facts["uuid"], facts["version"], facts["held"])
+    return found

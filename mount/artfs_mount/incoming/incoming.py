@@ -1,0 +1,87 @@
+"""`/incoming` as a whole: the parts over one area, and the questions that concern all drafts."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+
+from artfs.content.digest import Digest
+from artfs.errors import DraftNotFound
+from artfs.workspace import Workspace
+from artfs_mount.blobs import Blobs
+from artfs_mount.incoming.area import Area
+from artfs_mount.incoming.attributes import FileAttributes
+from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Quiet, decide
+from artfs_mount.incoming.contents import Contents, Reader
+from artfs_mount.incoming.drafts import Draft, Drafts, State
+from artfs_mount.incoming.namespace import Namespace
+from artfs_mount.incoming.nodes import Nodes
+
+
+class Incoming:
+    """The working directory of an area, its drafts, and when they are complete."""
+
+    def __init__(self, workspace: Workspace, area: Area, blobs: Blobs) -> None:
+        config = workspace.home.config
+        self.area = area
+        self.workspace = workspace
+        self.quiet = Quiet(config.quiet_file_seconds, config.quiet_directory_seconds)
+        self.drafts = Drafts(area.records)
+        self.nodes = Nodes(os.fsencode(area.work))
+        self.namespace = Namespace(self.nodes, self.drafts)
+        self._blobs = blobs
+        self.contents = Contents(self.nodes, self.drafts, self._reader)
+        self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
+        self.finishing: dict[bytes, frozenset[int]] = {}
+
+    def path(self, draft: bytes) -> bytes:
+        """Where a draft lies in the working directory."""
+        return self.nodes.path_of_root + b"/" + draft
+
+    def draft(self, name: bytes) -> Draft:
+        """A draft by its name. Raises DraftNotFound."""
+        draft = self.drafts.get(name)
+        if draft is None or self.kind(name) is None:
+            title = name.decode("utf-8", "replace")
+            raise DraftNotFound(f"{title}: nothing of this name is in /incoming", subject=name)
+        return draft
+
+    def kind(self, name: bytes) -> DraftKind | None:
+        """What a draft is; None when it is gone. FIFOs and sockets count as files: sealing says why it cannot be."""
+        try:
+            mode = os.lstat(self.path(name)).st_mode
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(mode):
+            return DraftKind.DIRECTORY
+        return DraftKind.LINK if stat.S_ISLNK(mode) else DraftKind.FILE
+
+    def open_writers(self) -> Counter[bytes]:
+        """How many handles that may write are open in each draft."""
+        counts: Counter[bytes] = Counter()
+        for node in self.nodes.writing:
+            draft = self.nodes.draft_of(node)
+            if draft is not None:
+                counts[draft] += node.writers
+        return counts
+
+    def decisions(self) -> Iterator[tuple[Draft, Decision]]:
+        """What is to be done with each draft that is not a version as it stands."""
+        writers = self.open_writers()
+        now = self.drafts.clock()
+        for draft in self.drafts:
+            if draft.state is not State.CHANGED:
+                continue
+            kind = self.kind(draft.name)
+            if kind is None:
+                self.drafts.remove(draft.name)
+                continue
+            waiting = self.finishing.get(draft.name)
+            finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
+            facts = Facts(draft.title, kind, writers[draft.name], now - draft.changed_at, draft.held, finish)
+            yield draft, decide(facts, self.quiet)
+
+    def _reader(self, digest: Digest) -> Reader:
+        return self._blobs.by_digest(digest)

@@ -1,0 +1,186 @@
+"""Names in `/incoming`: look up, list, make, link, rename and remove, over the working directory.
+
+All of it runs on the event loop's thread; each call is a few system calls on a local disk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+
+from artfs.content.files import sync_directory
+from artfs.errors import InvalidName
+from artfs.names import check_artifact_name
+from artfs_mount.incoming.drafts import Drafts
+from artfs_mount.incoming.nodes import Node, Nodes
+
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Namespace:
+    """The directory operations of `/incoming`. `uid`/`gid` arguments are the caller's, who will own what is made."""
+
+    def __init__(self, nodes: Nodes, drafts: Drafts) -> None:
+        self._nodes = nodes
+        self._drafts = drafts
+        self._is_root = os.geteuid() == 0
+
+    def lookup(self, parent: Node, name: bytes) -> tuple[Node, os.stat_result]:
+        """What stands at a name. Raises FileNotFoundError."""
+        status = os.lstat(self._nodes.child_path(parent, name))
+        return self._nodes.at(parent, name, status), status
+
+    def list(self, directory: Node) -> list[bytes]:
+        """The names in a directory, at one moment."""
+        return os.listdir(self._nodes.path(directory))
+
+    def sync_directory(self, path: bytes) -> None:
+        """Puts a directory's entries on stable storage. For a worker thread."""
+        sync_directory(path)
+
+    def make_directory(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
+        path = self._about_to_make(parent, name, pid)
+        os.mkdir(path, mode & 0o7777)
+        return self._made(parent, name, path, uid, gid)
+
+    def make_link(self, parent: Node, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> Node:
+        path = self._about_to_make(parent, name, pid)
+        os.symlink(target, path)
+        return self._made(parent, name, path, uid, gid)
+
+    def make_special(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
+        """A file without opening it, a FIFO or a socket. Devices are refused: the mount is `nodev`."""
+        if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
+            raise PermissionError(errno.EPERM, "devices cannot be made here")
+        path = self._about_to_make(parent, name, pid)
+        os.mknod(path, mode)
+        return self._made(parent, name, path, uid, gid)
+
+    def make_file(
+        self, parent: Node, name: bytes, flags: int, mode: int, uid: int, gid: int, pid: int
+    ) -> tuple[Node, int]:
+        """Makes and opens a file; returns its node and a descriptor that can read and write."""
+        path = self._about_to_make(parent, name, pid)
+        exclusive = flags & os.O_EXCL
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | exclusive | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o7777)
+        return self._made(parent, name, path, uid, gid), descriptor
+
+    def hard_link(self, node: Node, parent: Node, name: bytes, pid: int) -> Node:
+        """One more name for a file, within its draft: two drafts never share a file that can still change."""
+        if self._nodes.draft_of(node) != self._draft_at(parent, name):
+            raise OSError(errno.EXDEV, "hard links stay within a draft")
+        source = self._nodes.path(node)
+        os.link(source, self._about_to_make(parent, name, pid), follow_symlinks=False)
+        self._nodes.link(node, parent, name)
+        return node
+
+    def remove(self, parent: Node, name: bytes, pid: int) -> None:
+        """Removes a file or link. Open handles keep it until they are closed; versions never notice."""
+        path = self._nodes.child_path(parent, name)
+        status = os.lstat(path)
+        self._drafts.touch(self._draft_at(parent, name), pid)
+        os.unlink(path)
+        self._gone(parent, name, status)
+
+    def remove_directory(self, parent: Node, name: bytes, pid: int) -> None:
+        """Removes an empty directory."""
+        path = self._nodes.child_path(parent, name)
+        status = os.lstat(path)
+        self._drafts.touch(self._draft_at(parent, name), pid)
+        os.rmdir(path)
+        self._gone(parent, name, status)
+
+    def rename(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes, flags: int, pid: int) -> None:
+        """Renames, within a draft, between drafts, or a draft itself."""
+        source = self._nodes.child_path(parent, name)
+        target = self._nodes.child_path(new_parent, new_name)
+        self._check_draft_name(new_parent, new_name)
+        status = os.lstat(source)
+        replaced = _status(target)
+        if replaced is not None and replaced.st_ino == status.st_ino:
+            return
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            self._stay_within_draft(parent, name, new_parent, new_name)
+        node = self._nodes.at(parent, name, status)
+        other = self._nodes.at(new_parent, new_name, replaced) if replaced and flags & RENAME_EXCHANGE else None
+        old_draft, new_draft = self._draft_at(parent, name), self._draft_at(new_parent, new_name)
+        self._drafts.touch(old_draft, pid)
+        self._drafts.touch(new_draft, pid)
+        _rename(source, target, flags)
+        if replaced is not None and other is None:
+            self._gone(new_parent, new_name, replaced, draft_stays=True)
+        self._nodes.unlink(node, parent, name, last=False)
+        self._nodes.link(node, new_parent, new_name)
+        if other is not None:
+            self._nodes.unlink(other, new_parent, new_name, last=False)
+            self._nodes.link(other, parent, name)
+        elif parent is self._nodes.root:
+            self._drafts.moved(old_draft, new_draft)
+
+    def _about_to_make(self, parent: Node, name: bytes, pid: int) -> bytes:
+        self._check_draft_name(parent, name)
+        path = self._nodes.child_path(parent, name)
+        self._drafts.touch(self._draft_at(parent, name), pid)
+        return path
+
+    def _made(self, parent: Node, name: bytes, path: bytes, uid: int, gid: int) -> Node:
+        if self._is_root and (uid, gid) != (0, 0):
+            owner = -1 if os.stat(os.path.dirname(path)).st_mode & stat.S_ISGID else gid
+            os.chown(path, uid, owner, follow_symlinks=False)
+        return self._nodes.at(parent, name, os.lstat(path))
+
+    def _gone(self, parent: Node, name: bytes, status: os.stat_result, *, draft_stays: bool = False) -> None:
+        node = self._nodes.known(status.st_ino)
+        if node is not None:
+            last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
+            self._nodes.unlink(node, parent, name, last=last)
+            self._nodes.release_if_unused(node)
+        if parent is self._nodes.root and not draft_stays:
+            self._drafts.remove(name)
+
+    def _draft_at(self, parent: Node, name: bytes) -> bytes:
+        if parent is self._nodes.root:
+            return name
+        draft = self._nodes.draft_of(parent)
+        if draft is None:
+            raise FileNotFoundError("the directory has been removed")
+        return draft
+
+    def _check_draft_name(self, parent: Node, name: bytes) -> None:
+        if parent is not self._nodes.root:
+            if name.startswith(b".artfs") and parent.links and parent.links[0][0] is self._nodes.root:
+                raise InvalidName(f"{name!r}: names that start with .artfs are the version's own", subject=name)
+            return
+        try:
+            check_artifact_name(name.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise InvalidName(
+                f"{name!r}: the name of a draft becomes an artifact's and must be UTF-8", subject=name
+            ) from None
+
+    def _stay_within_draft(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes) -> None:
+        if self._draft_at(parent, name) != self._draft_at(new_parent, new_name):
+            raise OSError(errno.EXDEV, "a file with hard links stays within its draft")
+
+
+def _status(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _rename(source: bytes, target: bytes, flags: int) -> None:
+    """rename(2), or renameat2(2) where flags ask for it: Python has no name for that one."""
+    if not flags:
+        os.rename(source, target)
+        return
+    here = ctypes.c_int(-100)  # AT_FDCWD
+    if _libc.renameat2(here, ctypes.c_char_p(source), here, ctypes.c_char_p(target), ctypes.c_uint(flags)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,79 @@
+"""Which processes wrote a draft, and whether they have ended."""
+
+from __future__ import annotations
+
+
+class Writers:
+    """The processes that changed a draft, each with its start time, so that a number used again is not taken for it.
+
+    FUSE tells the thread that makes a request; it is looked up once and remembered as its process.
+    """
+
+    def __init__(self) -> None:
+        self._threads: set[int] = set()
+        self._processes: dict[int, int] = {}
+        self._unknown = False
+
+    def add(self, thread: int) -> None:
+        """Notes the thread behind a request; 0 is a process that this one cannot see."""
+        if thread in self._threads:
+            return
+        self._threads.add(thread)
+        process = process_of(thread) if thread else None
+        started = start_time(process) if process else None
+        if process is None or started is None:
+            self._unknown = True
+        else:
+            self._processes[process] = started
+
+    def clear(self) -> None:
+        """Starts anew: the draft has been sealed."""
+        self.__init__()  # type: ignore[misc]
+
+    def have_ended(self, except_for: frozenset[int] = frozenset()) -> bool:
+        """Whether all writers are known to have ended, leaving out processes that are waiting for the answer."""
+        return not self._unknown and all(
+            process in except_for or start_time(process) != started for process, started in self._processes.items()
+        )
+
+
+def ancestors(thread: int) -> frozenset[int]:
+    """The process of a thread and all its parents up to, not including, the first process."""
+    found: set[int] = set()
+    process = process_of(thread)
+    while process and process > 1 and process not in found:
+        found.add(process)
+        process = _stat_field(process, 1)
+    return frozenset(found)
+
+
+def process_of(thread: int) -> int | None:
+    """The process that a thread belongs to, or None when it is gone."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as lines:
+            for line in lines:
+                if line.startswith(b"Tgid:"):
+                    return int(line.split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None
+
+
+def start_time(process: int) -> int | None:
+    """When a process was started, in clock ticks since boot; None when it is gone or a zombie."""
+    state = _stat_fields(process)
+    return None if state is None or state[0] in (b"Z", b"X") else int(state[19])
+
+
+def _stat_field(process: int, index: int) -> int | None:
+    fields = _stat_fields(process)
+    return None if fields is None else int(fields[index])
+
+
+def _stat_fields(process: int) -> list[bytes] | None:
+    """The fields of /proc/<pid>/stat that follow the command's name, which may itself hold spaces and brackets."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

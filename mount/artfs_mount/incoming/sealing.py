@@ -1,0 +1,232 @@
+"""Sealing: how a draft becomes a version without its bytes being copied.
+
+    measure   digest every file (most were digested while they were written), on a worker thread, while the draft may
+              still change: then the measurement is thrown away
+    commit    link new bytes into the store, make them durable, insert the version's rows; nothing may change the draft
+    stub      put a stub in the place of every file whose inode the store now shares
+    finish    let the node table know the stubs
+
+A kill between any two of them leaves either no version (the links are removed at the next start) or the version and
+files that still share inodes with it (they become stubs at the next start, before anybody can write to them):
+recovery.py.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid as uuids
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from artfs.artifacts import seal
+from artfs.catalog.versions import Version
+from artfs.content.digest import Digest, FileDigest
+from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
+from artfs.names import check_artifact_name, check_version_name
+from artfs_mount.incoming import stubs
+from artfs_mount.incoming.completeness import DraftKind
+from artfs_mount.incoming.drafts import Draft
+from artfs_mount.incoming.incoming import Incoming
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made of a draft. artifact: its own name when None. version: the next number when None."""
+
+    artifact: str | None = None
+    version: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A draft as it was when its `changes` stood at this number."""
+
+    changes: int
+    content: seal.Measured
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The version that a draft is now. made: it is new. moved: inodes on disk before and after stubs were made."""
+
+    version: Version
+    made: bool
+    moved: tuple[tuple[int, int, Digest], ...]
+
+
+class Sealing:
+    """Turns the drafts of an `Incoming` into versions."""
+
+    def __init__(self, incoming: Incoming, mount_point: Path) -> None:
+        self._incoming = incoming
+        self._workspace = incoming.workspace
+        self._mount_point = mount_point
+
+    def check(self, draft: Draft, request: Request) -> None:
+        """Refuses at once what cannot become a version, whatever is in it."""
+        check_artifact_name(self._artifact(draft, request))
+        if request.version is not None:
+            check_version_name(request.version)
+        writers = self._incoming.open_writers()[draft.name]
+        if writers:
+            files = "a file is" if writers == 1 else f"{writers} files are"
+            raise DraftHeld(
+                f"{draft.title}: {files} still open for writing; close them, then commit", subject=draft.name
+            )
+
+    def measure(self, draft: Draft, *, cancelled: Callable[[], bool]) -> Measurement:
+        """Looks at all of a draft. For a worker thread; raises Cancelled when the draft changes meanwhile."""
+        changes = draft.changes
+
+        def stop() -> bool:
+            return draft.changes != changes or cancelled()
+
+        path = Path(os.fsdecode(self._incoming.path(draft.name)))
+        if self._incoming.kind(draft.name) is DraftKind.LINK:
+            return Measurement(changes, self._measure_in_place(path))
+        known = _Known(draft, os.fsencode(path))
+        try:
+            measured = seal.measure(path, known=known.digest_of, cancelled=stop)
+        except InterruptedError:
+            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name) from None
+        if draft.changes != changes:
+            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
+        return Measurement(changes, measured)
+
+    def unchanged(self, draft: Draft, measurement: Measurement, request: Request) -> Version | None:
+        """The version that the draft already is, when nothing new was asked for."""
+        catalog = self._workspace.catalog
+        artifact = catalog.artifacts.get(self._artifact(draft, request))
+        if artifact is None:
+            return None
+        if request.version is not None:
+            if catalog.versions.get(artifact.id, request.version) is not None:
+                raise VersionExists(
+                    f"{artifact.name}: it already has a version {request.version}; choose another name",
+                    subject=artifact.name,
+                )
+            return None
+        latest = catalog.versions.latest(artifact.id)
+        return latest if latest is not None and latest.digest == measurement.content.tree.digest else None
+
+    def commit(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
+        """Makes the version and the stubs. For a worker thread, while nothing changes the draft."""
+        content = measurement.content
+        version = self.unchanged(draft, measurement, request)
+        made = version is None
+        if version is None:
+            uuid = str(uuids.uuid4())
+            self._incoming.drafts.sealing(draft, uuid)
+            version = seal.seal(
+                content,
+                self._workspace,
+                self._artifact(draft, request),
+                uuid=uuid,
+                name=request.version,
+                tags=request.tags,
+                save_type="preexisting" if content.in_place else "incoming",
+            )
+        else:
+            for tag in request.tags:
+                self._workspace.catalog.tags.add(version.id, tag)
+        return Outcome(version, made, tuple(self._stub(content)))
+
+    def finish(self, draft: Draft, outcome: Outcome) -> None:
+        """Takes note, on the event loop, of what `commit` did."""
+        for before, after, digest in outcome.moved:
+            self.adopt(before, after, digest)
+        self._incoming.drafts.sealed(draft, outcome.version.name)
+
+    def adopt(self, before: int, after: int, digest: Digest) -> None:
+        """Lets the node of a file mean the stub that took its place."""
+        nodes = self._incoming.nodes
+        node = nodes.known(before)
+        if node is not None:
+            nodes.rebind(node, after)
+            node.blob = digest
+            node.descriptor = None
+
+    def detach(self, draft: Draft) -> Path:
+        """Takes a draft out of `/incoming`, on the event loop; returns where its files are, to be deleted."""
+        path = self._incoming.path(draft.name)
+        away = self._incoming.area.scratch / str(uuids.uuid4())
+        status = os.lstat(path)
+        os.rename(path, away)
+        nodes = self._incoming.nodes
+        node = nodes.known(status.st_ino)
+        if node is not None:
+            nodes.unlink(node, nodes.root, draft.name, last=True)
+            nodes.release_if_unused(node)
+        self._incoming.drafts.remove(draft.name)
+        return away
+
+    def _stub(self, content: seal.Measured) -> Iterable[tuple[int, int, Digest]]:
+        if content.in_place:
+            return
+        names: dict[int, list[bytes]] = defaultdict(list)
+        digests: dict[int, FileDigest] = {}
+        for file in content.files:
+            names[file.st_ino].append(os.fsencode(file.source))
+            digests[file.st_ino] = file.digest
+        scratch = os.fsencode(self._incoming.area.scratch / "stub")
+        for number, paths in names.items():
+            digest = digests[number]
+            if stubs.blob_of(paths[0]) is None and self._is_to_be_stub(paths, digest):
+                yield number, stubs.replace(paths, digest.digest, scratch), digest.digest
+
+    def _is_to_be_stub(self, paths: list[bytes], digest: FileDigest) -> bool:
+        """An empty file that the store did not take is left alone: a stub would save nothing."""
+        return digest.size > 0 or os.lstat(paths[0]).st_nlink > len(paths)
+
+    def _measure_in_place(self, link: Path) -> seal.Measured:
+        target = os.readlink(link)
+        if "://" not in target and not os.path.isabs(target):
+            raise DraftHeld(
+                f"{link.name}: a relative link registers nothing; link to an absolute path or a URI", subject=link.name
+            )
+        resolved = os.path.realpath(target)
+        mount_point = str(self._mount_point)
+        if resolved == mount_point or resolved.startswith(mount_point + "/"):
+            raise DraftHeld(
+                f"{link.name}: {target} lies in the mount itself; copy it instead of linking it", subject=link.name
+            )
+        return seal.measure_in_place(target)
+
+    def _artifact(self, draft: Draft, request: Request) -> str:
+        if request.artifact is not None:
+            return request.artifact
+        try:
+            return draft.name.decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidName(
+                f"{draft.name!r}: the name of an artifact must be UTF-8; rename it", subject=draft.name
+            ) from None
+
+
+class _Known:
+    """Tells `measure` the digests that need no reading, and stops it at files that are not whole."""
+
+    def __init__(self, draft: Draft, root: bytes) -> None:
+        self._draft = draft
+        self._root = root
+        self._digests = dict(draft.digests)
+
+    def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | None:
+        why = stubs.unfinished(path)
+        if why is not None:
+            shown = os.path.relpath(path, os.path.dirname(self._root)).decode("utf-8", "replace")
+            raise DraftHeld(f"{shown}: {_reason(why)}; write it again or remove it", subject=path)
+        blob = stubs.blob_of(path)
+        if blob is not None:
+            return FileDigest(blob, status.st_size)
+        known = self._digests.get(status.st_ino)
+        return known if known is not None and known.size == status.st_size else None
+
+
+def _reason(why: bytes) -> str:
+    if why == b"open":
+        return "it was being written when the daemon stopped, so its end may be missing"
+    return f"a write to it failed ({why.decode('ascii', 'replace')})"

@@ -1,0 +1,146 @@
+"""What the kernel's inode numbers mean, and their attributes in the form that FUSE wants.
+
+Numbers below `/incoming` belong to the node table; all others are answered by the read-only tree from the number alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+
+from pyfuse3 import EntryAttributes, SetattrFields
+
+from artfs_mount.incoming.attributes import Change
+from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.nodes import Node
+from artfs_mount.tree.inode import INCOMING_ROOT, PAYLOAD_BITS, Kind
+from artfs_mount.tree.node import Attributes, Directory
+from artfs_mount.tree.node import Node as TreeNode
+from artfs_mount.tree.tree import MountTree
+
+INCOMING_SECONDS = 300.0
+"""How long the kernel may believe what it knows of a draft's files: nothing changes them but requests through it."""
+
+
+class Inodes:
+    """Finds what a number stands for and counts what the kernel remembers."""
+
+    def __init__(self, tree: MountTree, incoming: Incoming) -> None:
+        self.tree = tree
+        self.incoming = incoming
+        self._uid = os.getuid()
+        self._gid = os.getgid()
+
+    def node(self, number: int) -> Node | None:
+        """The node below `/incoming`, or None when the number belongs to the read-only tree."""
+        if number == INCOMING_ROOT or number >> PAYLOAD_BITS == Kind.INCOMING:
+            return self.incoming.nodes.get(number)
+        return None
+
+    def writable(self, number: int) -> Node:
+        """The node below `/incoming`. Raises EROFS for everything else."""
+        node = self.node(number)
+        if node is None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return node
+
+    def lookup(self, parent: int, name: bytes) -> EntryAttributes:
+        """What stands at a name; the kernel remembers it once more."""
+        directory = self.node(parent)
+        if directory is not None:
+            node, status = self.incoming.namespace.lookup(directory, name)
+            return self.counted(node, status)
+        found = self._directory(parent).lookup(name)
+        if found.ino == INCOMING_ROOT:
+            return self.counted(self.incoming.nodes.root)
+        return self.counted_in_tree(found)
+
+    def attributes(self, number: int) -> EntryAttributes:
+        """The attributes of a number that the kernel knows."""
+        node = self.node(number)
+        if node is not None:
+            return self.of_incoming(node, self.incoming.attributes.status(node))
+        return self.of_tree(self.tree.node(number).attributes())
+
+    def counted(self, node: Node, status: os.stat_result | None = None) -> EntryAttributes:
+        """The entry of a node below `/incoming`, which the kernel remembers once more."""
+        entry = self.of_incoming(node, status or self.incoming.attributes.status(node))
+        node.lookups += 1
+        return entry
+
+    def counted_in_tree(self, node: TreeNode) -> EntryAttributes:
+        """The entry of a node of the tree, which the kernel remembers once more."""
+        entry = self.of_tree(node.attributes())
+        self.tree.remember(node)
+        return entry
+
+    def forget(self, numbers: Iterable[tuple[int, int]]) -> None:
+        """The kernel has forgotten numbers, each a number of times."""
+        for number, count in numbers:
+            if number >> PAYLOAD_BITS == Kind.INCOMING:
+                node = self.incoming.nodes.get(number)
+                node.lookups -= count
+                self.incoming.nodes.release_if_unused(node)
+            elif number != INCOMING_ROOT:
+                self.tree.forget(number, count)
+
+    def names(self, number: int) -> list[tuple[bytes, TreeNode | None]]:
+        """What a directory holds at this moment; drafts' files are looked at when they are told."""
+        node = self.node(number)
+        if node is not None:
+            return [(name, None) for name in self.incoming.namespace.list(node)]
+        return list(self._directory(number).entries())
+
+    def of_tree(self, attributes: Attributes) -> EntryAttributes:
+        """Attributes of the read-only tree for FUSE."""
+        entry = EntryAttributes()
+        entry.st_ino = attributes.ino
+        entry.st_mode = attributes.mode
+        entry.st_nlink = attributes.nlink
+        entry.st_uid = self._uid
+        entry.st_gid = self._gid
+        entry.st_size = attributes.size
+        entry.st_blocks = (attributes.size + 511) >> 9
+        entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = attributes.mtime_ns
+        entry.attr_timeout = attributes.seconds
+        entry.entry_timeout = attributes.name_seconds
+        return entry
+
+    def of_incoming(self, node: Node, status: os.stat_result) -> EntryAttributes:
+        """Attributes of a draft's file for FUSE. A stub takes no blocks on disk, but shows those of its bytes."""
+        entry = EntryAttributes()
+        entry.st_ino = node.number
+        entry.st_mode = status.st_mode
+        entry.st_nlink = status.st_nlink
+        entry.st_uid = status.st_uid
+        entry.st_gid = status.st_gid
+        entry.st_size = status.st_size
+        entry.st_blocks = status.st_blocks if node.blob is None else (status.st_size + 511) >> 9
+        entry.st_atime_ns = status.st_atime_ns
+        entry.st_mtime_ns = status.st_mtime_ns
+        entry.st_ctime_ns = status.st_ctime_ns
+        entry.attr_timeout = INCOMING_SECONDS
+        # mv into /artifacts turns a draft into a version under the kernel's eyes: its name is always asked for.
+        is_draft = bool(node.links) and node.links[0][0].number == INCOMING_ROOT
+        entry.entry_timeout = 0 if is_draft or node.number == INCOMING_ROOT else INCOMING_SECONDS
+        return entry
+
+    def _directory(self, number: int) -> Directory:
+        node = self.tree.node(number)
+        if not isinstance(node, Directory):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return node
+
+
+def change_of(attributes: EntryAttributes, fields: SetattrFields) -> Change:
+    """What a setattr request wants."""
+    return Change(
+        mode=stat.S_IMODE(attributes.st_mode) if fields.update_mode else None,
+        uid=attributes.st_uid if fields.update_uid else None,
+        gid=attributes.st_gid if fields.update_gid else None,
+        size=attributes.st_size if fields.update_size else None,
+        atime_ns=attributes.st_atime_ns if fields.update_atime else None,
+        mtime_ns=attributes.st_mtime_ns if fields.update_mtime else None,
+    )

@@ -1,0 +1,40 @@
+"""Mount points: whether artfs may be mounted at a path."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from artfs.errors import MountError
+from artfs.mounts import is_dead, mounted_at, unmount
+
+
+def prepare(path: Path) -> Path:
+    """Makes sure that artfs can be mounted at a path, and returns the path without links.
+
+    A mount of artfs whose daemon has died is taken away first; nothing else is changed. Raises MountError.
+    """
+    if is_dead(path):
+        _unmount_dead(path)
+    try:
+        resolved = path.resolve(strict=True)
+    except FileNotFoundError:
+        raise MountError(f"{path}: there is no such directory; make it first: mkdir -p {path}") from None
+    if not resolved.is_dir():
+        raise MountError(f"{path}: it is not a directory; choose an empty one")
+    existing = mounted_at(resolved)
+    if existing is not None:
+        what = "artfs is mounted there already" if existing.is_artfs else f"a {existing.file_system} is mounted there"
+        raise MountError(f"{path}: {what}; unmount it first, or choose another directory")
+    if not os.access(resolved, os.W_OK | os.X_OK):
+        raise MountError(f"{path}: it belongs to somebody else; choose a directory that you may write to")
+    if any(resolved.iterdir()):
+        raise MountError(f"{path}: it is not empty, and a mount would hide what is in it; choose an empty directory")
+    return resolved
+
+
+def _unmount_dead(path: Path) -> None:
+    existing = mounted_at(Path(os.path.abspath(path)))
+    if existing is None or not existing.is_artfs:
+        raise MountError(f"{path}: a dead mount that is not ours lies there; unmount it first: fusermount3 -uz {path}")
+    unmount(existing.path, lazy=True)

@@ -1,0 +1,340 @@
+"""The FUSE requests, each answered by a few lines over the parts that know how.
+
+Concurrency: all handlers run on one trio thread. What touches the node table, the drafts or the handles does so
+between two awaits, so none of it needs a lock. What may wait (disks, commits) runs on worker threads that touch none
+of it, but for a node's content under the node's own lock. While a draft's files are turned into stubs, whoever wants
+to change it waits. No handler may end the mount: everything runs inside `handler`.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pyfuse3
+import trio
+from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, SetattrFields, StatvfsData
+
+from artfs.names import check_artifact_name, check_version_name
+from artfs_mount.errno import code_of
+from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
+from artfs_mount.incoming import control
+from artfs_mount.incoming.nodes import Node
+from artfs_mount.incoming.processes import ancestors
+from artfs_mount.incoming.sealing import Request
+from artfs_mount.inodes import Inodes, change_of
+from artfs_mount.status import Status
+from artfs_mount.tree.inode import Fixed, Kind, unpack
+from artfs_mount.tree.node import Generated, Link
+from artfs_mount.tree.version import VersionFile
+
+if TYPE_CHECKING:
+    from artfs_mount.daemon import Sealer
+
+METADATA_SECONDS = 10.0
+"""Whoever asks for names or attributes gets an answer, or ETIMEDOUT, within this time."""
+SYNC_SECONDS = 1.0
+"""How long one question for `user.artfs.sync` waits before it answers that something is still under way."""
+
+T = TypeVar("T")
+
+
+def handler(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """Answers every exception with an errno: the expected ones with theirs, others with EIO and a logged traceback."""
+
+    @functools.wraps(function)
+    async def guarded(self: Operations, *arguments: Any) -> T:
+        try:
+            return await function(self, *arguments)
+        except FUSEError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the status logs it
+            raise FUSEError(self.status.failed(function.__name__, error, code_of(error))) from None
+
+    return guarded
+
+
+class Operations(pyfuse3.Operations):
+    """The mount's answers to the kernel."""
+
+    supports_dot_lookup = False
+    enable_writeback_cache = True
+    enable_acl = False
+
+    def __init__(self, inodes: Inodes, sealer: Sealer, status: Status, background: trio.Nursery) -> None:
+        super().__init__()
+        self.inodes = inodes
+        self.incoming = inodes.incoming
+        self.catalog = inodes.incoming.workspace.catalog
+        self.sealer = sealer
+        self.status = status
+        self.background = background
+        self.handles = Handles()
+
+    # Names and attributes
+
+    @handler
+    async def lookup(self, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
+        return self.inodes.lookup(parent, name)
+
+    @handler
+    async def getattr(self, inode: int, ctx: RequestContext) -> EntryAttributes:
+        return self.inodes.attributes(inode)
+
+    def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+        self.inodes.forget(inode_list)
+
+    @handler
+    async def readlink(self, inode: int, ctx: RequestContext) -> bytes:
+        node = self.inodes.node(inode)
+        if node is not None:
+            return os.readlink(self.incoming.nodes.path(node))
+        link = self.inodes.tree.node(inode)
+        assert isinstance(link, Link), "the kernel asks this of links only"
+        return link.target()
+
+    @handler
+    async def setattr(
+        self, inode: int, attr: EntryAttributes, fields: SetattrFields, fh: int | None, ctx: RequestContext
+    ) -> EntryAttributes:
+        node = await self._changeable(inode)
+        change = change_of(attr, fields)
+        if change.size and node.blob is not None:
+            descriptor = self.incoming.contents.writable(node)
+            await in_thread(self.incoming.contents.materialize, node, descriptor, change.size, seconds=None)
+        return self.inodes.of_incoming(node, self.incoming.attributes.change(node, change, ctx.pid))
+
+    @handler
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        disk = await in_thread(os.statvfs, self.incoming.nodes.path_of_root, seconds=METADATA_SECONDS)
+        data = StatvfsData()
+        for field in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail"):
+            setattr(data, field, getattr(disk, field))
+        data.f_namemax = 255
+        return data
+
+    # Directories
+
+    @handler
+    async def opendir(self, inode: int, ctx: RequestContext) -> int:
+        return self.handles.add(DirectoryHandle(inode, self.inodes.names(inode)))
+
+    @handler
+    async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
+        directory = self.handles.directory(fh)
+        parent = self.inodes.node(directory.number)
+        for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
+            if node is not None:
+                told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
+                if told:
+                    self.inodes.tree.remember(node)
+            else:
+                told = self._tell_draft(token, parent, name, position)
+            if not told:
+                return
+
+    @handler
+    async def releasedir(self, fh: int) -> None:
+        self.handles.close(fh)
+
+    @handler
+    async def mkdir(self, parent: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
+        if parent == Fixed.ARTIFACTS:
+            artifact = check_artifact_name(os.fsdecode(name))
+            await in_thread(self.catalog.artifacts.ensure, artifact, seconds=METADATA_SECONDS)
+            return self.inodes.lookup(parent, name)
+        directory = await self._changeable(parent, name)
+        return self.inodes.counted(
+            self.incoming.namespace.make_directory(directory, name, mode, ctx.uid, ctx.gid, ctx.pid)
+        )
+
+    @handler
+    async def rmdir(self, parent: int, name: bytes, ctx: RequestContext) -> None:
+        self.incoming.namespace.remove_directory(await self._changeable(parent, name), name, ctx.pid)
+
+    @handler
+    async def unlink(self, parent: int, name: bytes, ctx: RequestContext) -> None:
+        self.incoming.namespace.remove(await self._changeable(parent, name), name, ctx.pid)
+
+    @handler
+    async def symlink(self, parent: int, name: bytes, target: bytes, ctx: RequestContext) -> EntryAttributes:
+        directory = await self._changeable(parent, name)
+        return self.inodes.counted(
+            self.incoming.namespace.make_link(directory, name, target, ctx.uid, ctx.gid, ctx.pid)
+        )
+
+    @handler
+    async def mknod(self, parent: int, name: bytes, mode: int, rdev: int, ctx: RequestContext) -> EntryAttributes:
+        directory = await self._changeable(parent, name)
+        return self.inodes.counted(
+            self.incoming.namespace.make_special(directory, name, mode, ctx.uid, ctx.gid, ctx.pid)
+        )
+
+    @handler
+    async def link(self, inode: int, new_parent: int, new_name: bytes, ctx: RequestContext) -> EntryAttributes:
+        directory = await self._changeable(new_parent, new_name)
+        node = self.incoming.namespace.hard_link(self.inodes.writable(inode), directory, new_name, ctx.pid)
+        return self.inodes.counted(node)
+
+    @handler
+    async def rename(
+        self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
+    ) -> None:
+        directory = await self._changeable(parent, name)
+        if unpack(new_parent)[0] == Kind.ARTIFACT:
+            await self._rename_into_version(directory, name, new_parent, new_name)
+            return
+        new_directory = await self._changeable(new_parent, new_name)
+        self.incoming.namespace.rename(directory, name, new_directory, new_name, flags, ctx.pid)
+
+    # Files
+
+    @handler
+    async def create(
+        self, parent: int, name: bytes, mode: int, flags: int, ctx: RequestContext
+    ) -> tuple[FileInfo, EntryAttributes]:
+        directory = await self._changeable(parent, name)
+        node, number = self.incoming.namespace.make_file(directory, name, flags, mode, ctx.uid, ctx.gid, ctx.pid)
+        self.incoming.contents.opened(node, number)
+        handle = DraftHandle(node, self.incoming.contents, None, writer=True)
+        return FileInfo(fh=self.handles.add(handle), keep_cache=True), self.inodes.counted(node)
+
+    @handler
+    async def open(self, inode: int, flags: int, ctx: RequestContext) -> FileInfo:
+        if self.inodes.node(inode) is not None:
+            return FileInfo(fh=self.handles.add(await self._open_draft(inode, flags, ctx.pid)), keep_cache=True)
+        if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC:
+            raise FUSEError(errno.EROFS)
+        node = self.inodes.tree.node(inode)
+        if isinstance(node, VersionFile):
+            return FileInfo(fh=self.handles.add(BlobHandle(node.open(), self.background)), keep_cache=True)
+        assert isinstance(node, Generated), "everything else cannot be opened"
+        content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()
+        return FileInfo(fh=self.handles.add(TextHandle(content)), keep_cache=True)
+
+    @handler
+    async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:
+        return await self.handles.file(fh).read(off, size)
+
+    @handler
+    async def write(self, fh: int, off: int, buf: bytes) -> int:
+        return await self.handles.draft(fh).write(off, buf)
+
+    @handler
+    async def flush(self, fh: int) -> None:
+        # Every error of a write was its own answer: the kernel keeps it for close() and fsync().
+        return
+
+    @handler
+    async def fsync(self, fh: int, datasync: bool) -> None:
+        node = self.handles.draft(fh).node
+        await in_thread(functools.partial(self.incoming.contents.sync, node, data_only=datasync), seconds=None)
+
+    @handler
+    async def fsyncdir(self, fh: int, datasync: bool) -> None:
+        node = self.inodes.node(self.handles.directory(fh).number)
+        if node is not None:
+            await in_thread(self.incoming.namespace.sync_directory, self.incoming.nodes.path(node), seconds=None)
+
+    @handler
+    async def release(self, fh: int) -> None:
+        self.handles.close(fh)
+
+    # Extended attributes
+
+    @handler
+    async def getxattr(self, inode: int, name: bytes, ctx: RequestContext) -> bytes:
+        # The kernel asks for this one before every write; it must cost nothing.
+        if not name.startswith(b"user."):
+            raise FUSEError(pyfuse3.ENOATTR)
+        if name == control.SYNC and inode == Fixed.ROOT:
+            return await self._sync(ctx.pid)
+        node = self.inodes.node(inode)
+        if node is None:
+            return self._tree_attribute(inode, name)
+        if name in control.QUESTIONS:
+            return control.answer(self.sealer.status_of(self._draft_name(node)), name)
+        return self.incoming.attributes.get_attribute(node, name)
+
+    @handler
+    async def listxattr(self, inode: int, ctx: RequestContext) -> list[bytes]:
+        node = self.inodes.node(inode)
+        if node is None:
+            return list(self.inodes.tree.node(inode).xattrs())
+        return self.incoming.attributes.list_attributes(node)
+
+    @handler
+    async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
+        node = self.inodes.node(inode)
+        if node is None:
+            await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
+        elif name == control.COMMIT:
+            await self.sealer.seal(self._draft_name(node), control.commit_request(value))
+        else:
+            await self._changeable(inode)
+            self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
+
+    @handler
+    async def removexattr(self, inode: int, name: bytes, ctx: RequestContext) -> None:
+        self.incoming.attributes.remove_attribute(await self._changeable(inode), name)
+
+    # Helpers
+
+    async def _changeable(self, inode: int, name: bytes | None = None) -> Node:
+        """The node below `/incoming`, once nobody is turning its draft's files into stubs."""
+        node = self.inodes.writable(inode)
+        if self.sealer.any_busy:
+            draft = self.incoming.nodes.draft_of(node) or (name if node is self.incoming.nodes.root else None)
+            await self.sealer.until_free(draft)
+        return node
+
+    async def _open_draft(self, inode: int, flags: int, pid: int) -> DraftHandle:
+        writer = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
+        node = await self._changeable(inode) if writer else self.inodes.writable(inode)
+        reader = self.incoming.contents.open(node, flags, pid)
+        return DraftHandle(node, self.incoming.contents, reader, writer=writer)
+
+    async def _rename_into_version(self, directory: Node, name: bytes, artifact: int, version: bytes) -> None:
+        if directory is not self.incoming.nodes.root:
+            raise OSError(errno.EPERM, "only a whole draft can become a version")
+        found = self.catalog.artifacts.by_id(unpack(artifact)[1])
+        if found is None:
+            raise FUSEError(errno.ENOENT)
+        wish = Request(artifact=found.name, version=check_version_name(os.fsdecode(version)))
+        await self.sealer.seal(name, wish, remove=True)
+
+    async def _sync(self, pid: int) -> bytes:
+        with trio.move_on_after(SYNC_SECONDS):
+            await self.sealer.finish_all(ancestors(pid))
+        return json.dumps(control.sync_answer(self.sealer.statuses())).encode()
+
+    def _draft_name(self, node: Node) -> bytes:
+        if not node.links or node.links[0][0] is not self.incoming.nodes.root:
+            raise FUSEError(pyfuse3.ENOATTR)
+        return node.links[0][1]
+
+    def _tree_attribute(self, inode: int, name: bytes) -> bytes:
+        value = self.inodes.tree.node(inode).xattrs().get(name)
+        if value is None:
+            raise FUSEError(pyfuse3.ENOATTR)
+        return value
+
+    def _tell(self, token: pyfuse3.ReaddirToken, name: bytes, entry: EntryAttributes, position: int) -> bool:
+        return pyfuse3.readdir_reply(token, name, entry, position)
+
+    def _tell_draft(self, token: pyfuse3.ReaddirToken, parent: Node | None, name: bytes, position: int) -> bool:
+        assert parent is not None, "names without nodes are those below /incoming"
+        try:
+            node, status = self.incoming.namespace.lookup(parent, name)
+        except FileNotFoundError:
+            return True  # removed since the directory was opened
+        told = pyfuse3.readdir_reply(token, name, self.inodes.of_incoming(node, status), position)
+        if told:
+            node.lookups += 1
+        else:
+            self.incoming.nodes.release_if_unused(node)
+        return told
