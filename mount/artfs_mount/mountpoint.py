@@ -20,13 +20,15 @@ def prepare(path: Path) -> Path:
         resolved = path.resolve(strict=True)
     except FileNotFoundError:
         raise MountError(f"{path}: there is no such directory; make it first: mkdir -p {path}") from None
+    except OSError as error:
+        raise MountError(f"{path}: {error.strerror}; choose a directory that you may use") from error
     if not resolved.is_dir():
         raise MountError(f"{path}: it is not a directory; choose an empty one")
     existing = mounted_at(resolved)
     if existing is not None:
         what = "artfs is mounted there already" if existing.is_artfs else f"a {existing.file_system} is mounted there"
         raise MountError(f"{path}: {what}; unmount it first, or choose another directory")
-    if not os.access(resolved, os.W_OK | os.X_OK):
+    if not os.access(resolved, os.R_OK | os.W_OK | os.X_OK):
         raise MountError(f"{path}: it belongs to somebody else; choose a directory that you may write to")
     if any(resolved.iterdir()):
         raise MountError(f"{path}: it is not empty, and a mount would hide what is in it; choose an empty directory")

@@ -1,0 +1,159 @@
+"""Which file systems are mounted where, and what the mounts of artfs say of themselves."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artfs.errors import MountError, NotMounted
+
+FILE_SYSTEM = "fuse.artfs"
+MOUNTINFO = Path("/proc/self/mountinfo")
+STATUS_FILE = Path(".artfs/status.json")
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A line of mountinfo.
+
+    Args:
+        path: the mount point.
+        device: major:minor, as /sys names it.
+        file_system: its type, `fuse.artfs` for a mount of artfs.
+        source: what is mounted.
+        user_id: who mounted it, where the file system says so (FUSE does).
+    """
+
+    path: Path
+    device: str
+    file_system: str
+    source: str
+    user_id: int | None = None
+
+    @property
+    def is_artfs(self) -> bool:
+        return self.file_system == FILE_SYSTEM
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is a FUSE mount whose daemon has ended without unmounting it."""
+        return is_dead(self.path)
+
+
+def all_mounts(mountinfo: Path = MOUNTINFO) -> list[Mounted]:
+    """Return everything mounted in this process's view, in the order it was mounted."""
+    return [_parsed(line) for line in mountinfo.read_text("utf-8", "surrogateescape").splitlines()]
+
+
+def mounted_at(path: Path, mounts: list[Mounted] | None = None) -> Mounted | None:
+    """Return what is mounted exactly at a path without links, the topmost if several are."""
+    found = None
+    for mount in all_mounts() if mounts is None else mounts:
+        if mount.path == path:
+            found = mount
+    return found
+
+
+def mount_of(path: Path, mounts: list[Mounted] | None = None) -> Mounted:
+    """Return the mount that a path without links lies in."""
+    found = Mounted(Path("/"), "", "rootfs", "")
+    for mount in all_mounts() if mounts is None else mounts:
+        if path.is_relative_to(mount.path) and len(mount.path.parts) >= len(found.path.parts):
+            found = mount
+    return found
+
+
+def artfs_of(path: Path) -> Path:
+    """Return the root of the mount of artfs that a path lies in.
+
+    Raises NotMounted when it lies in none, or in one whose daemon has died.
+    """
+    resolved = without_links(path)
+    mount = mount_of(resolved)
+    if not mount.is_artfs:
+        raise NotMounted(f"{path}: it is not in a mount of artfs; mount one: artfs mount DIR", subject=path)
+    if mount.is_dead:
+        raise NotMounted(
+            f"{mount.path}: the daemon of this mount has died; mount it again: artfs mount {mount.path}", subject=path
+        )
+    return mount.path
+
+
+def is_dead(path: Path) -> bool:
+    """Return whether a mount is there whose daemon has died."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+def without_links(path: Path) -> Path:
+    """Return the absolute path without links; it need not exist, and a dead mount at its end is left alone."""
+    return Path(os.path.realpath(path))
+
+
+def read_status(mount_point: Path) -> dict[str, Any]:
+    """Return what the daemon of a mount says of itself.
+
+    Raises MountError when it does not say.
+    """
+    try:
+        status = json.loads((mount_point / STATUS_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise MountError(f"{mount_point}: the mount does not tell its status: {why}", subject=mount_point) from error
+    if not isinstance(status, dict):
+        raise MountError(f"{mount_point}: its status is not a JSON object", subject=mount_point)
+    return status
+
+
+def unmount(path: Path, *, lazy: bool = False) -> None:
+    """Unmount a FUSE file system as the user at hand.
+
+    Args:
+        path: the mount point, without links.
+        lazy: take it out of the tree now, even if it is in use; its daemon goes on for those who still use it.
+
+    Raises:
+        MountError: it cannot be unmounted; with errno EBUSY when it is in use.
+    """
+    command = ["fusermount3", "-u", *(["-z"] if lazy else []), "--", str(path)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, env={**os.environ, "LC_ALL": "C"}
+        )
+    except FileNotFoundError:
+        raise MountError(f"{path}: fusermount3 is missing; install it: apt install fuse3", subject=path) from None
+    if done.returncode != 0:
+        error = MountError(f"{path}: cannot be unmounted: {done.stderr.strip() or done.returncode}", subject=path)
+        if "busy" in done.stderr.lower():
+            error.errno = errno.EBUSY
+        raise error
+
+
+def _parsed(line: str) -> Mounted:
+    fields = line.split(" ")
+    after = fields.index("-", 6)
+    options = dict(option.partition("=")[::2] for option in fields[after + 3].split(","))
+    user_id = options.get("user_id")
+    return Mounted(
+        Path(_unescape(fields[4])),
+        fields[2],
+        fields[after + 1],
+        _unescape(fields[after + 2]),
+        int(user_id) if user_id is not None else None,
+    )
+
+
+def _unescape(text: str) -> str:
+    """mountinfo writes spaces, tabs, newlines, backslashes and '#' as three octal digits."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
