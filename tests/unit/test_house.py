@@ -1,0 +1,74 @@
+"""The rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted([*ROOT.glob("artfs/**/*.py"), *ROOT.glob("mount/**/*.py")])
+MOST_LINES = 450
+
+_SQL = re.compile(
+    r"\b(SELECT\s.+\sFROM\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|(CREATE|ALTER|DROP)\s+(TABLE|INDEX)\s|PRAGMA\s)",
+    re.DOTALL,
+)
+
+
+def test_a_module_tells_one_story() -> None:
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    assert [f"{_name(path)}: {count} lines" for path, count in lines.items() if count > MOST_LINES] == []
+
+
+def test_sql_stays_in_the_catalog() -> None:
+    catalog = ROOT / "artfs" / "catalog"
+    elsewhere = [path for path in MODULES if not path.is_relative_to(catalog)]
+    assert [f"{_name(path)}:{line}" for path in elsewhere for line in _sql_lines(path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'run("SELECT name FROM artifact")',
+        'run(f"UPDATE version SET state = {state}")',
+        'run("""\n  INSERT INTO tag(name)\n  VALUES (:name)""")',
+    ],
+)
+def test_sql_is_recognised(source: str) -> None:
+    assert list(_sql_lines(source))
+
+
+def test_importing_artfs_loads_nothing_heavy() -> None:
+    heavy = {"fsspec", "numpy", "pandas", "pydantic", "pyfuse3", "rich", "sqlite3", "sqlite_utils", "torch", "trio"}
+    assert heavy & _modules_after("import artfs") == set()
+
+
+def _modules_after(statement: str) -> set[str]:
+    """The top-level modules that a fresh Python has loaded after a statement."""
+    code = f"{statement}; import json, sys; print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def _sql_lines(source: str) -> Iterator[int]:
+    """The lines of string literals that are SQL; f-strings count with their holes filled by a word."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if _SQL.search(text):
+            yield node.lineno
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
