@@ -23,12 +23,14 @@ _FIELDS = Fields(
             "(SELECT COUNT(*) FROM version c WHERE c.artifact_id = a.id AND c.state <> 'purged')", "number"
         ),
         "updated": Field(
-            "(SELECT c.created_us FROM version c WHERE c.artifact_id = a.id AND c.state <> 'purged' ORDER BY c.id DESC LIMIT 1)",
+            "(SELECT c.created_us FROM version c WHERE c.artifact_id = a.id AND c.state <> 'purged' "
+            "ORDER BY c.id DESC LIMIT 1)",
             "time",
         ),
         "tag": Field(
             "g.name",
-            exists="EXISTS (SELECT 1 FROM artifact_tag x JOIN tag g ON g.id = x.tag_id WHERE x.artifact_id = a.id AND {})",
+            exists="EXISTS (SELECT 1 FROM artifact_tag x JOIN tag g ON g.id = x.tag_id "
+            "WHERE x.artifact_id = a.id AND {})",
             sort="",
         ),
     },

@@ -52,7 +52,7 @@ class Place:
         mtime_ns: in place, local: modification time that the bytes are good for.
         etag: in place, remote: ETag that the bytes are good for.
         state: `live`, or `staged` when the bytes are on this machine and not yet in the store.
-        identity: whether the digest is that of the place's identity (URI, size, ETag) because the content's is not known.
+        identity: whether the digest is that of the place's identity (URI, size, ETag), as the content's is not known.
     """
 
     path: bytes
@@ -209,14 +209,17 @@ class Blobs:
     def drop_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
         """Give up all places of blobs that nothing refers to, and return those whose bytes are to be removed.
 
-        Owned places become `gone`: remove their bytes after the commit, then `forget_places`. A kill between leaves them in
-        `gone_places`. Places of data registered in place are only forgotten: those bytes are the user's.
+        Owned places become `gone`: remove their bytes after the commit, then `forget_places`. A kill between leaves
+        them in `gone_places`. Places of data registered in place are only forgotten: those bytes are the user's.
         A blob that a tree refers to (again) is left alone.
         """
         dropped: list[BlobPlace] = []
         with self._engine.transaction():
             for names, parameters in _id_lists(blob_ids):
-                unused = f"blob_id IN ({names}) AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id)"
+                unused = (
+                    f"blob_id IN ({names}) "
+                    "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id)"
+                )
                 self._engine.execute(f"DELETE FROM blob_place WHERE owned = 0 AND {unused}", parameters)
                 rows = self._engine.query(
                     f"UPDATE blob_place SET state = 'gone' WHERE {unused} RETURNING {_PLACE}", parameters
@@ -320,7 +323,8 @@ class Blobs:
             )
             needed.update(tree for tree, version in users if version not in version_ids)
             parents = self._engine.query(
-                f"SELECT DISTINCT child_id, tree_id FROM tree_entry WHERE child_id IN ({names}) AND child_id IS NOT NULL",
+                "SELECT DISTINCT child_id, tree_id FROM tree_entry "
+                f"WHERE child_id IN ({names}) AND child_id IS NOT NULL",
                 parameters,
             )
             needed.update(child for child, parent in parents if parent not in below)

@@ -62,7 +62,8 @@ class Catalog:
     def open(cls, path: str | PathLike[str]) -> Catalog:
         """Open the catalog at `path`; a new one is made, an older one is brought up to this release.
 
-        Raises CatalogTooNew for the catalog of a newer release and CatalogCorrupt for a damaged file; neither is changed.
+        Raises CatalogTooNew for the catalog of a newer release and CatalogCorrupt for a damaged file; neither is
+        changed.
         """
         file = Path(path)
         if file.is_dir():

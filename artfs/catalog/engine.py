@@ -115,6 +115,12 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
+def insert_sql(table: str, columns: Iterable[str]) -> str:
+    """Return an INSERT of one row whose parameters are named like its columns."""
+    names = list(columns)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+
+
 def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:
     """Return the inside of `IN (...)` and its parameters; an empty list becomes one NULL, which nothing equals."""
     if not values:

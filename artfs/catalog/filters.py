@@ -1,9 +1,9 @@
 """Filters, sorting and pages of lists, compiled to SQL whose values are all parameters.
 
 A filter names a field and gives what it must be: a plain value (equals), a text `operator:value` such as `gt:5` or
-`oneof:["a", "b"]`, a pair `(operator, value)`, or a list of such conditions that must all hold. Only fields that the noun
-declares exist; an unknown field or operator is an InvalidValue. The scope of a list is not part of the filter: with
-`any_of` the conditions are joined by OR within the scope, never beyond it.
+`oneof:["a", "b"]`, a pair `(operator, value)`, or a list of such conditions. Only fields that the noun declares exist;
+an unknown field or operator is an InvalidValue. The scope of a list is not part of the filter: with `any_of` the
+conditions are joined by OR within the scope, never beyond it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,14 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class MetadataField:
-    """A key of typed rows: `exists` takes a condition on `text` and `number`; `order` has what to sort by, with `:sort_key` for the key."""
+    """A key of typed rows.
+
+    Args:
+        text, number: the columns.
+        exists: takes the parameter of the `{key}` and a `{condition}` on the columns.
+        key: the key.
+        order: what to sort by, first to last, with `:sort_key` for the key.
+    """
 
     text: str
     number: str
@@ -155,8 +162,8 @@ def _conditions(name: str, given: object) -> Sequence[tuple[str, object]]:
 def _known(name: str, operator: str, value: object) -> str:
     if operator not in OPERATORS:
         raise InvalidValue(
-            f"filter {name}: unknown operator '{operator}' (known: {', '.join(OPERATORS)}); for a value with a colon write "
-            f"'equals:{operator}:{value}'",
+            f"filter {name}: unknown operator '{operator}' (known: {', '.join(OPERATORS)}); for a value with a colon "
+            f"write 'equals:{operator}:{value}'",
             subject=name,
         )
     return "oneof" if operator == "in" else operator

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from artfs.catalog.engine import Engine, chunks, in_list
 
 _UPSTREAM = "version v JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id"
+_DOWNSTREAM = "step_input i JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ class Lineage:
     def downstream(self, version_id: int) -> list[int]:
         """Return the versions that were made from a version."""
         return self._ids(
-            "SELECT DISTINCT v.id FROM step_input i JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id "
-            "WHERE i.version_id = :id ORDER BY v.id",
+            f"SELECT DISTINCT v.id FROM {_DOWNSTREAM} WHERE i.version_id = :id ORDER BY v.id",
             version_id,
         )
 
@@ -58,15 +58,15 @@ class Lineage:
         return self._ids(
             f"WITH RECURSIVE found(id) AS (SELECT i.version_id FROM {_UPSTREAM} WHERE v.id = :id "
             "UNION SELECT i.version_id FROM found JOIN version v ON v.id = found.id "
-            "JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id) SELECT id FROM found ORDER BY id",
+            "JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id) "
+            "SELECT id FROM found ORDER BY id",
             version_id,
         )
 
     def descendants(self, version_id: int) -> list[int]:
         """Return everything that was made from a version, at any depth."""
         return self._ids(
-            "WITH RECURSIVE found(id) AS (SELECT v.id FROM step_input i "
-            "JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id WHERE i.version_id = :id "
+            f"WITH RECURSIVE found(id) AS (SELECT v.id FROM {_DOWNSTREAM} WHERE i.version_id = :id "
             "UNION SELECT v.id FROM found JOIN step_input i ON i.version_id = found.id "
             "JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id) SELECT id FROM found ORDER BY id",
             version_id,

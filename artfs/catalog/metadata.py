@@ -99,7 +99,8 @@ class _Log:
 
     def history(self, owner: Mapping[str, int | None], key: str, limit: int = 1_000_000) -> list[Logged]:
         rows = self._engine.query(
-            f"SELECT {_COLUMNS} FROM {self._table} WHERE {self._is(owner)} AND key = :key ORDER BY id DESC LIMIT :limit",
+            f"SELECT {_COLUMNS} FROM {self._table} WHERE {self._is(owner)} AND key = :key "
+            "ORDER BY id DESC LIMIT :limit",
             {**owner, "key": key, "limit": limit},
         )
         return [_logged(row) for row in rows]

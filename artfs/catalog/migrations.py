@@ -46,7 +46,8 @@ def is_current(engine: Engine) -> bool:
     found = current(engine)
     if found > SCHEMA_VERSION:
         raise CatalogTooNew(
-            f"catalog {engine.url} has schema version {found}, this release knows {SCHEMA_VERSION}: install a newer artfs",
+            f"catalog {engine.url} has schema version {found}, this release knows {SCHEMA_VERSION}: "
+            "install a newer artfs",
             subject=engine.url,
         )
     return found == SCHEMA_VERSION

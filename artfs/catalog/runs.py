@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.errors import AlreadyExists, RunNotFound
 
 RUNNING = "running"
 
 _COLUMNS = (
-    "r.id, r.uuid, r.pipeline_id, p.name, r.name, r.status, r.kind, r.started_us, r.ended_us, r.user_id, r.environment_id, "
-    "r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us"
+    "r.id, r.uuid, r.pipeline_id, p.name, r.name, r.status, r.kind, r.started_us, r.ended_us, r.user_id, "
+    "r.environment_id, r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us"
 )
 _FROM = "FROM run r JOIN pipeline p ON p.id = r.pipeline_id"
 
@@ -102,26 +102,25 @@ class Runs:
 
         Raises AlreadyExists if the pipeline has a run of that name.
         """
+        now = now_us()
         with self._engine.transaction():
+            values = {
+                "uuid": uuid or str(uuid4()),
+                "pipeline_id": self._ensure_pipeline(pipeline),
+                "name": name,
+                "status": status,
+                "kind": kind,
+                "started_us": now,
+                "heartbeat_us": now,
+                "user_id": user_id,
+                "environment_id": environment_id,
+                "config": json.dumps(dict(config or {}), sort_keys=True),
+                "host": host,
+                "pid": pid,
+                "process_started": process_started,
+            }
             row = self._engine.one(
-                "INSERT INTO run (uuid, pipeline_id, name, status, kind, started_us, user_id, environment_id, config, host, pid, "
-                "process_started, heartbeat_us) VALUES (:uuid, :pipeline_id, :name, :status, :kind, :now, :user_id, "
-                ":environment_id, :config, :host, :pid, :process_started, :now) "
-                "ON CONFLICT (pipeline_id, name) DO NOTHING RETURNING id",
-                {
-                    "uuid": uuid or str(uuid4()),
-                    "pipeline_id": self._ensure_pipeline(pipeline),
-                    "name": name,
-                    "status": status,
-                    "kind": kind,
-                    "now": now_us(),
-                    "user_id": user_id,
-                    "environment_id": environment_id,
-                    "config": json.dumps(dict(config or {}), sort_keys=True),
-                    "host": host,
-                    "pid": pid,
-                    "process_started": process_started,
-                },
+                insert_sql("run", values) + " ON CONFLICT (pipeline_id, name) DO NOTHING RETURNING id", values
             )
             if row is None:
                 raise AlreadyExists(
@@ -167,7 +166,9 @@ class Runs:
     def by_uuid_prefix(self, prefix: str) -> Sequence[Run]:
         """Return the runs whose id begins so: two at most, as more than one is one too many."""
         return self._many(
-            "r.uuid >= :prefix AND r.uuid < :end", {"prefix": prefix, "end": prefix + "g"}, "ORDER BY r.uuid LIMIT 2"
+            "r.uuid >= :prefix AND r.uuid < :end",
+            {"prefix": prefix.lower(), "end": prefix.lower() + "g"},
+            "ORDER BY r.uuid LIMIT 2",
         )
 
     def latest(self, pipeline_id: int) -> Run | None:
@@ -197,6 +198,13 @@ class Runs:
             {**parameters, **order_parameters, **limit_parameters, "scope": pipeline_id},
             f"ORDER BY {order} {limit}",
         )
+
+    def names(self, pipeline_id: int) -> Sequence[tuple[str, int]]:
+        """Return the name and row id of every run of a pipeline, oldest first."""
+        rows = self._engine.query(
+            "SELECT r.name, r.id FROM run r WHERE r.pipeline_id = :pipeline ORDER BY r.id", {"pipeline": pipeline_id}
+        )
+        return [(row[0], row[1]) for row in rows]
 
     def count(self, pipeline_id: int | None = None, where: Where | None = None, *, any_of: bool = False) -> int:
         """Return how many runs `list` would return without pages."""

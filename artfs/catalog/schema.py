@@ -1,7 +1,7 @@
 """What the catalog holds: every table, column and index, and why it is there.
 
-Types are words of the engine's dialect: ID, BYTES, INTEGER, REAL, TEXT. Times named `_us` are integer microseconds since
-1970 UTC; `mtime_ns` is integer nanoseconds, as file systems have it. JSON is TEXT, with sorted keys.
+Types are words of the engine's dialect: ID, BYTES, INTEGER, REAL, TEXT. Times named `_us` are integer microseconds
+since 1970 UTC; `mtime_ns` is integer nanoseconds, as file systems have it. JSON is TEXT, with sorted keys.
 A change here is a new schema version: raise SCHEMA_VERSION and add a step to `migrations`.
 """
 
@@ -149,8 +149,8 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "kind",
                 "TEXT NOT NULL DEFAULT 'content'",
-                "`content`, or `identity`: the content's digest is not known (remote data registered in place), and the "
-                "digest is that of the URI, size and ETag.",
+                "`content`, or `identity`: the content's digest is not known (remote data registered in place), and "
+                "the digest is that of the URI, size and ETag.",
             ),
             Column("size", "INTEGER NOT NULL", "Bytes."),
             Column("blocks", "BYTES", "Digests of its 4 MiB blocks, 32 bytes each; NULL when there is one block."),
@@ -343,7 +343,8 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "state",
                 "TEXT NOT NULL",
-                "`live`; `staged`: complete, but not all bytes are in the store yet; `purged`: a tombstone, bytes gone.",
+                "`live`; `staged`: complete, but not all bytes are in the store yet; `purged`: a tombstone, without "
+                "bytes.",
             ),
             Column("tree_id", "INTEGER REFERENCES tree(id)", "What it holds; NULL once purged."),
             Column("digest", "BYTES NOT NULL", "Digest of the tree, kept for tombstones."),
@@ -486,6 +487,7 @@ TABLES: tuple[Table, ...] = (
             Column("size", "INTEGER NOT NULL", "Bytes."),
         ),
         ("UNIQUE (version_id, name)",),
+        (Index("visualization_path", "path", "what is stray in a store"),),
     ),
     Table(
         "pin",

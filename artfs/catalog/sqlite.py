@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
-from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError
+from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError, InvalidValue
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -157,7 +157,10 @@ class SQLiteEngine:
             raise CatalogError(f"catalog {self.path} is closed")
         if session is not None:
             _inherited.append(session)
-        session = _Session(_connect(self.path))
+        try:
+            session = _Session(_connect(self.path))
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
         with self._sessions_lock:
             self._sessions.add(session)
         self._thread.session = session
@@ -182,9 +185,21 @@ class SQLiteEngine:
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if code == sqlite3.SQLITE_READONLY:
             return OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path))
-        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        if code == sqlite3.SQLITE_CANTOPEN:
+            return self._why_not_opened(error)
+        if code == sqlite3.SQLITE_IOERR:
             return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
+        if code == sqlite3.SQLITE_CONSTRAINT:
+            return InvalidValue(f"catalog {self.path} refuses a row that does not fit the others ({error})")
         return error
+
+    def _why_not_opened(self, error: sqlite3.DatabaseError) -> Exception:
+        """SQLite does not say why; the system does."""
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        except OSError as reason:
+            return reason
+        return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
 
 
 class _Session:
@@ -217,7 +232,7 @@ def _connect(path: Path) -> Database:
 
 
 def _sqlite_utils() -> ModuleType:
-    """Import sqlite-utils without pandas and numpy, which it would load if they are installed (a quarter of a second)."""
+    """Import sqlite-utils without pandas and numpy, which it would load where installed: a quarter of a second."""
     if "sqlite_utils" not in sys.modules:
         finder = _HoldBack(("pandas", "numpy"))
         sys.meta_path.insert(0, finder)

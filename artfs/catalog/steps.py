@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.engine import Engine, Row, insert_sql, now_us
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
 
 RUNNING = "running"
 
 _COLUMNS = (
-    "s.id, s.uuid, s.run_id, s.name, s.status, s.cache_key, s.cache_parts, s.source, s.parameters, s.started_us, s.ended_us, "
-    "s.attempt, s.log_path, s.error, s.cached_from_id"
+    "s.id, s.uuid, s.run_id, s.name, s.status, s.cache_key, s.cache_parts, s.source, s.parameters, s.started_us, "
+    "s.ended_us, s.attempt, s.log_path, s.error, s.cached_from_id"
 )
 
 
@@ -75,8 +75,8 @@ class Output:
 class Steps:
     """The step runs of a catalog.
 
-    Lineage has no circles, by one rule that is checked wherever it could be broken: what a step run reads is older (has a
-    smaller id) than what it makes.
+    Lineage has no circles, by one rule that is checked wherever it could be broken: what a step run reads is older (has
+    a smaller id) than what it makes.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -97,23 +97,21 @@ class Steps:
         cached_from_id: int | None = None,
     ) -> StepRun:
         """Begin a step of a run. Raises AlreadyExists if the run has a step of that name."""
+        values = {
+            "uuid": uuid or str(uuid4()),
+            "run_id": run_id,
+            "name": name,
+            "status": status,
+            "cache_key": cache_key,
+            "cache_parts": json.dumps(dict(cache_parts or {}), sort_keys=True),
+            "source": source,
+            "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
+            "started_us": now_us(),
+            "log_path": log_path,
+            "cached_from_id": cached_from_id,
+        }
         row = self._engine.one(
-            "INSERT INTO step_run (uuid, run_id, name, status, cache_key, cache_parts, source, parameters, started_us, log_path, "
-            "cached_from_id) VALUES (:uuid, :run_id, :name, :status, :cache_key, :cache_parts, :source, :parameters, :now, "
-            ":log_path, :cached_from_id) ON CONFLICT (run_id, name) DO NOTHING RETURNING id",
-            {
-                "uuid": uuid or str(uuid4()),
-                "run_id": run_id,
-                "name": name,
-                "status": status,
-                "cache_key": cache_key,
-                "cache_parts": json.dumps(dict(cache_parts or {}), sort_keys=True),
-                "source": source,
-                "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
-                "now": now_us(),
-                "log_path": log_path,
-                "cached_from_id": cached_from_id,
-            },
+            insert_sql("step_run", values) + " ON CONFLICT (run_id, name) DO NOTHING RETURNING id", values
         )
         if row is None:
             raise AlreadyExists(f"the run has a step named '{name}': choose another name", subject=name)
@@ -122,8 +120,8 @@ class Steps:
     def finish(self, step_run_id: int, status: str, error: str | None = None, attempt: int | None = None) -> StepRun:
         """Say how a step run ended. Raises RunNotFound."""
         self._engine.execute(
-            "UPDATE step_run SET status = :status, error = :error, ended_us = :now, attempt = COALESCE(:attempt, attempt) "
-            "WHERE id = :id",
+            "UPDATE step_run SET status = :status, error = :error, ended_us = :now, "
+            "attempt = COALESCE(:attempt, attempt) WHERE id = :id",
             {"status": status, "error": error, "now": now_us(), "attempt": attempt, "id": step_run_id},
         )
         return self._required(step_run_id)
@@ -164,10 +162,10 @@ class Steps:
         # Staged bytes can be read only on the machine that staged them; a local catalog is of one machine.
         there = "('live', 'staged')" if self._engine.is_local else "('live')"
         return self._one(
-            "s.cache_key = :key AND s.status = 'completed' AND (CAST(:since AS BIGINT) IS NULL OR s.ended_us >= :since) "
+            "s.cache_key = :key AND s.status = 'completed' AND s.ended_us >= :since "
             "AND NOT EXISTS (SELECT 1 FROM step_output o JOIN version v ON v.id = o.version_id "
             f"WHERE o.step_run_id = s.id AND v.state NOT IN {there})",
-            {"key": cache_key, "since": since_us},
+            {"key": cache_key, "since": since_us or 0},
             "ORDER BY s.id DESC LIMIT 1",
         )
 
@@ -200,7 +198,8 @@ class Steps:
         """Record a version that a step run gives out.
 
         Args:
-            produced: whether the step run made it; False for one taken over from the cache.
+            produced: whether the step run made it; False for one taken over from the cache. The first that is said to
+                have made a version stays its producer.
 
         Raises InvalidValue if it was made and is not newer than all that the step run has read.
         """
@@ -212,7 +211,8 @@ class Steps:
                     "UPDATE version SET producer_id = :step WHERE id = :version AND producer_id IS NULL", parameters
                 )
             self._engine.execute(
-                "INSERT INTO step_output (step_run_id, slot, position, version_id) VALUES (:step, :slot, :position, :version) "
+                "INSERT INTO step_output (step_run_id, slot, position, version_id) "
+                "VALUES (:step, :slot, :position, :version) "
                 "ON CONFLICT (step_run_id, slot, position) DO UPDATE SET version_id = excluded.version_id",
                 parameters,
             )

@@ -57,8 +57,8 @@ class Stores:
         Raises AlreadyExists if the name is taken.
         """
         row = self._engine.one(
-            "INSERT INTO store (name, flavor, root, options, created_us) VALUES (:name, :flavor, :root, :options, :now) "
-            f"ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}",
+            "INSERT INTO store (name, flavor, root, options, created_us) "
+            f"VALUES (:name, :flavor, :root, :options, :now) ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}",
             {
                 "name": name,
                 "flavor": flavor,

@@ -68,7 +68,8 @@ class Tags:
             )
             if exclusive:
                 self._engine.execute(
-                    "DELETE FROM version_tag WHERE tag_id = :id AND version_id < (SELECT MAX(o.version_id) FROM version_tag o "
+                    "DELETE FROM version_tag WHERE tag_id = :id "
+                    "AND version_id < (SELECT MAX(o.version_id) FROM version_tag o "
                     "WHERE o.artifact_id = version_tag.artifact_id AND o.tag_id = version_tag.tag_id)",
                     {"id": tag.id},
                 )
@@ -135,7 +136,8 @@ class Tags:
     def of_version(self, version_id: int) -> Sequence[str]:
         """Return the names of a version's tags, sorted."""
         rows = self._engine.query(
-            "SELECT g.name FROM version_tag x JOIN tag g ON g.id = x.tag_id WHERE x.version_id = :version ORDER BY g.name",
+            "SELECT g.name FROM version_tag x JOIN tag g ON g.id = x.tag_id "
+            "WHERE x.version_id = :version ORDER BY g.name",
             {"version": version_id},
         )
         return [row[0] for row in rows]
@@ -153,7 +155,8 @@ class Tags:
     def version_ids(self, name: str) -> Sequence[int]:
         """Return the ids of all versions that carry a tag, oldest first."""
         rows = self._engine.query(
-            "SELECT x.version_id FROM version_tag x JOIN tag g ON g.id = x.tag_id WHERE g.name = :name ORDER BY x.version_id",
+            "SELECT x.version_id FROM version_tag x JOIN tag g ON g.id = x.tag_id "
+            "WHERE g.name = :name ORDER BY x.version_id",
             {"name": name},
         )
         return [row[0] for row in rows]
@@ -171,7 +174,8 @@ class Tags:
     def remove_from_artifact(self, artifact_id: int, name: str) -> None:
         """Take a tag off an artifact. Raises TagNotFound if it does not carry it."""
         removed = self._engine.execute(
-            "DELETE FROM artifact_tag WHERE artifact_id = :artifact AND tag_id = (SELECT id FROM tag WHERE name = :name)",
+            "DELETE FROM artifact_tag WHERE artifact_id = :artifact "
+            "AND tag_id = (SELECT id FROM tag WHERE name = :name)",
             {"artifact": artifact_id, "name": name},
         )
         if not removed:
@@ -180,7 +184,8 @@ class Tags:
     def of_artifact(self, artifact_id: int) -> Sequence[str]:
         """Return the names of an artifact's tags, sorted."""
         rows = self._engine.query(
-            "SELECT g.name FROM artifact_tag x JOIN tag g ON g.id = x.tag_id WHERE x.artifact_id = :artifact ORDER BY g.name",
+            "SELECT g.name FROM artifact_tag x JOIN tag g ON g.id = x.tag_id "
+            "WHERE x.artifact_id = :artifact ORDER BY g.name",
             {"artifact": artifact_id},
         )
         return [row[0] for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, chunks, in_list
+from artfs.catalog.engine import Engine, chunks, in_list, scalar
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
 
@@ -16,6 +16,16 @@ _ENTRY = (
     "COALESCE(b.digest, t.digest), e.blob_id, e.child_id, e.target, t.directories, t.files, t.bytes"
 )
 _ENTRY_FROM = "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id LEFT JOIN tree t ON t.id = e.child_id"
+
+_UNNEEDED = (
+    "NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
+    "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.child_id = t.id)"
+)
+_WINDOW = 10_000
+"""How many tree ids one transaction of a collection looks at."""
+
+_LAST_TIME, _FIRST_TIME = 2**63 - 1, -(2**63)
+"""Times that a column can hold: years 2262 and 1677. Some file systems can hold more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +44,8 @@ class EntryRow(NamedTuple):
     """One name in a directory. A tuple, as thousands are made for one listing.
 
     `size` is the bytes of the file, of all files below the directory, or of the link's target; `digest` is that of the
-    content of the file or directory, None for a link. `directories`, `files` and `bytes` are the totals of a directory, None
-    for others.
+    content of the file or directory, None for a link. `directories`, `files` and `bytes` are the totals of a directory,
+    None for others.
     """
 
     id: int
@@ -130,29 +140,49 @@ class Trees:
                 self._insert_new(new, ids, blob_ids)
         return ids[tree.record_digest]
 
-    def orphans(self, limit: int = 1000) -> list[int]:
-        """Return ids of directories that neither a version nor another directory needs."""
+    def orphans(self, *, after: int = 0, until: int | None = None) -> list[int]:
+        """Return ids of directories that neither a version nor another directory needs, with `after` < id <= `until`."""
         rows = self._engine.query(
-            "SELECT t.id FROM tree t WHERE NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
-            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.child_id = t.id) LIMIT :limit",
-            {"limit": limit},
+            f"SELECT t.id FROM tree t WHERE t.id > :after AND t.id <= :until AND {_UNNEEDED} ORDER BY t.id",
+            {"after": after, "until": self._greatest() if until is None else until},
         )
         return [row[0] for row in rows]
 
     def collect(self) -> int:
         """Remove all directories that no version needs, at any depth, and return how many there were."""
-        removed = 0
-        while True:
-            # A transaction a round, so that writers get their turn in between.
+        removed, after, greatest = 0, 0, self._greatest()
+        while after < greatest:
+            # A transaction a window, so that writers get their turn in between.
             with self._engine.transaction():
-                orphans = self.orphans()
-                for part in chunks(orphans):
-                    names, parameters = in_list(part)
-                    self._engine.execute(f"DELETE FROM tree_entry WHERE tree_id IN ({names})", parameters)
-                    self._engine.execute(f"DELETE FROM tree WHERE id IN ({names})", parameters)
-            if not orphans:
-                return removed
-            removed += len(orphans)
+                orphans = self.orphans(after=after, until=after + _WINDOW)
+                while orphans:
+                    removed += len(orphans)
+                    orphans = self._remove(orphans)
+            after += _WINDOW
+        return removed
+
+    def _greatest(self) -> int:
+        greatest: int = scalar(self._engine.one("SELECT COALESCE(MAX(id), 0) FROM tree"))
+        return greatest
+
+    def _remove(self, tree_ids: list[int]) -> list[int]:
+        """Remove directories, and return those below them that nobody needs any more."""
+        children: set[int] = set()
+        for part in chunks(tree_ids):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT DISTINCT child_id FROM tree_entry WHERE tree_id IN ({names}) AND child_id IS NOT NULL",
+                parameters,
+            )
+            children.update(row[0] for row in rows)
+            self._engine.execute(f"DELETE FROM tree_entry WHERE tree_id IN ({names})", parameters)
+            self._engine.execute(f"DELETE FROM tree WHERE id IN ({names})", parameters)
+        unneeded: list[int] = []
+        for part in chunks(sorted(children)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(f"SELECT t.id FROM tree t WHERE t.id IN ({names}) AND {_UNNEEDED}", parameters)
+            unneeded += [row[0] for row in rows]
+        return unneeded
 
     def _known(self, record_digests: list[Digest]) -> dict[Digest, int]:
         known: dict[Digest, int] = {}
@@ -262,7 +292,7 @@ def _entry_parameters(
         "name": entry.name,
         "kind": int(entry.kind),
         "mode": entry.mode & 0o777,
-        "mtime_ns": entry.mtime_ns,
+        "mtime_ns": max(_FIRST_TIME, min(entry.mtime_ns, _LAST_TIME)),
         "blob_id": blob_ids[entry.file.digest] if entry.file is not None else None,
         "child_id": tree_ids[entry.tree.record_digest] if entry.tree is not None else None,
         "target": entry.target,

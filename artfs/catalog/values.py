@@ -1,7 +1,7 @@
 """How typed metadata values become columns, and come back as they were.
 
-A value is a row of (type, text, number, json): `text` and `number` are what filters and sorting look at, exact where the
-type needs it (the digits of an int that no double can hold are in `text`); containers are whole in `json`.
+A value is a row of (type, text, number, json): `text` and `number` are what filters and sorting look at, exact where
+the type needs it (the digits of an int that no double can hold are in `text`); containers are whole in `json`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Encoded:
 def encode(value: object) -> Encoded:
     """Return the columns of a value.
 
-    Known are None, bool, int, float, str, datetime, date, Path, Uri, DType, StorageSize, and list, tuple, set, frozenset, dict of
-    such values.
+    Known are None, bool, int, float, str, datetime, date, Path, Uri, DType, StorageSize, and list, tuple, set,
+    frozenset, dict of such values.
 
     Raises InvalidValue for any other type.
     """
@@ -121,8 +121,8 @@ def _type_of(value: object) -> str:
         if isinstance(value, class_):
             return name
     raise InvalidValue(
-        f"metadata of type {type(value).__name__} cannot be stored: use None, bool, int, float, str, datetime, Path, Uri, "
-        "DType, StorageSize, or list, tuple, set, dict of them"
+        f"metadata of type {type(value).__name__} cannot be stored: use None, bool, int, float, str, datetime, Path, "
+        "Uri, DType, StorageSize, or list, tuple, set, dict of them"
     )
 
 

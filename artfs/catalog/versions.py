@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.artifacts import Artifact, Artifacts
 from artfs.catalog.blobs import Blobs, Place
-from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, MetadataField, Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
+from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees, files_of
 from artfs.catalog.users import Users
@@ -24,9 +25,9 @@ STAGED = "staged"
 PURGED = "purged"
 
 _COLUMNS = (
-    "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, v.files, v.bytes, "
-    "v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, v.user_id, v.created_us, "
-    "v.purged_us, v.purge_reason"
+    "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, "
+    "v.files, v.bytes, v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, "
+    "v.user_id, v.created_us, v.purged_us, v.purge_reason"
 )
 _FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _NOT_PURGED = "v.state <> 'purged'"
@@ -70,7 +71,8 @@ _FIELDS = Fields(
         "run": Field("(SELECT r.name FROM step_run p JOIN run r ON r.id = p.run_id WHERE p.id = v.producer_id)"),
         "tag": Field(
             "g.name",
-            exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id WHERE x.version_id = v.id AND {})",
+            exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id "
+            "WHERE x.version_id = v.id AND {})",
             sort="",
         ),
     },
@@ -168,13 +170,13 @@ class Versions:
             name: chosen name; None for the next number.
             state: `live`, or `staged` when bytes are still to be uploaded.
             mode, mtime_ns: of the root directory.
-            save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on bytes that
-                the user registered in place; for all others those bytes do not count as there.
+            save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on
+                bytes that the user registered in place; for all others those bytes do not count as there.
             user: login name.
 
-        Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes are
-        nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle of
-        lineage.
+        Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes
+        are nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle
+        of lineage.
         """
         if name is not None:
             check_version_name(name)
@@ -189,36 +191,32 @@ class Versions:
             number, version_name = self._claim(artifact, name)
             blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
             tree_id = self._trees.insert(tree, blob_ids)
-            row = self._engine.one(
-                "INSERT INTO version (uuid, artifact_id, name, number, state, tree_id, digest, mode, mtime_ns, files, bytes, "
-                "type, save_type, materializer, data_type, trusted, producer_id, store_id, user_id, created_us) VALUES "
-                "(:uuid, :artifact_id, :name, :number, :state, :tree_id, :digest, :mode, :mtime_ns, :files, :bytes, "
-                ":type, :save_type, :materializer, :data_type, :trusted, :producer_id, :store_id, :user_id, :created_us) "
-                "RETURNING id",
-                {
-                    "uuid": uuid,
-                    "artifact_id": artifact.id,
-                    "name": version_name,
-                    "number": number,
-                    "state": state,
-                    "tree_id": tree_id,
-                    "digest": tree.digest,
-                    "mode": mode & 0o777,
-                    "mtime_ns": mtime_ns,
-                    "files": tree.files,
-                    "bytes": tree.bytes,
-                    "type": type,
-                    "save_type": save_type,
-                    "materializer": materializer,
-                    "data_type": data_type,
-                    "trusted": int(trusted),
-                    "producer_id": producer_id,
-                    "store_id": store_id,
-                    "user_id": user_id,
-                    "created_us": now_us(),
-                },
-            )
+            values = {
+                "uuid": uuid,
+                "artifact_id": artifact.id,
+                "name": version_name,
+                "number": number,
+                "state": state,
+                "tree_id": tree_id,
+                "digest": tree.digest,
+                "mode": mode & 0o777,
+                "mtime_ns": mtime_ns,
+                "files": tree.files,
+                "bytes": tree.bytes,
+                "type": type,
+                "save_type": save_type,
+                "materializer": materializer,
+                "data_type": data_type,
+                "trusted": int(trusted),
+                "producer_id": producer_id,
+                "store_id": store_id,
+                "user_id": user_id,
+                "created_us": now_us(),
+            }
+            row = self._engine.one(insert_sql("version", values) + " RETURNING id", values)
             version_id: int = scalar(row)
+            if producer_id is not None:
+                check_producer(self._engine, producer_id, version_id)
             if tags:
                 self._tags.add(version_id, *tags)
             if metadata:
@@ -231,6 +229,14 @@ class Versions:
         """Return the version of that row id, also a tombstone."""
         return self._one("v.id = :id", {"id": version_id})
 
+    def by_ids(self, version_ids: Collection[int]) -> Sequence[Version]:
+        """Return the versions of these row ids, also tombstones, oldest first."""
+        found: list[Version] = []
+        for part in chunks(sorted(version_ids)):
+            names, parameters = in_list(part)
+            found += self._many(f"v.id IN ({names})", parameters, "ORDER BY v.id")
+        return found
+
     def by_uuid(self, uuid: str) -> Version | None:
         """Return the version of that id, also a tombstone."""
         return self._one("v.uuid = :uuid", {"uuid": uuid})
@@ -239,7 +245,9 @@ class Versions:
         """Return the versions whose id begins so: two at most, as more than one is one too many. Also tombstones."""
         # A range, and not LIKE, so that the index is used whatever the collation. 'g' is after all hex digits.
         return self._many(
-            "v.uuid >= :prefix AND v.uuid < :end", {"prefix": prefix, "end": prefix + "g"}, "ORDER BY v.uuid LIMIT 2"
+            "v.uuid >= :prefix AND v.uuid < :end",
+            {"prefix": prefix.lower(), "end": prefix.lower() + "g"},
+            "ORDER BY v.uuid LIMIT 2",
         )
 
     def get(self, artifact_id: int, name: str) -> Version | None:
@@ -255,7 +263,8 @@ class Versions:
     def latest_digest(self, artifact_id: int) -> Digest | None:
         """Return the digest of the newest version's tree, to see whether a draft holds anything new."""
         row = self._engine.one(
-            f"SELECT v.digest FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} ORDER BY v.id DESC LIMIT 1",
+            f"SELECT v.digest FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} "
+            "ORDER BY v.id DESC LIMIT 1",
             {"artifact": artifact_id},
         )
         return row[0] if row else None
@@ -311,6 +320,15 @@ class Versions:
         scope, condition, parameters = _scoped(artifact_id, where, any_of, purged)
         found: int = scalar(self._engine.one(f"SELECT COUNT(*) {_FROM} WHERE {scope} AND {condition}", parameters))
         return found
+
+    def using_blob(self, blob_id: int) -> Sequence[Version]:
+        """Return the versions that have a file with this content, oldest first: whom a damaged blob concerns."""
+        return self._many(
+            "v.tree_id IN (WITH RECURSIVE above(id) AS (SELECT tree_id FROM tree_entry WHERE blob_id = :blob "
+            "UNION SELECT e.tree_id FROM above JOIN tree_entry e ON e.child_id = above.id) SELECT id FROM above)",
+            {"blob": blob_id},
+            "ORDER BY v.id",
+        )
 
     def staged(self) -> Sequence[Version]:
         """Return the versions whose bytes are still to be uploaded, oldest first."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine
+from artfs.catalog.engine import Engine, chunks, in_list
 from artfs.content.digest import Digest
 
 _COLUMNS = "id, version_id, name, kind, path, digest, size"
@@ -57,6 +57,15 @@ class Visualizations:
             f"SELECT {_COLUMNS} FROM visualization WHERE version_id = :version ORDER BY name", {"version": version_id}
         )
         return [Visualization(*row) for row in rows]
+
+    def known_paths(self, paths: Collection[bytes]) -> set[bytes]:
+        """Return those of the paths at which a visualization lies, to tell what is stray in a store."""
+        known: set[bytes] = set()
+        for part in chunks(sorted(paths)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(f"SELECT path FROM visualization WHERE path IN ({names})", parameters)
+            known.update(row[0] for row in rows)
+        return known
 
     def remove(self, version_id: int) -> Sequence[Visualization]:
         """Forget all visualizations of a version and return them, so that their bytes can be removed."""
