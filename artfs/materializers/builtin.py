@@ -12,12 +12,20 @@ from types import MappingProxyType
 _PACKAGE = "artfs.materializers"
 _PLAIN = f"{_PACKAGE}.plain.PlainMaterializer"
 _CONTAINER = f"{_PACKAGE}.containers.ContainerMaterializer"
+_BYTES = f"{_PACKAGE}.plain.BytesMaterializer"
 _PATH = f"{_PACKAGE}.paths.PathMaterializer"
 _DATACLASS = f"{_PACKAGE}.models.DataclassMaterializer"
+_PYDANTIC = f"{_PACKAGE}.models.PydanticMaterializer"
 _STRUCTURED_STRING = f"{_PACKAGE}.strings.StructuredStringMaterializer"
 
 #: What saves a value of a type that nothing else is known for.
 FALLBACK = f"{_PACKAGE}.pickle.CloudpickleMaterializer"
+
+#: What writes values as JSON; inside of a container they stand in the container's own JSON file.
+INLINE = frozenset({_PLAIN, _CONTAINER, _BYTES, _DATACLASS, _PYDANTIC})
+
+#: The base class of pydantic's models.
+PYDANTIC_MODEL = "pydantic.main.BaseModel"
 
 #: Types whose values are saved faithfully only if they are of exactly this type: an instance of a subclass may carry
 #: more than the value (`numpy.float64` is a `float`, and a `dict` subclass may have attributes).
@@ -43,8 +51,8 @@ EXACT_TYPES = MappingProxyType(
         "uuid.UUID": _PLAIN,
         "pathlib.PurePosixPath": _PLAIN,
         "pathlib.PureWindowsPath": _PLAIN,
-        "builtins.bytes": f"{_PACKAGE}.plain.BytesMaterializer",
-        "builtins.bytearray": f"{_PACKAGE}.plain.BytesMaterializer",
+        "builtins.bytes": _BYTES,
+        "builtins.bytearray": _BYTES,
         "builtins.list": _CONTAINER,
         "builtins.tuple": _CONTAINER,
         "builtins.dict": _CONTAINER,
@@ -67,14 +75,19 @@ EXACT_TYPES = MappingProxyType(
 TYPES_WITH_SUBCLASSES = MappingProxyType(
     {
         "enum.Enum": _PLAIN,
-        "pydantic.main.BaseModel": f"{_PACKAGE}.models.PydanticMaterializer",
+        PYDANTIC_MODEL: _PYDANTIC,
     }
 )
 
 
+def is_built_in(name: str) -> bool:
+    """Return whether a materializer of this name comes with artfs."""
+    return name.startswith(f"{_PACKAGE}.")
+
+
 def by_shape(data_type: type) -> str | None:
     """Return the materializer of types that have no base class of their own: named tuples and dataclasses."""
-    if data_type.__bases__ and issubclass(data_type, tuple) and hasattr(data_type, "_fields"):
+    if issubclass(data_type, tuple) and hasattr(data_type, "_fields"):
         return _CONTAINER
     if dataclasses.is_dataclass(data_type):
         return _DATACLASS

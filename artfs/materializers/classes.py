@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-from artfs.errors import ClassNotFound, UntrustedPickle
+from artfs.errors import ClassNotFound, MissingLibrary, UntrustedPickle
 
 
 def qualified_name(thing: Any) -> str:
@@ -65,6 +65,8 @@ def _split(name: str, trusted: bool) -> tuple[Any, list[str]]:
             if error.name is None or not (module_name + ".").startswith(error.name + "."):
                 raise _not_importable(name, error) from error  # the module is there, but needs another one
             missing = missing or error
+        except MissingLibrary:
+            raise  # already says what to install
         except ImportError as error:
             raise _not_importable(name, error) from error
     if not trusted:

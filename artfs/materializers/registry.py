@@ -47,7 +47,7 @@ class MaterializerRegistry:
         Raises:
             InvalidValue: an associated type is neither a class nor a name with a dot.
         """
-        if materializer.__module__.startswith("artfs.materializers."):
+        if builtin.is_built_in(qualified_name(materializer)):
             return  # built in: artfs.materializers.builtin says what for, without an import
         names = [_name_of_type(associated, materializer) for associated in materializer.ASSOCIATED_TYPES]
         self._by_name[qualified_name(materializer)] = materializer
@@ -81,16 +81,17 @@ class MaterializerRegistry:
         origin = get_origin(data_type) or data_type
         return self.by_name(self.name_for(origin))
 
-    def by_name(self, name: str) -> type[BaseMaterializer]:
+    def by_name(self, name: str, *, trusted: bool = True) -> type[BaseMaterializer]:
         """Return the materializer that was recorded as `name`, importing its module.
 
         Raises:
             MaterializerNotFound: there is no such class, or it is no materializer.
+            UntrustedPickle: a module that is not artfs's would have to be imported, and `trusted` is False.
         """
         found: Any = self._by_name.get(name)
         if found is None:
             try:
-                found = find_by_name(name)
+                found = find_by_name(name, trusted=trusted or builtin.is_built_in(name))
             except ClassNotFound as error:
                 raise MaterializerNotFound(
                     f"the materializer {name} cannot be imported: install the package it comes from, or name another"

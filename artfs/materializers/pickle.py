@@ -1,0 +1,107 @@
+"""The last resort: what no other materializer knows is pickled."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import platform
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cloudpickle
+
+from artfs.enums import ArtifactType
+from artfs.errors import MaterializerError, UntrustedPickle
+from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.classes import qualified_name
+
+logger = logging.getLogger(__name__)
+
+
+class CloudpickleMaterializer(BaseMaterializer):
+    """Any value, pickled by cloudpickle, with the version of Python beside it.
+
+    A pickle may not load with another Python or other releases of the libraries in it, and loading one runs the code
+    it names: so it is loaded only where `trusted` is set. A materializer of your own keeps values better.
+    """
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = (object,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.BASE
+    DATA_FILE: ClassVar[str] = "artifact.pkl"
+    PYTHON_FILE: ClassVar[str] = "python.json"
+
+    def save(self, data: Any) -> None:
+        """Pickle `data`.
+
+        Raises:
+            MaterializerError: it cannot be pickled; the line names its type.
+        """
+        try:
+            with Path(self.uri, self.DATA_FILE).open("wb") as file:
+                cloudpickle.dump(data, file)
+        except OSError:
+            raise
+        except Exception as error:  # pickling runs the value's own code, which may raise anything
+            raise MaterializerError(
+                f"a value of type {_culprit(data)} cannot be pickled: {error}. Write a materializer for it, or leave it"
+                " out"
+            ) from error
+        made_by = {"python": platform.python_version(), "cloudpickle": cloudpickle.__version__}
+        Path(self.uri, self.PYTHON_FILE).write_text(json.dumps(made_by) + "\n")
+
+    def load(self, data_type: type[Any]) -> Any:
+        """Return the value.
+
+        Raises:
+            UntrustedPickle: `trusted` is not set.
+            MaterializerError: it cannot be unpickled here; the line says with which Python it was made.
+        """
+        if not self.trusted:
+            raise UntrustedPickle(
+                "this value is a pickle that this catalog did not save itself, and loading it would run its code: load"
+                " it as trusted only if you know who made it",
+                subject=self.uri,
+            )
+        made_by = self._made_by()
+        if _minor(made_by) != _minor(platform.python_version()):
+            logger.warning(
+                "this value was pickled by Python %s and is loaded by %s: it may fail or differ",
+                made_by,
+                platform.python_version(),
+            )
+        try:
+            with Path(self.uri, self.DATA_FILE).open("rb") as file:
+                return pickle.load(file)
+        except OSError:
+            raise
+        except Exception as error:  # unpickling runs the value's own code, which may raise anything
+            raise MaterializerError(
+                f"this value was pickled by Python {made_by} and cannot be loaded by {platform.python_version()}:"
+                f" {type(error).__name__}: {error}. Load it with the Python and the packages it was saved with",
+                subject=self.uri,
+            ) from error
+
+    def _made_by(self) -> str:
+        try:
+            return str(json.loads(Path(self.uri, self.PYTHON_FILE).read_text())["python"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MaterializerError(
+                f"{self.PYTHON_FILE} is missing or damaged in {self.uri}: this was not saved by {type(self).__name__}",
+                subject=self.uri,
+            ) from error
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
+def _culprit(data: Any) -> str:
+    """Return the type that cannot be pickled: of the first such element where `data` is a list."""
+    if type(data) is list:
+        for element in data:
+            try:
+                cloudpickle.dumps(element)
+            except Exception:  # noqa: BLE001 - which element raises is the answer
+                return qualified_name(type(element))
+    return qualified_name(type(data))
