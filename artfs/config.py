@@ -28,7 +28,6 @@ class Config(BaseModel):
     cache_limit_bytes: int = Field(
         default=10 * 2**30, ge=0, description="How much of remote stores to keep on this machine"
     )
-    catalog_url: str | None = Field(default=None, description="A shared catalog; without it, catalog.db in the home")
 
 
 def read_config(path: Path) -> Config:

@@ -119,8 +119,10 @@ class ChangedWhileReading(ArtfsOSError):
     code = errno.EBUSY
 
 
-class Cancelled(ArtfsError):
+class Cancelled(ArtfsOSError, InterruptedError):
     """The caller gave up on work that was under way."""
+
+    code = errno.EINTR
 
 
 class CatalogError(ArtfsError, RuntimeError):

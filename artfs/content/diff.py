@@ -15,7 +15,7 @@ from artfs.content.tree import Kind
 
 
 class Node(Protocol):
-    """An entry of a tree."""
+    """An entry of a tree. A link may have no digest: its target is compared too."""
 
     @property
     def name(self) -> bytes: ...
@@ -24,7 +24,9 @@ class Node(Protocol):
     @property
     def mode(self) -> int: ...
     @property
-    def digest(self) -> bytes: ...
+    def digest(self) -> bytes | None: ...
+    @property
+    def target(self) -> bytes | None: ...
     @property
     def size(self) -> int: ...
 
@@ -33,7 +35,7 @@ class Root(Protocol):
     """The top of a tree: only its digest is asked for."""
 
     @property
-    def digest(self) -> bytes: ...
+    def digest(self) -> bytes | None: ...
 
 
 N = TypeVar("N", bound=Node)
@@ -76,26 +78,31 @@ def diff(
         children: returns the entries of a directory (a root or an entry of kind DIRECTORY).
         prefix: put before every path.
     """
-    if old.digest == new.digest:
-        return
-    before = {entry.name: entry for entry in children(old)}
-    after = {entry.name: entry for entry in children(new)}
-    for name in sorted(before.keys() | after.keys()):
-        yield from _compare(prefix + name, before.get(name), after.get(name), children)
+    pending = [iter(_pairs(old, new, children, prefix))]
+    while pending:
+        pair = next(pending[-1], None)
+        if pair is None:
+            pending.pop()
+            continue
+        path, before, after = pair
+        both_directories = _is_directory(before) and _is_directory(after)
+        if before is None or after is None or not _same(before, after, ignore_content=both_directories):
+            yield Change(path, before, after)
+        below_before = before if _is_directory(before) else None
+        below_after = after if _is_directory(after) else None
+        if below_before is not None or below_after is not None:
+            pending.append(iter(_pairs(below_before, below_after, children, path + b"/")))
 
 
-def _compare(path: bytes, old: N | None, new: N | None, children: Callable[[Any], Iterable[N]]) -> Iterator[Change[N]]:
-    both_directories = _is_directory(old) and _is_directory(new)
-    if old is None or new is None or not _same(old, new, ignore_content=both_directories):
-        yield Change(path, old, new)
-    if old is not None and new is not None and both_directories:
-        yield from diff(old, new, children, path + b"/")
-        return
-    for node, was in ((old, True), (new, False)):
-        if node is not None and _is_directory(node):
-            for inner in sorted(children(node), key=lambda entry: entry.name):
-                below = path + b"/" + inner.name
-                yield from _compare(below, inner if was else None, None if was else inner, children)
+def _pairs(
+    old: Root | None, new: Root | None, children: Callable[[Any], Iterable[N]], prefix: bytes
+) -> list[tuple[bytes, N | None, N | None]]:
+    """What has the same path in two directories, either of which may be missing; nothing when they are equal."""
+    if old is not None and new is not None and old.digest == new.digest:
+        return []
+    before = {entry.name: entry for entry in children(old)} if old is not None else {}
+    after = {entry.name: entry for entry in children(new)} if new is not None else {}
+    return [(prefix + name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())]
 
 
 def _is_directory(node: Node | None) -> bool:
@@ -105,4 +112,4 @@ def _is_directory(node: Node | None) -> bool:
 def _same(old: Node, new: Node, *, ignore_content: bool) -> bool:
     if old.kind != new.kind or old.mode != new.mode:
         return False
-    return ignore_content or old.digest == new.digest
+    return ignore_content or (old.digest == new.digest and old.target == new.target)

@@ -10,7 +10,7 @@ import functools
 import os
 import stat
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 FilePath = str | bytes | os.PathLike[str]
 
@@ -131,6 +131,23 @@ def data_ranges(descriptor: int, size: int) -> list[tuple[int, int]]:
         if start < end:
             ranges.append((start, end))
     return ranges
+
+
+@contextlib.contextmanager
+def made_readable(path: FilePath) -> Iterator[None]:
+    """Let the owner of a file open it, whatever its mode says, while the context lasts.
+
+    The mode is put back at the end. A file of somebody else stays as it is.
+    """
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    if mode & stat.S_IRUSR or os.access(path, os.R_OK):
+        yield
+        return
+    os.chmod(path, mode | stat.S_IRUSR)
+    try:
+        yield
+    finally:
+        os.chmod(path, mode)
 
 
 def atomic_write(path: FilePath, data: bytes, *, mode: int = 0o644) -> None:

@@ -72,7 +72,7 @@ class Entry:
         return self.tree.entries if self.tree is not None else ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tree:
     """A directory's entries, sorted by name. Its digest says all of it, at any depth, but times.
 
@@ -89,6 +89,15 @@ class Tree:
                 raise ValueError(f"entries of a tree must be sorted and distinct: {previous!r} before {entry.name!r}")
             _check_entry(entry)
             previous = entry.name
+        # Now, when the digests of the trees below are there already: later it would recurse as deep as the tree is.
+        _ = self.digest, self.record_digest, self.files, self.directories, self.bytes
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is equal, at any depth and with times."""
+        return isinstance(other, Tree) and self.record_digest == other.record_digest
+
+    def __hash__(self) -> int:
+        return hash(self.record_digest)
 
     @classmethod
     def of(cls, entries: Iterator[Entry] | list[Entry] | tuple[Entry, ...]) -> Tree:
@@ -134,11 +143,16 @@ class Tree:
 
     def walk(self, prefix: RawPath = b"") -> Iterator[tuple[RawPath, Entry]]:
         """Yield every path below with its entry, a directory before what is in it."""
-        for entry in self.entries:
-            path = prefix + entry.name
-            yield path, entry
+        pending = [(prefix, iter(self.entries))]
+        while pending:
+            above, entries = pending[-1]
+            entry = next(entries, None)
+            if entry is None:
+                pending.pop()
+                continue
+            yield above + entry.name, entry
             if entry.tree is not None:
-                yield from entry.tree.walk(path + b"/")
+                pending.append((above + entry.name + b"/", iter(entry.tree.entries)))
 
     def get(self, name: RawPath) -> Entry | None:
         """Return the entry of that name in this directory."""

@@ -16,6 +16,7 @@ import shutil
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -223,6 +224,28 @@ class Store(ABC):
             for name in names:
                 full = f"{directory.rstrip('/')}/{name}"
                 yield full[len(self.root.rstrip("/")) + 1 :].encode("utf-8", "surrogateescape")
+
+    def claim(self, directory: bytes) -> AbstractContextManager[None]:
+        """Keep everybody from taking a directory of places for what a dead process left, while the context lasts.
+
+        The claim ends with this process, however it ends. A flavour whose bytes appear only when they are complete
+        needs none.
+        """
+        check_relative_path(directory)
+        return nullcontext()
+
+    def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
+        """Remove a directory of places if nobody claims it; answer whether it was removed.
+
+        Args:
+            directory: relative to the root.
+            still_unwanted: asked once nobody can claim the directory any more; nothing is removed when it says no.
+        """
+        path = self.place_path(directory)
+        if not self.isdir(path) or not still_unwanted():
+            return False
+        self.rmtree(path)
+        return True
 
     def place_path(self, place: bytes) -> str:
         """Return the full path or URI of a place, for people and for the file level."""

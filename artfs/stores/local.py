@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import functools
 import glob
 import os
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, ClassVar
 from urllib.parse import unquote
@@ -191,16 +193,10 @@ class LocalStore(Store):
         check_relative_path(place)
         parent, _, name = place.rpartition(b"/")
         try:
-            self._in_directory(parent, lambda directory: os.unlink(name, dir_fd=directory))
-            while parent:
-                above, _, name = parent.rpartition(b"/")
-                self._in_directory(above, functools.partial(_rmdir, name))
-                parent = above
+            self._in_directory(parent, functools.partial(_unlink, name))
         except FileNotFoundError:
             return
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
+        self._remove_empty(parent)
 
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
@@ -209,11 +205,73 @@ class LocalStore(Store):
             for name in names:
                 yield os.path.join(directory, name)[above:]
 
+    @contextmanager
+    def claim(self, directory: bytes) -> Iterator[None]:
+        # A lock on the directory itself: it ends with the process, and leaves nothing behind.
+        check_relative_path(directory)
+        while True:
+            descriptor = self._open_directory(directory)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+                # Whoever removes the directory holds the lock alone: look whether that happened before it was got.
+                if self._is_at(descriptor, directory):
+                    try:
+                        yield
+                    finally:
+                        self._remove_empty(directory)
+                    return
+            finally:
+                os.close(descriptor)
+
+    def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
+        check_relative_path(directory)
+        try:
+            descriptor = self._open_beneath(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self._is_at(descriptor, directory) or not still_unwanted():
+                return False
+            parent, _, name = directory.rpartition(b"/")
+            self._in_directory(parent, functools.partial(_rmtree, name))
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        self._remove_empty(parent)
+        return True
+
     def close(self) -> None:
         with self._root_lock:
             if self._root_descriptor is not None:
                 os.close(self._root_descriptor)
                 self._root_descriptor = None
+
+    def _remove_empty(self, directory: bytes) -> None:
+        """Remove a directory of the store, and those above it, as far as they are empty."""
+        while directory:
+            above, _, name = directory.rpartition(b"/")
+            try:
+                self._in_directory(above, functools.partial(_rmdir, name))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                return
+            directory = above
+
+    def _is_at(self, descriptor: int, directory: bytes) -> bool:
+        """Whether the open directory still is the one of that name."""
+        try:
+            there = self._open_beneath(directory, os.O_PATH | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return False
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.fstat(there))
+        finally:
+            os.close(there)
 
     def _in_directory(self, relative: bytes, act: Callable[[int], None]) -> None:
         directory = self._open_beneath(relative or b".", os.O_RDONLY | os.O_DIRECTORY)
@@ -314,7 +372,15 @@ def local_path(path: str) -> str | None:
     if path.startswith("file://"):
         host, slash, rest = path.removeprefix("file://").partition("/")
         return unquote(slash + rest) if host in ("", "localhost") else None
-    return None if "://" in path else path
+    return None if "://" in path and not path.startswith("/") else path
+
+
+def _unlink(name: bytes, directory: int) -> None:
+    os.unlink(name, dir_fd=directory)
+
+
+def _rmtree(name: bytes, directory: int) -> None:
+    shutil.rmtree(name, dir_fd=directory)
 
 
 def _rmdir(name: bytes, directory: int) -> None:

@@ -1,0 +1,261 @@
+"""Looking at files that are to become a version: what is there, and what its digests are."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artfs.content import files
+from artfs.content.digest import FileDigest, hash_file
+from artfs.content.tree import Entry, Kind, Tree
+from artfs.errors import (
+    Cancelled,
+    ChangedWhileReading,
+    InvalidValue,
+    SourceNotFound,
+    StoreError,
+    UnsupportedFile,
+)
+from artfs.names import check_entry_name
+from artfs.stores.local import local_path
+
+Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What a file is that is only a stand-in: its bytes are in a store already, and must not be taken from it."""
+
+    file: FileDigest
+
+
+Known = Callable[[os.stat_result, bytes], FileDigest | Elsewhere | None]
+"""Asked for each file (its status, its full path): its digest, if that is known without reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFile:
+    """A file of a version to be.
+
+    Args:
+        path: where it will be in the version.
+        source_path: where it is now, as bytes.
+        st_dev, st_ino: which file that is.
+        entry: what the version says of it.
+        digest: what its content is.
+        stand_in: whether its bytes are in a store already, and not in `source`.
+    """
+
+    path: bytes
+    source_path: bytes
+    st_dev: int
+    st_ino: int
+    entry: Entry
+    digest: FileDigest
+    stand_in: bool
+
+    @property
+    def source(self) -> Path:
+        """Where it is now."""
+        return Path(os.fsdecode(self.source_path))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a version will hold.
+
+    Args:
+        tree: all of it.
+        files: the files in it, in the tree's order.
+        mode, mtime_ns: of the version's directory.
+        in_place: whether the bytes stay where they are.
+    """
+
+    tree: Tree
+    files: tuple[MeasuredFile, ...]
+    mode: int
+    mtime_ns: int
+    in_place: bool = False
+
+
+def measure(
+    path: Path, *, entry_name: bytes | None = None, known: Known | None = None, cancelled: Cancel | None = None
+) -> Measured:
+    """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
+
+    Args:
+        path: what is to become a version.
+        entry_name: what to call a single file in the version; its own name when not given.
+        known: tells digests that need no reading.
+        cancelled: asked again and again; Cancelled is raised as soon as it says yes.
+
+    Raises:
+        SourceNotFound: nothing is there.
+        InvalidName: a name cannot be in a version.
+        UnsupportedFile: a FIFO, socket or device is there.
+        ChangedWhileReading: something was written to meanwhile.
+        OSError: something cannot be read.
+    """
+    return _Measuring(known, cancelled).measure(os.fsencode(path), entry_name)
+
+
+def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Measured:
+    """Look at existing data that a version will refer to where it is.
+
+    Args:
+        target: an absolute path or a `file://` URI. When it is itself a link, what it points to is taken.
+        cancelled: as for `measure`.
+
+    Raises what `measure` raises, and InvalidValue or StoreError for a target that names nothing on this machine.
+    """
+    shown = os.fspath(target)
+    path = local_path(shown)
+    if path is None:
+        scheme = shown.partition("://")[0]
+        raise StoreError(f"cannot register '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
+    if not os.path.isabs(path):
+        raise InvalidValue(f"cannot register '{shown}': give an absolute path or a URI", subject=shown)
+    try:
+        resolved = os.path.realpath(path, strict=True)
+    except FileNotFoundError:
+        raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
+    found = _Measuring(None, cancelled).measure(os.fsencode(resolved), None)
+    return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
+
+
+@dataclass(slots=True)
+class _Directory:
+    """A directory that is being looked at: what is still to do, and what was found."""
+
+    source: bytes
+    relative: bytes
+    status: os.stat_result
+    pending: list[bytes] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+
+class _Measuring:
+    """One walk. Without recursion, as directories may be deeper than Python's stack."""
+
+    def __init__(self, known: Known | None, cancelled: Cancel | None) -> None:
+        self._known = known
+        self._cancelled = cancelled
+        self._files: list[MeasuredFile] = []
+
+    def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
+        try:
+            status = os.lstat(source)
+        except FileNotFoundError:
+            shown = os.fsdecode(source)
+            raise SourceNotFound(f"'{shown}' does not exist", subject=shown) from None
+        if stat.S_ISDIR(status.st_mode):
+            tree = self._walk(source, status)
+            return Measured(tree, tuple(self._files), status.st_mode & 0o777, status.st_mtime_ns)
+        name = entry_name if entry_name is not None else os.path.basename(source)
+        check_entry_name(name, at_root=True)
+        entry = self._leaf(source, name, name, status)
+        return Measured(Tree((entry,)), tuple(self._files), 0o755, status.st_mtime_ns)
+
+    def _walk(self, source: bytes, status: os.stat_result) -> Tree:
+        open_directories = [self._listed(source, b"", status)]
+        while True:
+            directory = open_directories[-1]
+            if directory.pending:
+                name = directory.pending.pop()
+                inner, relative = os.path.join(directory.source, name), directory.relative + name
+                inner_status = _status(inner)
+                if stat.S_ISDIR(inner_status.st_mode):
+                    open_directories.append(self._listed(inner, relative + b"/", inner_status))
+                else:
+                    directory.entries.append(self._leaf(inner, relative, name, inner_status))
+                continue
+            open_directories.pop()
+            _check_unchanged(directory.source, directory.status, _status(directory.source))
+            tree = Tree(tuple(directory.entries))
+            if not open_directories:
+                return tree
+            name, mode = os.path.basename(directory.source), directory.status.st_mode & 0o777
+            entry = Entry(name, Kind.DIRECTORY, mode, directory.status.st_mtime_ns, tree=tree)
+            open_directories[-1].entries.append(entry)
+
+    def _listed(self, source: bytes, relative: bytes, status: os.stat_result) -> _Directory:
+        try:
+            names = os.listdir(source)
+            if names:
+                os.lstat(os.path.join(source, names[0]))
+        except PermissionError:
+            shown = os.fsdecode(source)
+            raise PermissionError(
+                errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(shown)}'", shown
+            ) from None
+        for name in names:
+            check_entry_name(name, at_root=not relative)
+        return _Directory(source, relative, status, sorted(names, reverse=True))
+
+    def _leaf(self, source: bytes, relative: bytes, name: bytes, status: os.stat_result) -> Entry:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled(f"'{os.fsdecode(source)}': cancelled", subject=source)
+        if stat.S_ISLNK(status.st_mode):
+            return Entry(name, Kind.SYMLINK, 0o777, status.st_mtime_ns, target=os.readlink(source))
+        if not stat.S_ISREG(status.st_mode):
+            what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "a special file")
+            raise UnsupportedFile(
+                f"'{os.fsdecode(source)}' is {what}, and a version holds files, directories and links only; remove it",
+                subject=source,
+            )
+        known = self._known(status, source) if self._known is not None else None
+        digest = known.file if isinstance(known, Elsewhere) else known or self._hashed(source, status)
+        entry = Entry(name, Kind.FILE, status.st_mode & 0o777, status.st_mtime_ns, file=digest)
+        stand_in = isinstance(known, Elsewhere)
+        self._files.append(MeasuredFile(relative, source, status.st_dev, status.st_ino, entry, digest, stand_in))
+        return entry
+
+    def _hashed(self, source: bytes, status: os.stat_result) -> FileDigest:
+        with files.made_readable(source):
+            # Not blocking, should a FIFO have taken the file's place since it was looked at.
+            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            before = os.fstat(descriptor)
+            _check_unchanged(source, status, before)
+            digest = hash_file(descriptor, self._cancelled)
+            after = os.fstat(descriptor)
+        except InterruptedError:
+            raise Cancelled(f"'{os.fsdecode(source)}': cancelled", subject=source) from None
+        finally:
+            os.close(descriptor)
+        _check_unchanged(source, before, after)
+        if before.st_ctime_ns != after.st_ctime_ns or digest.size != after.st_size:
+            raise _changed(source)
+        return digest
+
+
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+}
+
+
+def _status(source: bytes) -> os.stat_result:
+    try:
+        return os.lstat(source)
+    except FileNotFoundError:
+        raise _changed(source) from None
+
+
+def _check_unchanged(source: bytes, before: os.stat_result, after: os.stat_result) -> None:
+    # Sizes of directories are not compared: they say nothing on some file systems.
+    size_changed = before.st_size != after.st_size and not stat.S_ISDIR(before.st_mode)
+    if not os.path.samestat(before, after) or before.st_mtime_ns != after.st_mtime_ns or size_changed:
+        raise _changed(source)
+
+
+def _changed(source: bytes) -> ChangedWhileReading:
+    shown = os.fsdecode(source)
+    return ChangedWhileReading(f"'{shown}' was changed while it was read; try again when it is complete", subject=shown)

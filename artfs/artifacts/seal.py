@@ -1,0 +1,284 @@
+"""The one way a version comes to be: measure, place, commit.
+
+    measure   what is there, with digests                                     (artfs.artifacts.measure)
+    place     bytes that no store has yet go to `<artifact>/<version's uuid>/<path>`, and are made durable
+    commit    the rows: from here on the version exists
+
+A crash before the commit leaves a directory of a version that never came to be; `orphans` finds it and
+`remove_orphan` removes it. Whoever makes a version claims that directory until the commit is through, so that its
+unfinished work is not taken for an orphan. A crash after the commit leaves nothing to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid as uuids
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
+from artfs.catalog.blobs import Place
+from artfs.content import files
+from artfs.content.digest import Digest
+from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
+from artfs.names import check_artifact_name, check_version_name
+
+if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.versions import Version
+    from artfs.stores.base import Store
+    from artfs.workspace import Workspace
+
+__all__ = [
+    "Elsewhere",
+    "Known",
+    "Measured",
+    "MeasuredFile",
+    "Places",
+    "VersionFacts",
+    "commit",
+    "measure",
+    "measure_in_place",
+    "orphans",
+    "place",
+    "remove_orphan",
+    "seal",
+]
+
+Places = dict[Digest, Place]
+
+_UUID_HEX = re.compile("[0-9a-f]{32}")
+
+
+class VersionFacts(TypedDict, total=False):
+    """What a version says of itself beside its content; see `catalog.versions.create`."""
+
+    name: str | None
+    tags: Sequence[str]
+    type: str
+    save_type: str
+    materializer: str | None
+    data_type: str | None
+    trusted: bool
+    producer_id: int | None
+    user: str | None
+    metadata: Mapping[str, object] | None
+
+
+def seal(
+    measured: Measured,
+    workspace: Workspace,
+    artifact: str,
+    *,
+    uuid: str | None = None,
+    store: Store | None = None,
+    adopt: bool = True,
+    **facts: Unpack[VersionFacts],
+) -> Version:
+    """Make a version of what was measured: all of it, or nothing.
+
+    Args:
+        measured: what it will hold.
+        workspace: where.
+        artifact: name; made if there is none.
+        uuid: the version's id, when the caller has to know it before; else a new one.
+        store: where new bytes go; the active stack's when not given.
+        adopt: the store may take the measured files themselves (hard links), as nobody writes to them any more.
+            Otherwise it gets copies.
+        facts: the rest of what the version says of itself.
+
+    Raises:
+        InvalidName: the artifact or version cannot be called so.
+        VersionExists: the artifact has had a version of that name.
+        ChangedWhileReading: a measured file was written to before it was in the store.
+        OSError: the store cannot take the bytes.
+    """
+    check_artifact_name(artifact)
+    catalog, store = workspace.catalog, store or workspace.stores.active
+    if (name := facts.get("name")) is not None:
+        _check_free(catalog, artifact, check_version_name(name))
+    facts.setdefault("user", workspace.user)
+    uuid = uuid or str(uuids.uuid4())
+    try:
+        with contextlib.ExitStack() as claims:
+            claims.enter_context(_claimed(measured, store, artifact, uuid))
+            places = place(measured, store, catalog, artifact, uuid, adopt=adopt)
+            return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+    except BaseException:
+        # Unless the version came to be after all, which only the catalog can tell.
+        remove_orphan(store, catalog, uuid)
+        raise
+
+
+def place(
+    measured: Measured,
+    store: Store,
+    catalog: Catalog,
+    artifact: str,
+    uuid: str,
+    *,
+    only: Collection[bytes] | None = None,
+    adopt: bool = True,
+) -> Places:
+    """Bring what no store has yet into the store, durably, and return where each content lies.
+
+    Data measured in place is left where it is.
+
+    Args:
+        only: digests of the contents to look at; all when not given.
+
+    The other arguments, and what is raised, are as for `seal`; MissingPlace when the bytes of a stand-in are gone.
+    """
+    if measured.in_place:
+        return {file.digest.digest: _in_place(file) for file in measured.files}
+    wanted = _sources(measured, catalog, only)
+    directory = _directory(artifact, uuid)
+    for file in wanted.values():
+        _place_file(file, store, directory + b"/" + file.path, adopt=adopt)
+    places = {digest: Place(directory + b"/" + file.path, store.id) for digest, file in wanted.items()}
+    store.sync([at.path for at in places.values()])
+    return places
+
+
+def commit(
+    measured: Measured,
+    store: Store,
+    catalog: Catalog,
+    artifact: str,
+    uuid: str,
+    places: Places,
+    *,
+    adopt: bool = True,
+    **facts: Unpack[VersionFacts],
+) -> Version:
+    """Make the version's rows. Bytes that were in a store when `place` looked and are gone by now are placed first.
+
+    Args:
+        places: what `place` returned.
+
+    The other arguments, and what is raised, are as for `seal`.
+    """
+    if measured.in_place:
+        facts["save_type"] = "preexisting"
+
+    def create() -> Version:
+        return catalog.versions.create(
+            artifact,
+            measured.tree,
+            uuid=uuid,
+            places=places,
+            mode=measured.mode,
+            mtime_ns=measured.mtime_ns,
+            store_id=None if measured.in_place else store.id,
+            **facts,
+        )
+
+    try:
+        return create()
+    except MissingPlace as gone:
+        more = place(measured, store, catalog, artifact, uuid, only=gone.digests, adopt=adopt)
+        places = {**places, **more}
+    return create()
+
+
+def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
+    """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
+
+    Some of them may just be coming to be: `remove_orphan` tells them from what a crash left.
+    """
+    if not store.isdir(store.root):
+        return
+    for artifact in store.listdir(store.root):
+        if not store.isdir(artifact):
+            continue
+        for name in store.listdir(artifact):
+            if _UUID_HEX.fullmatch(name) and catalog.versions.by_uuid(uuid := str(uuids.UUID(name))) is None:
+                yield uuid, os.fsencode(f"{artifact}/{name}")
+
+
+def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
+    """Remove what was placed for a version that never came to be; answer whether there was anything.
+
+    Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
+    other versions may share its bytes.
+    """
+
+    def unknown() -> bool:
+        return catalog.versions.by_uuid(uuid) is None
+
+    directories = list(_directories_of(store, uuid)) if unknown() else []
+    removed = [store.remove_unclaimed(directory, unknown) for directory in directories]
+    return any(removed)
+
+
+def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
+    """Return the inode numbers of the files that a local store holds under a version's own directory."""
+    found: dict[int, Digest] = {}
+    if version.tree_id is None:
+        return found
+    for directory in _directories_of(store, version.uuid):
+        for at in store.places(directory):
+            entry = catalog.trees.find(version.tree_id, at.removeprefix(directory + b"/"))
+            if entry is not None and entry.blob_id is not None and entry.digest is not None:
+                found[os.lstat(store.place_path(at)).st_ino] = entry.digest
+    return found
+
+
+def _check_free(catalog: Catalog, artifact: str, name: str) -> None:
+    """Say at once what the commit would say after all bytes were placed."""
+    row = catalog.artifacts.get(artifact)
+    if row is not None and catalog.versions.get(row.id, name) is not None:
+        raise VersionExists(
+            f"artifact '{artifact}' already has, or had, a version '{name}'; choose another name", subject=name
+        )
+
+
+def _claimed(measured: Measured, store: Store, artifact: str, uuid: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if measured.in_place else store.claim(_directory(artifact, uuid))
+
+
+def _sources(measured: Measured, catalog: Catalog, only: Collection[bytes] | None) -> dict[Digest, MeasuredFile]:
+    """One file for each content that has to be placed."""
+    stored = catalog.blobs.known({file.digest.digest for file in measured.files}) if only is None else {}
+    wanted: dict[Digest, MeasuredFile] = {}
+    stand_ins: set[Digest] = set()
+    for file in measured.files:
+        digest = file.digest.digest
+        known = stored.get(digest)
+        if (known is not None and known.owned) or (only is not None and digest not in only):
+            continue
+        if file.stand_in:
+            stand_ins.add(digest)
+        else:
+            wanted.setdefault(digest, file)
+    if gone := stand_ins - wanted.keys():
+        raise MissingPlace(gone)
+    return wanted
+
+
+def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool) -> None:
+    # A file that its owner may not read has to be readable in the store: it cannot share the inode.
+    readable = bool(file.entry.mode & 0o400)
+    with contextlib.nullcontext() if readable else files.made_readable(file.source_path):
+        store.place(file.source, target, adopt=adopt and readable)
+    now = os.lstat(file.source_path)
+    if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
+        shown = os.fsdecode(file.source_path)
+        raise ChangedWhileReading(f"'{shown}' was changed while it was stored; try again", subject=shown)
+
+
+def _in_place(file: MeasuredFile) -> Place:
+    return Place(file.source_path, owned=False, mtime_ns=file.entry.mtime_ns)
+
+
+def _directory(artifact: str, uuid: str) -> bytes:
+    return os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}")
+
+
+def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
+    name = uuids.UUID(uuid).hex
+    for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
+        if store.isdir(f"{artifact}/{name}"):
+            yield os.fsencode(f"{artifact}/{name}")

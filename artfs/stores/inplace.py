@@ -1,0 +1,25 @@
+"""Opening data that was registered where it is: an absolute local path, or a URI."""
+
+from __future__ import annotations
+
+import os
+
+from artfs.errors import StoreError
+from artfs.stores.base import PlaceReader
+from artfs.stores.local import LocalReader, local_path
+
+
+def open_in_place(place: bytes) -> PlaceReader:
+    """Open what a place that is in no store names.
+
+    Raises:
+        StoreError: nothing here can read that kind of URI.
+        OSError: it cannot be opened.
+    """
+    shown = os.fsdecode(place)
+    path = local_path(shown)
+    if path is None:
+        scheme = shown.partition("://")[0]
+        raise StoreError(f"cannot read '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
+    # A link where the file was registered would mean that the file was replaced: never follow it.
+    return LocalReader(os.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))

@@ -1,0 +1,215 @@
+"""One home with everything that belongs to it: where the parts of artfs are put together."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artfs.artifacts import seal
+from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
+from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
+from artfs.home import Home
+from artfs.stores.base import Store, store_class
+from artfs.stores.inplace import open_in_place
+from artfs.stores.verified import BlobReader, BlockCache, Candidate
+
+if TYPE_CHECKING:
+    from artfs.catalog.blobs import BlobPlace
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.stores import Store as StoreRow
+    from artfs.catalog.versions import Version
+
+DEFAULT = "default"
+"""Name of the store and the stack that every new catalog has."""
+
+CACHED_BLOCKS = 12
+"""Verified blocks (4 MiB) kept in memory for all readers of one process together."""
+
+
+class Workspace:
+    """A home, its catalog and its stores, each opened when first used. Safe to use from many threads.
+
+    Args:
+        home: a home that exists; see `Workspace.open`.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
+        self._lock = threading.RLock()
+        self._catalog: Catalog | None = None
+
+    @classmethod
+    def open(cls, home: Path | None = None) -> Workspace:
+        """Return the workspace of the home at `home`, or of the usual one; a new home is made.
+
+        Raises:
+            HomeError: the home cannot be made or used.
+        """
+        return cls(Home.find(home).create())
+
+    @property
+    def catalog(self) -> Catalog:
+        """What exists; with the default store and stack in it."""
+        with self._lock:
+            if self._catalog is None:
+                from artfs.catalog.catalog import Catalog
+
+                catalog = Catalog.open(self.home.catalog_path)
+                try:
+                    _ensure_defaults(catalog, self.home)
+                except BaseException:
+                    catalog.close()
+                    raise
+                self._catalog = catalog
+            return self._catalog
+
+    @cached_property
+    def stores(self) -> Stores:
+        """The stores that the catalog names."""
+        return Stores(self)
+
+    @cached_property
+    def user(self) -> str:
+        """Who makes versions here: the login name, or the number of a user without one."""
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return str(os.getuid())
+
+    def open_blob(
+        self, digest: Digest, *, on_failure: Callable[[Candidate, OSError], None] | None = None
+    ) -> BlobReader:
+        """Open the content of that digest for verified reading, wherever it lies.
+
+        Args:
+            digest: of the content.
+            on_failure: told about every place that failed, also when another place had the bytes.
+
+        Raises:
+            FileNotFoundError: the catalog knows no such content.
+        """
+        blob = self.catalog.blobs.get(digest)
+        if blob is None:
+            raise FileNotFoundError(f"the catalog knows no content {format_digest(digest)}")
+        candidates = [self._candidate(place) for place in self.catalog.blobs.places(blob.id)]
+        has_digest = blob.kind == "content"
+        return BlobReader(blob.file, candidates, cache=self.block_cache, has_digest=has_digest, on_failure=on_failure)
+
+    def remove_orphan(self, uuid: str) -> bool:
+        """Remove what was placed for a version that never came to be; answer whether there was anything.
+
+        Nothing happens while another process is making that version.
+        """
+        removed = [seal.remove_orphan(store, self.catalog, uuid) for store in self.stores.local()]
+        return any(removed)
+
+    def inodes_of(self, version: Version) -> dict[int, Digest]:
+        """Return the inode numbers of the files that were placed for a version, with their digests."""
+        found: dict[int, Digest] = {}
+        for store in self.stores.local():
+            found.update(seal.inodes_of(store, self.catalog, version))
+        return found
+
+    def close(self) -> None:
+        """Close what was opened."""
+        with self._lock:
+            if "stores" in self.__dict__:
+                self.__dict__.pop("stores").close()
+            if self._catalog is not None:
+                self._catalog.close()
+                self._catalog = None
+        self.block_cache.clear()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _candidate(self, place: BlobPlace) -> Candidate:
+        if place.store_id is None:
+            return Candidate(
+                open=lambda: open_in_place(place.path),
+                shown=place.path.decode("utf-8", "backslashreplace"),
+                owned=False,
+                mtime_ns=place.mtime_ns,
+                etag=place.etag,
+            )
+        store = self.stores.by_id(place.store_id)
+        return Candidate(open=lambda: store.open_place(place.path), shown=store.place_path(place.path))
+
+
+class Stores:
+    """The stores of a workspace, by name or id of the catalog; each is opened once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._opened: dict[int, Store] = {}
+
+    @property
+    def active(self) -> Store:
+        """The store of the active stack: where new versions go."""
+        name = self._workspace.home.config.active_stack
+        stack = self._workspace.catalog.stacks.get(name)
+        if stack is None:
+            path = self._workspace.home.config_path
+            raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
+        return self.by_id(stack.store_id)
+
+    def by_id(self, store_id: int) -> Store:
+        """Return the store of that id; raises StoreNotFound."""
+        with self._lock:
+            if (store := self._opened.get(store_id)) is not None:
+                return store
+        row = self._workspace.catalog.stores.by_id(store_id)
+        if row is None:
+            raise StoreNotFound(f"no artifact store has the id {store_id}", subject=str(store_id))
+        return self._open(row)
+
+    def by_name(self, name: str) -> Store:
+        """Return the store of that name; raises StoreNotFound."""
+        row = self._workspace.catalog.stores.get(name)
+        if row is None:
+            raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
+        return self._open(row)
+
+    def local(self) -> list[Store]:
+        """Return the stores whose files are on this machine."""
+        stores = [self._open(row) for row in self._workspace.catalog.stores.list()]
+        return [store for store in stores if store.is_local]
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            for store in self._opened.values():
+                store.close()
+            self._opened.clear()
+
+    def _open(self, row: StoreRow) -> Store:
+        with self._lock:
+            if row.id not in self._opened:
+                self._opened[row.id] = store_class(row.flavor)(row.root, row.options, id=row.id, name=row.name)
+            return self._opened[row.id]
+
+
+def _ensure_defaults(catalog: Catalog, home: Home) -> None:
+    """Processes that open a new catalog at once all get the same store and stack."""
+    store = catalog.stores.get(DEFAULT)
+    if store is None:
+        try:
+            store = catalog.stores.register(DEFAULT, "local", str(home.store_root))
+        except AlreadyExists:
+            store = catalog.stores.get(DEFAULT)
+            assert store is not None
+    if catalog.stacks.get(DEFAULT) is None:
+        try:
+            catalog.stacks.register(DEFAULT, store.id)
+        except AlreadyExists:
+            return
