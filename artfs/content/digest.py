@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def hash_file(file: int | str | bytes | os.PathLike[str], cancelled: Callable[[]
     """Return the digests of a file.
 
     Args:
-        file: a path, or a file descriptor open for reading (its position is left alone).
+        file: a path, or a file descriptor open for reading (its position may change).
         cancelled: asked before each block; when it answers true the work ends with InterruptedError.
     """
     if isinstance(file, int):
@@ -160,10 +161,30 @@ def _hash_descriptor(descriptor: int, cancelled: Callable[[], bool] | None) -> F
             return FileDigest(hash_bytes(data), size)
     hasher = Hasher()
     buffer = memoryview(bytearray(BLOCK_SIZE))
+    hole_end = 0
     while True:
         if cancelled is not None and cancelled():
             raise InterruptedError("hashing was cancelled")
-        count = os.preadv(descriptor, [buffer], hasher.size)
+        position = hasher.size
+        if position >= hole_end:
+            hole_end = _hole_end(descriptor, position, size)
+        if position + BLOCK_SIZE <= hole_end:
+            hasher.update(_ZEROS)
+            continue
+        count = os.preadv(descriptor, [buffer], position)
         if count == 0:
             return hasher.finish()
         hasher.update(buffer[:count])
+
+
+_ZEROS = bytes(BLOCK_SIZE)
+"""A block of a hole: it need not be read, which would fill the page cache with zeros."""
+
+
+def _hole_end(descriptor: int, position: int, size: int) -> int:
+    """Where the next data after `position` begins; `position` itself where holes cannot be told."""
+    try:
+        return os.lseek(descriptor, position, os.SEEK_DATA)
+    except OSError as error:
+        # ENXIO: nothing but a hole up to the end.
+        return size if error.errno == errno.ENXIO and position < size else position

@@ -36,15 +36,18 @@ def sync_directory(path: FilePath) -> None:
     _sync(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def sync_filesystem(path: FilePath) -> None:
-    """Return when everything written to the file system of `path` is on stable storage: one call for many files."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if _libc().syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), os.fsdecode(path))
-    finally:
-        os.close(descriptor)
+def sync_filesystem(file: FilePath | int) -> None:
+    """Return when everything written to the file system of `file` is on stable storage: one call for many files.
+
+    Bytes that could not be written are reported once to each open descriptor: to miss none, give one that was opened
+    before the writing began.
+    """
+    if not isinstance(file, int):
+        with _opened(file, os.O_RDONLY) as descriptor:
+            sync_filesystem(descriptor)
+    elif _libc().syncfs(file) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"the file system could not write everything: {os.strerror(number)}")
 
 
 def link_or_copy(source: FilePath, target: FilePath, *, target_directory: int | None = None) -> bool:

@@ -116,6 +116,10 @@ class Store(ABC):
         """Whether the root is a directory of this machine, so that its files can be opened, linked and mapped."""
         return False
 
+    def create(self) -> None:
+        """Make the root if it is not there."""
+        self.makedirs(self.root)
+
     def inside(self, path: PathType) -> str:
         """Return the full path or URI of `path` (relative to the root, or full), or raise OutsideStore."""
         text = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else str(path)

@@ -61,7 +61,8 @@ class LocalStore(Store):
     """A store in a directory.
 
     Args:
-        root: absolute path or `file://` URI; the directory is made when the first bytes come.
+        root: absolute path or `file://` URI. It must be there, or be made with `create`: one that is missing later is
+            an error, as its disk may just not be mounted.
     """
 
     flavor: ClassVar[str] = "local"
@@ -73,6 +74,8 @@ class LocalStore(Store):
         super().__init__(root, options, id=id, name=name)
         self._root_descriptor: int | None = None
         self._root_lock = threading.Lock()
+        self._sync_lock = threading.Lock()
+        self._lost_writes = False
 
     @classmethod
     def check_root(cls, root: str) -> str:
@@ -172,8 +175,7 @@ class LocalStore(Store):
     def sync(self, places: Collection[bytes]) -> None:
         if not places:
             return
-        if len(places) > FEW_FILES:
-            files.sync_filesystem(self.root)
+        if len(places) > FEW_FILES and self._sync_filesystem():
             return
         directories: set[bytes] = set()
         for place in places:
@@ -187,7 +189,7 @@ class LocalStore(Store):
 
     def open_place(self, place: bytes) -> LocalReader:
         check_relative_path(place)
-        return LocalReader(self._open_beneath(place, os.O_RDONLY))
+        return LocalReader(self._open_beneath(place, os.O_RDONLY | os.O_NONBLOCK))
 
     def remove_place(self, place: bytes) -> None:
         check_relative_path(place)
@@ -297,6 +299,23 @@ class LocalStore(Store):
             os.close(parent)
         return self._open_beneath(relative, os.O_RDONLY | os.O_DIRECTORY)
 
+    def _sync_filesystem(self) -> bool:
+        """Sync all at once; answer no when that cannot be trusted.
+
+        The kernel reports bytes that it could not write to the first who asks, which may be another thread: after the
+        first such failure, every file is asked for its own.
+        """
+        root = self._root()
+        with self._sync_lock:
+            if self._lost_writes:
+                return False
+            try:
+                files.sync_filesystem(root)
+            except OSError:
+                self._lost_writes = True
+                raise
+        return True
+
     def _sync(self, place: bytes, flags: int) -> None:
         descriptor = self._open_beneath(place, flags)
         try:
@@ -326,8 +345,7 @@ class LocalStore(Store):
         if descriptor is None:
             with self._root_lock:
                 if self._root_descriptor is None:
-                    os.makedirs(self.root, exist_ok=True)
-                    self._root_descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                    self._root_descriptor = self._open_root()
                 descriptor = self._root_descriptor
         return descriptor
 
@@ -336,14 +354,23 @@ class LocalStore(Store):
         with self._root_lock:
             if self._root_descriptor != stale:
                 return True
-            os.makedirs(self.root, exist_ok=True)
-            if os.path.samestat(os.stat(self.root), os.fstat(stale)):
-                return False
-            # The number must stay valid for threads that use it right now: the new directory takes its place.
-            fresh = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            os.dup2(fresh, stale, inheritable=False)
-            os.close(fresh)
-            return True
+            fresh = self._open_root()
+            try:
+                if os.path.samestat(os.fstat(fresh), os.fstat(stale)):
+                    return False
+                # The number must stay valid for threads that use it right now: the new directory takes its place.
+                os.dup2(fresh, stale, inheritable=False)
+                return True
+            finally:
+                os.close(fresh)
+
+    def _open_root(self) -> int:
+        try:
+            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            what = f"the directory '{self.root}' of artifact store '{self.name}'"
+            why = os.strerror(error.errno or 0)
+            raise StoreError(f"{what} cannot be used: {why}; is its disk mounted?", subject=self.root) from error
 
     def _followed(self, path: PathType) -> str:
         """The full path with all links resolved, which is inside the root."""
@@ -380,7 +407,7 @@ def _unlink(name: bytes, directory: int) -> None:
 
 
 def _rmtree(name: bytes, directory: int) -> None:
-    shutil.rmtree(name, dir_fd=directory)
+    shutil.rmtree(os.fsdecode(name), dir_fd=directory)
 
 
 def _rmdir(name: bytes, directory: int) -> None:

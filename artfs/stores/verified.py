@@ -248,7 +248,8 @@ class BlobReader:
         """The open place, which stays open until `_release`."""
         with self._lock:
             if self._closed:
-                raise StoreError("the blob's reader is closed", subject=format_digest(self.file.digest))
+                # No OSError: no place failed.
+                raise ValueError(f"the reader of {format_digest(self.file.digest)} is closed")
             place = self._open
             if place is None:
                 candidate = self._candidates[0]
