@@ -1,0 +1,113 @@
+"""`/artifacts/<name>`: the versions of an artifact, read afresh each time, and links to the newest ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from artfs_mount.tree import inode
+from artfs_mount.tree.context import Context
+from artfs_mount.tree.node import WRITABLE_DIRECTORY_MODE, Attributes, Directory, Link, Node, no_entry, stale
+from artfs_mount.tree.version import VersionRoot
+
+if TYPE_CHECKING:
+    from artfs.catalog.artifacts import Artifact as ArtifactRow
+    from artfs.catalog.tags import Tag
+    from artfs.catalog.versions import Version
+
+LATEST: Final = "latest"
+TAG_MARK: Final = "@"
+
+
+class Artifact(Directory):
+    """The directory of an artifact."""
+
+    __slots__ = ("_context", "_row")
+
+    def __init__(self, context: Context, row: ArtifactRow) -> None:
+        self.ino = inode.pack(inode.Kind.ARTIFACT, row.id)
+        self._context = context
+        self._row = row
+
+    def attributes(self) -> Attributes:
+        latest = self._context.catalog.versions.latest(self._row.id)
+        changed_us = latest.created_us if latest else self._row.created_us
+        fresh = self._context.fresh_seconds
+        return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
+
+    def lookup(self, name: bytes) -> Node:
+        text = as_text(name)
+        if text == LATEST:
+            return latest_link(self._context, self._row.id)
+        if text.startswith(TAG_MARK):
+            return _newest_tagged(self._context, self._row.id, self._context.catalog.tags.get(text[len(TAG_MARK) :]))
+        version = self._context.catalog.versions.get(self._row.id, text)
+        if version is None:
+            raise no_entry(name)
+        return _version_root(self._context, version)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        versions = self._context.catalog.versions.list(self._row.id)
+        found: list[tuple[bytes, Node]] = [(v.name.encode(), _version_root(self._context, v)) for v in versions]
+        if versions:
+            found.append((LATEST.encode(), _latest_link(self._row.id, versions[-1])))
+        by_id = {version.id: version for version in versions}
+        for name, version_id in self._context.catalog.tags.newest(self._row.id).items():
+            tag = self._context.catalog.tags.get(name)
+            # The tag may have moved, since the list was read, to a version made after that.
+            version = by_id.get(version_id) or self._context.catalog.versions.by_id(version_id)
+            if tag is not None and version is not None:
+                found.append(((TAG_MARK + name).encode(), _tag_link(self._row.id, tag.id, version)))
+        return found
+
+
+def artifact(context: Context, payload: int) -> Artifact:
+    """The directory of an inode number."""
+    row = context.catalog.artifacts.by_id(payload)
+    if row is None:
+        raise stale(payload)
+    return Artifact(context, row)
+
+
+def latest_link(context: Context, payload: int) -> Link:
+    """The link `latest` of an inode number."""
+    version = context.catalog.versions.latest(payload)
+    if version is None:
+        raise stale(payload)
+    return _latest_link(payload, version)
+
+
+def tag_link(context: Context, payload: int) -> Link:
+    """The link `@<tag>` of an inode number."""
+    artifact_id, tag_id = inode.unpack_pair(payload, inode.TAG_BITS)
+    return _newest_tagged(context, artifact_id, context.catalog.tags.by_id(tag_id))
+
+
+def _latest_link(artifact_id: int, version: Version) -> Link:
+    ino = inode.pack(inode.Kind.LATEST, artifact_id)
+    return Link(ino, version.name.encode(), version.created_us * 1000)
+
+
+def _newest_tagged(context: Context, artifact_id: int, tag: Tag | None) -> Link:
+    version = context.catalog.versions.by_tag(artifact_id, tag.name) if tag is not None else None
+    if tag is None or version is None:
+        raise no_entry(TAG_MARK + tag.name if tag is not None else TAG_MARK)
+    return _tag_link(artifact_id, tag.id, version)
+
+
+def _tag_link(artifact_id: int, tag_id: int, version: Version) -> Link:
+    return Link(inode.tag_link(artifact_id, tag_id), version.name.encode(), version.created_us * 1000)
+
+
+def _version_root(context: Context, version: Version) -> VersionRoot:
+    if version.tree_id is None:
+        raise no_entry(version.name)
+    return VersionRoot(context, version.id, version.tree_id, version.mtime_ns)
+
+
+def as_text(name: bytes) -> str:
+    """A name of the catalog, all of which are UTF-8."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise no_entry(name) from None

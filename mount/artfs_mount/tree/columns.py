@@ -1,0 +1,91 @@
+"""The entries of one directory of a version, as columns: some 100 bytes an entry, a quarter of what objects take."""
+
+from __future__ import annotations
+
+import stat
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Final
+
+from artfs.catalog.trees import EntryRow
+from artfs.content.digest import DIGEST_SIZE
+from artfs.content.tree import Kind
+from artfs_mount.tree import inode
+from artfs_mount.tree.node import DIRECTORY_MODE, LINK_MODE
+
+_FILE_MODE: Final = stat.S_IFREG | 0o444
+_PROGRAM_MODE: Final = stat.S_IFREG | 0o555
+_ANY_EXECUTE: Final = 0o111
+_NO_DIGEST: Final = bytes(DIGEST_SIZE)
+_ENTRY_INODES: Final = int(inode.Kind.ENTRY) << inode.PAYLOAD_BITS
+
+
+class Columns:
+    """What is in a directory, in name order. All columns have the same length; the position is the key.
+
+    names: path components.
+    modes: as `stat` shows them.
+    inodes: inode numbers; for a directory instead how far its ordinal is from its parent's, since the same rows may be
+        part of many versions.
+    sizes: bytes of files and of link targets; 0 for directories.
+    mtimes: nanoseconds.
+    rows: the blob's id for a file, the tree's for a directory, 0 for a link.
+    """
+
+    __slots__ = ("_digests", "_directories", "_targets", "inodes", "modes", "mtimes", "names", "rows", "sizes")
+
+    def __init__(self, rows: Sequence[EntryRow]) -> None:
+        self.names = [row[1] for row in rows]
+        self.modes = array("H")
+        self.inodes = array("q")
+        self.sizes = array("q")
+        self.mtimes = array("q", [row[4] for row in rows])
+        self.rows = array("q")
+        self._targets: dict[int, bytes] = {}
+        # Both ascending, which is what makes a directory findable by its ordinal.
+        self._directories = array("l")
+        self._digests = b"".join([row[7] or _NO_DIGEST for row in rows])
+        directories_before = 0
+        for position, (_, _, kind, mode, _, ino, size, _, blob_id, child_id, target, directories, _, _) in enumerate(
+            rows
+        ):
+            if kind == Kind.FILE:
+                self.modes.append(_PROGRAM_MODE if mode & _ANY_EXECUTE else _FILE_MODE)
+                self.inodes.append(_ENTRY_INODES | ino)
+                self.sizes.append(size)
+                self.rows.append(blob_id or 0)
+            elif kind == Kind.DIRECTORY:
+                self.modes.append(DIRECTORY_MODE)
+                self.inodes.append(1 + directories_before)
+                self.sizes.append(0)
+                self.rows.append(child_id or 0)
+                self._directories.append(position)
+                directories_before += directories or 0
+            else:
+                self.modes.append(LINK_MODE)
+                self.inodes.append(_ENTRY_INODES | ino)
+                self.sizes.append(size)
+                self.rows.append(0)
+                self._targets[position] = target or b""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def position(self, name: bytes) -> int | None:
+        """Where a name is, or None."""
+        at = bisect_left(self.names, name)
+        return at if at < len(self.names) and self.names[at] == name else None
+
+    def directory_towards(self, distance: int) -> int | None:
+        """Where the sub-directory is that has, or holds, the directory so many ordinals after this one."""
+        at = bisect_right(self._directories, distance, key=self.inodes.__getitem__)
+        return self._directories[at - 1] if at else None
+
+    def digest(self, position: int) -> bytes:
+        """The digest of a file's or directory's content."""
+        return self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE]
+
+    def target(self, position: int) -> bytes:
+        """Where a link points."""
+        return self._targets[position]

@@ -1,0 +1,77 @@
+"""What the nodes of a mount share: the catalog, and what was read from it that never changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from artfs_mount.tree.cache import RecentlyUsed
+from artfs_mount.tree.columns import Columns
+from artfs_mount.tree.node import no_entry
+
+if TYPE_CHECKING:
+    from artfs.workspace import Workspace
+    from artfs_mount.tree.files import VersionFile
+
+CACHED_VERSIONS: Final = 20_000
+CACHED_FILES: Final = 10_000
+CACHED_TEXT_BYTES: Final = 8 * 2**20
+TREE_OVERHEAD: Final = 8
+"""What an empty tree costs in the cache, in entries."""
+
+
+class Context:
+    """The catalog, and bounded caches of its immutable rows. Safe to use from many threads.
+
+    Args:
+        workspace: Whose versions to show.
+        status: Makes the content of `/.artfs/status.json`.
+        fresh_seconds: How long the kernel may keep the name of an artifact or version that it has looked up, and the
+            attributes of the directories that hold them.
+        cached_entries: How many entries of directories to keep in memory.
+    """
+
+    def __init__(
+        self, workspace: Workspace, status: Callable[[], bytes], *, fresh_seconds: float, cached_entries: int
+    ) -> None:
+        self.workspace = workspace
+        self.catalog = workspace.catalog
+        self.status = status
+        self.fresh_seconds = fresh_seconds
+        self.started_ns = time.time_ns()
+        self.files: RecentlyUsed[int, VersionFile] = RecentlyUsed(CACHED_FILES)
+        self.texts: RecentlyUsed[int, bytes] = RecentlyUsed(CACHED_TEXT_BYTES)
+        self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)
+        self._roots: RecentlyUsed[int, tuple[int, int]] = RecentlyUsed(CACHED_VERSIONS)
+
+    def columns(self, tree_id: int) -> Columns:
+        """The entries of a directory.
+
+        Raises:
+            FileNotFoundError: It was removed after its version was purged. An empty listing in its place would make
+                `rsync --delete` remove the copy.
+        """
+        found = self._columns.get(tree_id)
+        if found is None:
+            rows = self.catalog.trees.entries(tree_id)
+            if not rows and self.catalog.trees.tree(tree_id) is None:
+                raise no_entry(f"tree {tree_id}")
+            found = Columns(rows)
+            self._columns.put(tree_id, found, len(found) + TREE_OVERHEAD)
+        return found
+
+    def root(self, version_id: int) -> tuple[int, int]:
+        """The tree of a version and the mtime (ns) of its root directory.
+
+        Raises:
+            FileNotFoundError: There is no such version, or it is purged.
+        """
+        found = self._roots.get(version_id)
+        if found is None:
+            version = self.catalog.versions.by_id(version_id)
+            if version is None or version.tree_id is None:
+                raise no_entry(f"version {version_id}")
+            found = version.tree_id, version.mtime_ns
+            self._roots.put(version_id, found)
+        return found

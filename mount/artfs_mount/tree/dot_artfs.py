@@ -1,0 +1,211 @@
+"""`.artfs` of a version: what artfs knows about it, as files. Not listed beside the version's own files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from artfs.catalog.blobs import IDENTITY
+from artfs.catalog.trees import EntryRow
+from artfs.catalog.versions import PURGED
+from artfs.content.b3sums import b3sums
+from artfs.content.digest import Digest, format_digest
+from artfs.content.tree import Kind
+from artfs_mount.tree import inode
+from artfs_mount.tree.json_text import json_text, timestamp
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    TEXT_MODE,
+    Attributes,
+    Directory,
+    Generated,
+    Node,
+    Text,
+    no_entry,
+    stale,
+)
+from artfs_mount.tree.visualizations import Visualizations
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs_mount.tree.context import Context
+
+
+class DotArtfs(Directory):
+    """The directory of what is known about a version."""
+
+    __slots__ = ("_context", "version_id")
+
+    def __init__(self, context: Context, version_id: int) -> None:
+        self.ino = inode.pack(inode.Kind.DOT_ARTFS, version_id)
+        self.version_id = version_id
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        changed_ns = existing_version(self._context, self.version_id).created_us * 1000
+        return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, seconds=FOREVER, name_seconds=FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        make = _ENTRIES.get(name)
+        if make is None:
+            raise no_entry(name)
+        return make(self._context, existing_version(self._context, self.version_id))
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        version = existing_version(self._context, self.version_id)
+        return [(name, make(self._context, version)) for name, make in _ENTRIES.items()]
+
+
+class VersionText(Generated):
+    """A generated file that follows from the version alone, so that nothing has to be remembered for its number.
+
+    Its size is known only by making it, which takes a second or so for every 100,000 files of the version.
+    """
+
+    __slots__ = ("_context", "_make", "mtime_ns", "version_id")
+    slow = True
+
+    def __init__(self, context: Context, version: Version, which: int) -> None:
+        self.ino = inode.version_text(version.id, which)
+        self.version_id = version.id
+        self.mtime_ns = version.created_us * 1000
+        self._context = context
+        self._make = _VERSION_TEXTS[which]
+
+    def content(self) -> bytes:
+        content = self._context.texts.get(self.ino)
+        if content is None:
+            content = self._make(self._context, existing_version(self._context, self.version_id))
+            self._context.texts.put(self.ino, content, len(content))
+        return content
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, TEXT_MODE, len(self.content()), self.mtime_ns, 1, FOREVER, FOREVER)
+
+
+def existing_version(context: Context, version_id: int) -> Version:
+    """The version as of now.
+
+    Raises:
+        FileNotFoundError: There is none, or it is purged.
+    """
+    version = context.catalog.versions.by_id(version_id)
+    if version is None or version.state == PURGED:
+        raise no_entry(f"version {version_id}")
+    return version
+
+
+def version_text(context: Context, payload: int) -> VersionText:
+    """The generated file of an inode number."""
+    version_id, which = inode.unpack_pair(payload, inode.WHICH_BITS)
+    if which not in _VERSION_TEXTS:
+        raise stale(payload)
+    return VersionText(context, existing_version(context, version_id), which)
+
+
+def _info(context: Context, version: Version) -> Text:
+    catalog = context.catalog
+    user = catalog.users.by_id(version.user_id) if version.user_id is not None else None
+    store = catalog.stores.by_id(version.store_id) if version.store_id is not None else None
+    info = {
+        "artifact": version.artifact,
+        "version": version.name,
+        "id": version.uuid,
+        "digest": format_digest(version.digest),
+        "state": version.state,
+        "type": version.type,
+        "save_type": version.save_type,
+        "materializer": version.materializer,
+        "data_type": version.data_type,
+        "files": version.files,
+        "bytes": version.bytes,
+        "tags": list(catalog.tags.of_version(version.id)),
+        "store": store.name if store else None,
+        "user": user.name if user else None,
+        "created": timestamp(version.created_us),
+    }
+    return Text(_path(version, "info.json"), json_text(info), version.created_us * 1000)
+
+
+def _metadata(context: Context, version: Version) -> Text:
+    rows = context.catalog.metadata.rows(version.id)
+    changed_us = max((row.created_us for row in rows), default=version.created_us)
+    content = json_text({row.key: row.value for row in rows})
+    return Text(_path(version, "metadata.json"), content, changed_us * 1000)
+
+
+def _tags(context: Context, version: Version) -> Text:
+    content = "".join(f"{tag}\n" for tag in context.catalog.tags.of_version(version.id)).encode()
+    return Text(_path(version, "tags"), content, version.created_us * 1000)
+
+
+def _manifest(context: Context, version: Version) -> bytes:
+    manifest = {
+        "artifact": version.artifact,
+        "version": version.name,
+        "id": version.uuid,
+        "digest": format_digest(version.digest),
+        "mode": f"{version.mode:04o}",
+        "mtime_ns": version.mtime_ns,
+        "files": version.files,
+        "bytes": version.bytes,
+        "entries": [_manifest_entry(path, row, digest) for path, row, digest in _walk(context, version)],
+    }
+    return json_text(manifest)
+
+
+def _manifest_entry(path: bytes, row: EntryRow, digest: Digest | None) -> Mapping[str, object]:
+    described: dict[str, object] = {
+        "path": os.fsdecode(path),
+        "kind": Kind(row.kind).name.lower(),
+        "mode": f"{row.mode:04o}",
+        "mtime_ns": row.mtime_ns,
+    }
+    if row.kind == Kind.SYMLINK:
+        described["target"] = os.fsdecode(row.target or b"")
+    else:
+        described["size"] = row.size
+        described["digest"] = format_digest(digest) if digest is not None else None
+    return described
+
+
+def _b3sums(context: Context, version: Version) -> bytes:
+    return b3sums(
+        (path, digest) for path, row, digest in _walk(context, version) if row.kind == Kind.FILE and digest is not None
+    )
+
+
+def _walk(context: Context, version: Version) -> Iterator[tuple[bytes, EntryRow, Digest | None]]:
+    """Every path of a version with its entry, and with its digest if that is known."""
+    assert version.tree_id is not None, "only purged versions have no tree"
+    # Only data registered in place can be without a digest of its content.
+    may_lack_digests = version.save_type == "preexisting"
+    for path, row in context.catalog.trees.walk(version.tree_id):
+        lacks = may_lack_digests and row.blob_id is not None and _lacks_digest(context, row.blob_id)
+        yield path, row, None if lacks else row.digest
+
+
+def _lacks_digest(context: Context, blob_id: int) -> bool:
+    blob = context.catalog.blobs.by_id(blob_id)
+    return blob is None or blob.kind == IDENTITY
+
+
+def _path(version: Version, name: str) -> bytes:
+    return f"/artifacts/{version.uuid}/.artfs/{name}".encode()
+
+
+_MANIFEST: Final = 1
+_B3SUMS: Final = 2
+
+_VERSION_TEXTS: Final[Mapping[int, Callable[[Context, Version], bytes]]] = {_MANIFEST: _manifest, _B3SUMS: _b3sums}
+
+_ENTRIES: Final[Mapping[bytes, Callable[[Context, Version], Node]]] = {
+    b"info.json": _info,
+    b"metadata.json": _metadata,
+    b"tags": _tags,
+    b"manifest.json": lambda context, version: VersionText(context, version, _MANIFEST),
+    b"B3SUMS": lambda context, version: VersionText(context, version, _B3SUMS),
+    b"visualizations": lambda context, version: Visualizations(context, version),
+}

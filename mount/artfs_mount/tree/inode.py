@@ -1,0 +1,128 @@
+"""Inode numbers of the mount: 64 bits that say what they stand for.
+
+The top byte is the kind, the other 56 bits its payload: row ids of the catalog, or a hash. So nothing has to be
+remembered to answer for a number that the kernel asks about, however many files were ever listed.
+Kinds stay below 0x80, so that a number is never negative for programs that keep it in a signed 64-bit integer.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+from typing import Final
+
+PAYLOAD_BITS: Final = 56
+PAYLOAD_MASK: Final = (1 << PAYLOAD_BITS) - 1
+ORDINAL_BITS: Final = 24
+TAG_BITS: Final = 28
+WHICH_BITS: Final = 8
+HASH_BITS: Final = 24
+
+
+class Kind(IntEnum):
+    """What an inode number stands for, with its payload."""
+
+    FIXED = 0x00
+    """One of `Fixed`."""
+    ARTIFACT = 0x01
+    """`/artifacts/<name>`: artifact id."""
+    VERSION_DIRECTORY = 0x02
+    """A directory inside a version, or its root: version id << 24 | ordinal of the directory in preorder (root 0)."""
+    ENTRY = 0x03
+    """A file or link inside versions: `tree_entry.inode`, shared by equal files."""
+    LATEST = 0x05
+    """`/artifacts/<name>/latest`: artifact id."""
+    TAG_LINK = 0x06
+    """`/artifacts/<name>/@<tag>`: artifact id << 28 | tag id."""
+    DOT_ARTFS = 0x07
+    """The `.artfs` directory of a version: version id."""
+    TEXT = 0x08
+    """A generated file that may change: hash of path and content."""
+    VERSION_TEXT = 0x09
+    """A generated file that follows from the version alone: version id << 8 | which one."""
+    VISUALIZATIONS = 0x0A
+    """`.artfs/visualizations` of a version: version id."""
+    VISUALIZATION = 0x0B
+    """A file in `.artfs/visualizations`: version id << 24 | hash of name and content."""
+    INCOMING = 0x10
+    """Below `/incoming`: a number that the daemon gives out."""
+
+
+class Fixed(IntEnum):
+    """Inode numbers of what every mount has. The root must be 1: the kernel asks for it by that number."""
+
+    ROOT = 1
+    README = 2
+    ARTIFACTS = 3
+    INCOMING = 4
+    RUNS = 5
+    LINEAGE = 6
+    TAGS = 7
+    DOT_ARTFS = 8
+
+
+INCOMING_ROOT: Final = int(Fixed.INCOMING)
+"""The inode number of `/incoming` itself."""
+
+
+def pack(kind: Kind, payload: int) -> int:
+    """The inode number of a payload.
+
+    Raises:
+        OSError: EOVERFLOW, the payload needs more than 56 bits.
+    """
+    _check(payload, PAYLOAD_BITS, kind)
+    return kind << PAYLOAD_BITS | payload
+
+
+def unpack(ino: int) -> tuple[int, int]:
+    """Kind byte and payload of an inode number. The byte may be one that `Kind` does not know."""
+    return ino >> PAYLOAD_BITS, ino & PAYLOAD_MASK
+
+
+def pack_pair(kind: Kind, first: int, second: int, second_bits: int) -> int:
+    """The inode number of two numbers, the second in the low `second_bits` bits.
+
+    Raises:
+        OSError: EOVERFLOW, one of them needs more bits than there are.
+    """
+    _check(first, PAYLOAD_BITS - second_bits, kind)
+    _check(second, second_bits, kind)
+    return kind << PAYLOAD_BITS | first << second_bits | second
+
+
+def unpack_pair(payload: int, second_bits: int) -> tuple[int, int]:
+    """The two numbers of a payload made by `pack_pair`."""
+    return payload >> second_bits, payload & (1 << second_bits) - 1
+
+
+def version_directory(version_id: int, ordinal: int) -> int:
+    """The inode number of a version's directory (16.7 million directories a version, 4.2 thousand million versions)."""
+    return pack_pair(Kind.VERSION_DIRECTORY, version_id, ordinal, ORDINAL_BITS)
+
+
+def tag_link(artifact_id: int, tag_id: int) -> int:
+    """The inode number of `/artifacts/<name>/@<tag>`."""
+    return pack_pair(Kind.TAG_LINK, artifact_id, tag_id, TAG_BITS)
+
+
+def visualization(version_id: int, digest: bytes) -> int:
+    """The inode number of a visualization, of whose digest it takes the first bits."""
+    return pack_pair(Kind.VISUALIZATION, version_id, int.from_bytes(digest[: HASH_BITS // 8], "big"), HASH_BITS)
+
+
+def incoming_inode(number: int) -> int:
+    """The inode number of something below `/incoming`."""
+    return pack(Kind.INCOMING, number)
+
+
+def version_text(version_id: int, which: int) -> int:
+    """The inode number of a generated file that follows from the version alone."""
+    return pack_pair(Kind.VERSION_TEXT, version_id, which, WHICH_BITS)
+
+
+def _check(number: int, bits: int, kind: Kind) -> None:
+    if not 0 <= number < 1 << bits:
+        raise OSError(
+            errno.EOVERFLOW, f"there is no inode number for {kind.name} {number}: it needs more than {bits} bits"
+        )

@@ -1,0 +1,67 @@
+"""Values of the catalog as JSON text, and values as people type them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Set
+from datetime import UTC, datetime
+from typing import Any
+
+from artfs.errors import InvalidValue
+
+
+def json_text(value: object) -> bytes:
+    """A page of JSON for people and programs, ending in a line feed. Bytes that are not UTF-8 in a path appear as
+    `\\udc80` to `\\udcff`, as `os.fsdecode` makes them, and `os.fsencode` gives them back."""
+    return json.dumps(plain(value), indent=2).encode() + b"\n"
+
+
+def plain(value: object) -> Any:
+    """A metadata value as plain JSON. What JSON has no word for becomes text: times, paths, `nan`, `inf`."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Set):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def timestamp(microseconds: int) -> str:
+    """A time as ISO 8601, UTC."""
+    return (
+        datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000).isoformat()
+    )
+
+
+def typed(value: object) -> str:
+    """A value as it could be typed: text as it is, everything else as JSON. `parsed` gives it back."""
+    shown = plain(value)
+    return shown if isinstance(shown, str) and not _is_json(shown) else json.dumps(shown, ensure_ascii=False)
+
+
+def parsed(text: str) -> Any:
+    """What somebody typed: JSON if it is that (a number, true, null, a list, an object, "text"), else the text itself.
+
+    Raises:
+        InvalidValue: The JSON is nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise InvalidValue("this JSON is nested too deeply to be kept") from None
+    except ValueError:
+        return text
+
+
+def _is_json(text: str) -> bool:
+    return not isinstance(parsed(text), str) or parsed(text) != text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

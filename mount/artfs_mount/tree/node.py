@@ -1,0 +1,173 @@
+"""What a mounted tree is made of: directories, files of versions, generated texts and links.
+
+Everything here and in the modules beside it runs on the mount's event loop: plain, synchronous and quick. What may take
+longer says so with `slow`; the adapter calls that from a worker thread. Nodes are values made on the spot: two nodes of
+one inode number are interchangeable, and none needs to be kept.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final, NamedTuple
+
+from artfs.content.digest import tagged
+from artfs_mount.tree import inode
+
+FOREVER: Final = 365 * 86_400.0
+"""Seconds the kernel may keep what can never change."""
+XATTR_PREFIX: Final = b"user.artfs."
+DIRECTORY_MODE: Final = stat.S_IFDIR | 0o555
+WRITABLE_DIRECTORY_MODE: Final = stat.S_IFDIR | 0o755
+TEXT_MODE: Final = stat.S_IFREG | 0o444
+LINK_MODE: Final = stat.S_IFLNK | 0o777
+
+
+class Attributes(NamedTuple):
+    """What `stat` shows, and how long the kernel may believe it. A named tuple: listings make thousands of them."""
+
+    ino: int
+    mode: int
+    """With the bits of the file's type."""
+    size: int
+    """Bytes. 0 for a directory, so that `du -b` of a version is exactly the bytes of its files."""
+    mtime_ns: int
+    nlink: int = 1
+    """Always 1: for a directory that tells `find` not to guess the number of sub-directories from it (as on btrfs)."""
+    seconds: float = 0.0
+    """How long the attributes hold."""
+    name_seconds: float = 0.0
+    """How long the name that led here holds. A name that led nowhere is never kept, so new ones are seen at once."""
+
+    @property
+    def blocks(self) -> int:
+        """The size in 512-byte units, for `du`."""
+        return (self.size + 511) >> 9
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+
+class Node(ABC):
+    """Anything with an inode number."""
+
+    __slots__ = ("ino",)
+    ino: int
+    slow: ClassVar[bool] = False
+    """Its methods may take longer than a few point reads of the catalog: call them from a worker thread."""
+
+    @abstractmethod
+    def attributes(self) -> Attributes: ...
+
+    def xattrs(self) -> Mapping[bytes, bytes]:
+        """The extended attributes, by their full names."""
+        return {}
+
+    def set_xattr(self, name: bytes, value: bytes) -> None:
+        """Set an extended attribute. Writes the catalog: call it from a worker thread.
+
+        Raises:
+            PermissionError: It can only be read.
+            OSError: ENOTSUP, there is no such attribute here.
+            InvalidValue, InvalidName: The value cannot be kept.
+        """
+        raise unsupported_xattr(name)
+
+
+class Directory(Node):
+    """A directory that can be listed and searched."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def lookup(self, name: bytes) -> Node:
+        """What the name stands for.
+
+        Raises:
+            FileNotFoundError: There is no such name.
+        """
+
+    @abstractmethod
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        """The names and nodes as of now, without `.` and `..`. Keep it while listing, so that positions stay."""
+
+
+class Link(Node):
+    """A symbolic link.
+
+    Args:
+        ino: The inode number.
+        target: Where it leads. Relative if artfs made the link, so that the tree works wherever it is mounted.
+        mtime_ns: When it was made.
+        seconds: How long the kernel may keep it and its name.
+    """
+
+    __slots__ = ("_target", "mtime_ns", "seconds")
+
+    def __init__(self, ino: int, target: bytes, mtime_ns: int, seconds: float = 0.0) -> None:
+        self.ino = ino
+        self.mtime_ns = mtime_ns
+        self.seconds = seconds
+        self._target = target
+
+    def target(self) -> bytes:
+        """What `readlink` answers."""
+        return self._target
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, LINK_MODE, len(self._target), self.mtime_ns, 1, self.seconds, self.seconds)
+
+
+class Generated(Node):
+    """A file whose bytes are made from the catalog."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def content(self) -> bytes: ...
+
+
+class Text(Generated):
+    """A generated file that may change later: the content is made once, and belongs to the inode number.
+
+    With the writeback cache the kernel never updates the size of a regular file it knows, so other content must be
+    another inode; `MountTree.remember` keeps the bytes while the kernel knows the number.
+
+    Args:
+        path: The path in the mount, which tells equal contents of different files apart.
+        content: The bytes.
+        mtime_ns: When what it tells last changed.
+    """
+
+    __slots__ = ("_content", "mtime_ns")
+
+    def __init__(self, path: bytes, content: bytes, mtime_ns: int) -> None:
+        digest = tagged(b"artfs mount text", path, content)
+        self.ino = inode.pack(inode.Kind.TEXT, int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big"))
+        self._content = content
+        self.mtime_ns = mtime_ns
+
+    def content(self) -> bytes:
+        return self._content
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, TEXT_MODE, len(self._content), self.mtime_ns, seconds=FOREVER)
+
+
+def no_entry(name: bytes | str) -> FileNotFoundError:
+    """The error of a lookup that found nothing."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(name))
+
+
+def stale(number: int) -> FileNotFoundError:
+    """The error for an inode number, or the payload of one, that leads nowhere any more."""
+    return FileNotFoundError(errno.ENOENT, f"the inode {number:#x} stands for nothing any more")
+
+
+def unsupported_xattr(name: bytes) -> OSError:
+    """The error for an extended attribute that is not there to be set."""
+    return OSError(errno.ENOTSUP, f"the extended attribute {os.fsdecode(name)} cannot be set here")

@@ -1,0 +1,63 @@
+"""`/README.txt`: how to use a mount, in one page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from artfs_mount.tree import inode
+from artfs_mount.tree.node import FOREVER, TEXT_MODE, Attributes, Generated
+
+PAGE: Final = """\
+This is a mount of artfs: versions of ML artifacts (datasets, models, reports) that you can `ls`.
+
+READ
+  ls artifacts                             all artifacts
+  ls artifacts/NAME                        its versions, oldest first with `ls -U`
+  cat artifacts/NAME/VERSION/...           the files of a version: complete, checked, never changing
+  cd artifacts/NAME/latest/                the newest version
+  cd artifacts/NAME/@TAG/                  the newest version that carries the tag
+
+  A program that goes on reading `latest/...` moves to a newer version when there is one. To stay with the
+  one of now: `cd "$(realpath artifacts/NAME/latest)"`.
+
+WRITE
+  cp model.pkl incoming/                   a file becomes a version of the artifact `model.pkl`,
+  cp -r checkpoint/ incoming/my_model      a directory becomes one of `my_model`, when nothing has been
+                                           written to it for a while (2 s a file, 10 s a directory)
+  artfs commit incoming/my_model           ... or now; prints the version
+  mv incoming/my_model artifacts/my_model/v1     ... or now, and named `v1`
+  ln -s /data/set incoming/set             a version of data that stays where it is
+  artfs sync .                             returns when everything written so far is a version
+
+  What lies in `incoming` is yours to change or remove; it never touches a version. Nothing under
+  `artifacts` can be changed ("Read-only file system").
+
+LOOK INTO A VERSION
+  cat artifacts/NAME/VERSION/.artfs/info.json      who, when, what; also metadata.json, tags, manifest.json
+  (cd artifacts/NAME/VERSION && b3sum --check .artfs/B3SUMS)
+  getfattr -d artifacts/NAME/VERSION               the same as attributes of the directory
+  setfattr -n user.artfs.tags -v best,prod artifacts/NAME/VERSION            replaces its tags
+  setfattr -n user.artfs.metadata.accuracy -v 0.93 artifacts/NAME/VERSION    a number, text or JSON
+
+  `.artfs` directories are not listed, so that copies of a version hold its own files only.
+
+LOOK AT THE MOUNT
+  artfs status .                           drafts and why they wait, errors; also .artfs/status.json
+"""
+
+
+class Readme(Generated):
+    """The page. It never changes while a mount lasts, so its inode number is fixed."""
+
+    __slots__ = ("mtime_ns",)
+
+    def __init__(self, mtime_ns: int) -> None:
+        self.ino = int(inode.Fixed.README)
+        self.mtime_ns = mtime_ns
+
+    def content(self) -> bytes:
+        return PAGE.encode()
+
+    def attributes(self) -> Attributes:
+        size = len(self.content())
+        return Attributes(self.ino, TEXT_MODE, size, self.mtime_ns, seconds=FOREVER, name_seconds=FOREVER)

@@ -1,0 +1,96 @@
+"""The top of the mount, what it holds, and the mount's own hidden `.artfs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from artfs_mount.tree import inode
+from artfs_mount.tree.context import Context
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    WRITABLE_DIRECTORY_MODE,
+    Attributes,
+    Directory,
+    Node,
+    Text,
+    no_entry,
+)
+
+STATUS: Final = b"status.json"
+
+Make = Callable[[Context], Node]
+
+
+class Root(Directory):
+    """The top of the mount.
+
+    Args:
+        context: What the mount shares.
+        listed: Makes what `ls` shows.
+        hidden: Makes what is there only when it is asked for by name.
+    """
+
+    __slots__ = ("_context", "_hidden", "_listed")
+
+    def __init__(self, context: Context, listed: Mapping[bytes, Make], hidden: Mapping[bytes, Make]) -> None:
+        self.ino = int(inode.Fixed.ROOT)
+        self._context = context
+        self._listed = listed
+        self._hidden = hidden
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, seconds=FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        make = self._listed.get(name) or self._hidden.get(name)
+        if make is None:
+            raise no_entry(name)
+        return make(self._context)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return [(name, make(self._context)) for name, make in self._listed.items()]
+
+
+class Incoming(Directory):
+    """Stands where `/incoming` is. Its number tells the adapter to answer from the drafts instead."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self.ino = inode.INCOMING_ROOT
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, self._context.started_ns)
+
+    def lookup(self, name: bytes) -> Node:
+        raise no_entry(name)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return []
+
+
+class MountState(Directory):
+    """`/.artfs`: the daemon's own state."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self.ino = int(inode.Fixed.DOT_ARTFS)
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, 1, FOREVER, FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        if name != STATUS:
+            raise no_entry(name)
+        return self._status()
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return [(STATUS, self._status())]
+
+    def _status(self) -> Text:
+        return Text(b"/.artfs/" + STATUS, self._context.status(), self._context.started_ns)

@@ -1,0 +1,114 @@
+"""The mounted tree as a whole: what an inode number stands for. A new kind of directory is a line in a table here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from artfs_mount.tree import artifact, dot_artfs, files, inode, version, visualizations
+from artfs_mount.tree.artifacts import Artifacts
+from artfs_mount.tree.context import Context
+from artfs_mount.tree.node import Node, Text, stale
+from artfs_mount.tree.readme import Readme
+from artfs_mount.tree.root import Incoming, Make, MountState, Root
+
+if TYPE_CHECKING:
+    from artfs.workspace import Workspace
+
+# Directories of a version know it by its row alone until they are asked.
+_KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
+    inode.Kind.FIXED: lambda context, payload: _fixed(context, payload),
+    inode.Kind.ARTIFACT: artifact.artifact,
+    inode.Kind.VERSION_DIRECTORY: version.version_directory,
+    inode.Kind.ENTRY: files.entry,
+    inode.Kind.LATEST: artifact.latest_link,
+    inode.Kind.TAG_LINK: artifact.tag_link,
+    inode.Kind.DOT_ARTFS: dot_artfs.DotArtfs,
+    inode.Kind.VERSION_TEXT: dot_artfs.version_text,
+    inode.Kind.VISUALIZATIONS: visualizations.visualizations,
+    inode.Kind.VISUALIZATION: visualizations.visualization,
+}
+
+_FIXED: Final[Mapping[int, Make]] = {
+    inode.Fixed.ROOT: lambda context: Root(context, _LISTED, _HIDDEN),
+    inode.Fixed.README: lambda context: Readme(context.started_ns),
+    inode.Fixed.ARTIFACTS: Artifacts,
+    inode.Fixed.INCOMING: Incoming,
+    inode.Fixed.DOT_ARTFS: MountState,
+}
+
+_LISTED: Final[Mapping[bytes, Make]] = {
+    b"README.txt": _FIXED[inode.Fixed.README],
+    b"artifacts": _FIXED[inode.Fixed.ARTIFACTS],
+    b"incoming": _FIXED[inode.Fixed.INCOMING],
+}
+
+_HIDDEN: Final[Mapping[bytes, Make]] = {b".artfs": _FIXED[inode.Fixed.DOT_ARTFS]}
+
+
+class MountTree:
+    """The read-only part of a mount.
+
+    Args:
+        workspace: Whose versions to show.
+        status: Makes the content of `/.artfs/status.json`.
+        fresh_seconds: How long the kernel may keep the name of an artifact or version that it has found. A new name is
+            seen at once whatever this is, and a name never comes to mean another version; only a purged version or a
+            deleted artifact stays visible for so long. At 0 every path below `/artifacts` costs two requests more.
+        cached_entries: How many entries of directories to keep in memory, some 100 bytes each.
+
+    Example:
+        >>> tree = MountTree(workspace, status=lambda: b"{}")
+        >>> tree.root.lookup(b"artifacts").lookup(b"iris").lookup(b"latest").target()
+        b'3'
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        status: Callable[[], bytes],
+        *,
+        fresh_seconds: float = 1.0,
+        cached_entries: int = 200_000,
+    ) -> None:
+        self._context = Context(workspace, status, fresh_seconds=fresh_seconds, cached_entries=cached_entries)
+        self._texts: dict[int, tuple[Text, int]] = {}
+
+    @property
+    def root(self) -> Root:
+        """The top of the mount."""
+        return Root(self._context, _LISTED, _HIDDEN)
+
+    def node(self, ino: int) -> Node:
+        """What an inode number stands for.
+
+        Raises:
+            FileNotFoundError: It stands for nothing (any more).
+        """
+        remembered = self._texts.get(ino)
+        if remembered is not None:
+            return remembered[0]
+        kind, payload = inode.unpack(ino)
+        make = _KINDS.get(kind)
+        if make is None:
+            raise stale(ino)
+        return make(self._context, payload)
+
+    def remember(self, node: Node) -> None:
+        """The kernel was told of a node once more. Only generated texts that may change take memory for that."""
+        if isinstance(node, Text):
+            text, count = self._texts.get(node.ino, (node, 0))
+            self._texts[node.ino] = text, count + 1
+
+    def forget(self, ino: int, count: int) -> None:
+        """The kernel forgot so many of the times that it was told of a node."""
+        text, known = self._texts.pop(ino, (None, 0))
+        if text is not None and known > count:
+            self._texts[ino] = text, known - count
+
+
+def _fixed(context: Context, payload: int) -> Node:
+    make = _FIXED.get(payload)
+    if make is None:
+        raise stale(payload)
+    return make(context)

@@ -1,0 +1,130 @@
+"""Directories inside versions: immutable, and known from (version, ordinal) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
+
+from artfs_mount.tree import inode, version_xattrs
+from artfs_mount.tree.columns import Columns
+from artfs_mount.tree.context import Context
+from artfs_mount.tree.dot_artfs import DotArtfs
+from artfs_mount.tree.files import VersionFile, leaf
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
+
+__all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_directory"]
+
+DOT_ARTFS = b".artfs"
+
+
+class VersionDirectory(Directory):
+    """A directory somewhere inside a version.
+
+    Args:
+        context: What the mount shares.
+        version_id: The version.
+        ordinal: Its number among the version's directories in preorder.
+        tree_id: Row of its entries, which other directories may share.
+        mtime_ns: When its entries were last changed before it became part of a version.
+    """
+
+    __slots__ = ("_context", "mtime_ns", "ordinal", "tree_id", "version_id")
+
+    def __init__(self, context: Context, version_id: int, ordinal: int, tree_id: int, mtime_ns: int) -> None:
+        self.ino = inode.version_directory(version_id, ordinal)
+        self.version_id = version_id
+        self.ordinal = ordinal
+        self.tree_id = tree_id
+        self.mtime_ns = mtime_ns
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self.mtime_ns, 1, FOREVER, FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        columns = self._context.columns(self.tree_id)
+        position = columns.position(name)
+        if position is None:
+            raise no_entry(name)
+        return self.child(columns, position)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return _Listing(self, self._context.columns(self.tree_id))
+
+    def child(self, columns: Columns, position: int) -> Node:
+        """The entry at a position of this directory's columns."""
+        if columns.modes[position] != DIRECTORY_MODE:
+            return leaf(self._context, columns, position)
+        ordinal = self.ordinal + columns.inodes[position]
+        tree_id, mtime_ns = columns.rows[position], columns.mtimes[position]
+        return VersionDirectory(self._context, self.version_id, ordinal, tree_id, mtime_ns)
+
+
+class VersionRoot(VersionDirectory):
+    """`/artifacts/<name>/<version>`: the top of a version, which also leads to what artfs knows about it."""
+
+    __slots__ = ()
+
+    def __init__(self, context: Context, version_id: int, tree_id: int, mtime_ns: int) -> None:
+        super().__init__(context, version_id, 0, tree_id, mtime_ns)
+
+    def attributes(self) -> Attributes:
+        return super().attributes()._replace(name_seconds=self._context.fresh_seconds)
+
+    def lookup(self, name: bytes) -> Node:
+        return DotArtfs(self._context, self.version_id) if name == DOT_ARTFS else super().lookup(name)
+
+    def xattrs(self) -> Mapping[bytes, bytes]:
+        return version_xattrs.read(self._context, self.version_id)
+
+    def set_xattr(self, name: bytes, value: bytes) -> None:
+        version_xattrs.write(self._context, self.version_id, name, value)
+
+
+def version_root(context: Context, version_id: int) -> VersionRoot:
+    """The top of a version."""
+    return VersionRoot(context, version_id, *context.root(version_id))
+
+
+def version_directory(context: Context, payload: int) -> VersionDirectory:
+    """The directory of an inode number: from the root down, always into the sub-directory that holds the ordinal."""
+    version_id, ordinal = inode.unpack_pair(payload, inode.ORDINAL_BITS)
+    tree_id, mtime_ns = context.root(version_id)
+    if ordinal == 0:
+        return VersionRoot(context, version_id, tree_id, mtime_ns)
+    reached = 0
+    while reached < ordinal:
+        columns = context.columns(tree_id)
+        position = columns.directory_towards(ordinal - reached)
+        if position is None:
+            raise stale(payload)
+        reached += columns.inodes[position]
+        tree_id, mtime_ns = columns.rows[position], columns.mtimes[position]
+    return VersionDirectory(context, version_id, ordinal, tree_id, mtime_ns)
+
+
+class _Listing(Sequence[tuple[bytes, Node]]):
+    """The entries of a directory, made into nodes only when they are asked for."""
+
+    __slots__ = ("_columns", "_directory")
+
+    def __init__(self, directory: VersionDirectory, columns: Columns) -> None:
+        self._directory = directory
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @overload
+    def __getitem__(self, position: int) -> tuple[bytes, Node]: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[tuple[bytes, Node]]: ...
+    def __getitem__(self, position: int | slice) -> tuple[bytes, Node] | Sequence[tuple[bytes, Node]]:
+        if isinstance(position, slice):
+            return [self[at] for at in range(*position.indices(len(self)))]
+        return self._columns.names[position], self._directory.child(self._columns, range(len(self))[position])
+
+    def __iter__(self) -> Iterator[tuple[bytes, Node]]:
+        child, columns = self._directory.child, self._columns
+        for position, name in enumerate(columns.names):
+            yield name, child(columns, position)

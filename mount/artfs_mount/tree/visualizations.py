@@ -1,0 +1,95 @@
+"""`.artfs/visualizations` of a version: pictures and texts that show it to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from artfs.content.digest import hash_bytes, tagged
+from artfs.errors import DigestMismatch
+from artfs_mount.tree import inode
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    TEXT_MODE,
+    Attributes,
+    Directory,
+    Generated,
+    Node,
+    no_entry,
+    stale,
+)
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.catalog.visualizations import Visualization as VisualizationRow
+    from artfs_mount.tree.context import Context
+
+
+class Visualizations(Directory):
+    """The directory. It may get more entries as long as the version exists."""
+
+    __slots__ = ("_context", "_version")
+
+    def __init__(self, context: Context, version: Version) -> None:
+        self.ino = inode.pack(inode.Kind.VISUALIZATIONS, version.id)
+        self._version = version
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._version.created_us * 1000, name_seconds=FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        for found, node in self.entries():
+            if found == name:
+                return node
+        raise no_entry(name)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        rows = self._context.catalog.visualizations.list(self._version.id)
+        return [(row.name.encode(), Visualization(self._context, self._version, row)) for row in rows]
+
+
+class Visualization(Generated):
+    """One of them: a small file beside the version's own in its store, read and checked as a whole."""
+
+    __slots__ = ("_context", "_row", "_version")
+    slow = True
+
+    def __init__(self, context: Context, version: Version, row: VisualizationRow) -> None:
+        self.ino = inode.visualization(version.id, tagged(b"artfs mount visualization", row.name.encode(), row.digest))
+        self._context = context
+        self._version = version
+        self._row = row
+
+    def content(self) -> bytes:
+        if self._version.store_id is None:
+            raise no_entry(self._row.path)
+        store = self._context.workspace.stores.by_id(self._version.store_id)
+        with store.open_place(self._row.path) as reader:
+            content = reader.pread(0, self._row.size + 1)
+        if hash_bytes(content) != self._row.digest:
+            shown = store.place_path(self._row.path)
+            raise DigestMismatch(f"'{shown}' is damaged: make the visualization again", subject=shown)
+        return content
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, TEXT_MODE, self._row.size, self._version.created_us * 1000, seconds=FOREVER)
+
+
+def visualizations(context: Context, payload: int) -> Visualizations:
+    """The directory of an inode number."""
+    version = context.catalog.versions.by_id(payload)
+    if version is None:
+        raise stale(payload)
+    return Visualizations(context, version)
+
+
+def visualization(context: Context, payload: int) -> Node:
+    """The file of an inode number."""
+    version_id, _ = inode.unpack_pair(payload, inode.HASH_BITS)
+    wanted = inode.pack(inode.Kind.VISUALIZATION, payload)
+    for _, node in visualizations(context, version_id).entries():
+        if node.ino == wanted:
+            return node
+    raise stale(wanted)
