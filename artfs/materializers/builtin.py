@@ -24,8 +24,9 @@ FALLBACK = f"{_PACKAGE}.pickle.CloudpickleMaterializer"
 #: What writes values as JSON; inside of a container they stand in the container's own JSON file.
 INLINE = frozenset({_PLAIN, _CONTAINER, _BYTES, _DATACLASS, _PYDANTIC})
 
-#: The base class of pydantic's models.
+#: The base classes of pydantic's models, and of numpy's scalars, which stand in a container's JSON file too.
 PYDANTIC_MODEL = "pydantic.main.BaseModel"
+NUMPY_SCALAR = "numpy.generic"
 
 #: Types whose values are saved faithfully only if they are of exactly this type: an instance of a subclass may carry
 #: more than the value (`numpy.float64` is a `float`, and a `dict` subclass may have attributes).
@@ -62,6 +63,7 @@ EXACT_TYPES = MappingProxyType(
         "collections.Counter": _CONTAINER,
         "collections.defaultdict": _CONTAINER,
         "collections.deque": _CONTAINER,
+        "pathlib.Path": _PATH,  # what annotations say; values are of one of the next two
         "pathlib.PosixPath": _PATH,
         "pathlib.WindowsPath": _PATH,
         "artfs.types.CSVString": _STRUCTURED_STRING,

@@ -147,13 +147,13 @@ class _Encoder:
         name = registry.name_for(kind)
         if name in builtin.INLINE:
             return self._structural(kind) or self._as_pickled
-        if name == builtin.FALLBACK:
-            return self._as_pickled
         if builtin.is_built_in(name):
-            if any(qualified_name(base) == "numpy.generic" for base in kind.__mro__):
+            if any(qualified_name(base) == builtin.NUMPY_SCALAR for base in kind.__mro__):
                 return self._numpy_scalar
             if issubclass(kind, PurePath):
                 return self._path
+        if name == builtin.FALLBACK:
+            return self._as_pickled
         return self._as_item
 
     def _structural(self, kind: type) -> Callable[[Any, Place], Any] | None:
@@ -280,6 +280,8 @@ class _Encoder:
     # -- what is saved beside the JSON file --
 
     def _as_item(self, value: Any, place: Place) -> dict[str, Any]:
+        if not registry.can_find(type(value)):  # its materializer could not be told what to load
+            return self._as_pickled(value, place)
         form = self._forms.get(id(value))
         if form is None:
             item = Item(self._new_path(place), registry.name_for(type(value)), value)

@@ -111,18 +111,19 @@ def dataclass_from_fields(dataclass: type[Any], fields: Mapping[str, Any]) -> An
 
 def model_to_payload(model: Any) -> dict[str, Any]:
     """Return the state of a pydantic model: fields, which of them were set, extra and private attributes."""
-    from pydantic import BaseModel
-
     model_class = type(model)
     require_importable(model_class)
-    if _overrides(model_class, BaseModel, "__getstate__", "__setstate__", "__reduce_ex__", "__reduce__"):
+    pydantic_pickling = all(
+        getattr(model_class, name).__module__.startswith("pydantic.") for name in ("__getstate__", "__setstate__")
+    )
+    if not pydantic_pickling or _overrides(model_class, object, "__reduce_ex__", "__reduce__"):
         raise NotInline
     state = model.__getstate__()
     return {
         "fields": state["__dict__"],
         "set": sorted(state["__pydantic_fields_set__"]),
-        "extra": state["__pydantic_extra__"],
-        "private": state["__pydantic_private__"],
+        "extra": state.get("__pydantic_extra__"),
+        "private": state.get("__pydantic_private__"),
     }
 
 

@@ -20,7 +20,7 @@ class PathMaterializer(BaseMaterializer):
     links within the folder stay links; for others, what they lead to is copied.
     """
 
-    ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.PosixPath", "pathlib.WindowsPath")
+    ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     def save(self, data: Path) -> None:
@@ -65,7 +65,7 @@ class PreexistingDataMaterializer(BaseMaterializer):
     """Data that artfs did not write, registered or come through /incoming: loading gives the path of it."""
 
     SKIP_REGISTRATION = True
-    ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.PosixPath", "pathlib.WindowsPath")
+    ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     def save(self, data: Any) -> None:
@@ -91,12 +91,11 @@ def _copy(source: Path, target: Path, roots: tuple[Path, ...]) -> None:
     if not stat.S_ISDIR(mode):
         raise UnsupportedFile(f"{source} is neither a file nor a folder, and has no content to save", subject=source)
     target.mkdir()
-    for entry in os.scandir(source):
-        path = Path(entry.path)
-        if entry.is_symlink():
-            _copy_link(path, target / entry.name, roots)
+    for path in source.iterdir():
+        if path.is_symlink():
+            _copy_link(path, target / path.name, roots)
         else:
-            _copy(path, target / entry.name, roots)
+            _copy(path, target / path.name, roots)
     shutil.copystat(source, target)
 
 

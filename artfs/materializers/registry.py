@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import find_by_name, qualified_name
+from artfs.materializers.classes import find_by_name, is_importable, qualified_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -115,6 +115,10 @@ class MaterializerRegistry:
         if not isinstance(found, type):
             raise ClassNotFound(f"{name} is needed to load this value, but is no class (any more)", subject=name)
         return found
+
+    def can_find(self, data_type: type[Any]) -> bool:
+        """Return whether `type_by_name` will find this class again: it was registered, or its module has it."""
+        return self._types.get(qualified_name(data_type)) is data_type or is_importable(data_type)
 
     def _custom(self, type_name: str) -> str | None:
         registered = self._by_type.get(type_name)
