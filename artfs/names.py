@@ -44,7 +44,8 @@ def check_entry_name(name: bytes, *, at_root: bool = False) -> bytes:
         name: one path component, as bytes: it need not be UTF-8.
         at_root: whether it lies directly in the version, where a leading `.artfs` is reserved.
     """
-    _check_component("file name", name, MAX_NAME_BYTES)
+    if why := _component_fault(name, MAX_NAME_BYTES):
+        raise _invalid("file name", name, why)
     if at_root and name.startswith(RESERVED_PREFIX.encode()):
         raise _invalid("file name", name, f"names that begin with '{RESERVED_PREFIX}' are reserved")
     return name
@@ -69,7 +70,8 @@ def _check_text(what: str, name: str, limit: int) -> str:
         encoded = name.encode()
     except UnicodeEncodeError:
         raise _invalid(what, name, "it is not valid UTF-8") from None
-    _check_component(what, encoded, limit)
+    if why := _component_fault(encoded, limit):
+        raise _invalid(what, name, why)
     if any(_is_control(character) for character in name):
         raise _invalid(what, name, "it contains a control character")
     if name != name.strip():
@@ -79,17 +81,19 @@ def _check_text(what: str, name: str, limit: int) -> str:
     return name
 
 
-def _check_component(what: str, name: bytes, limit: int) -> None:
+def _component_fault(name: bytes, limit: int) -> str | None:
+    """Why `name` cannot be one component of a path."""
     if not name:
-        raise _invalid(what, name, "it is empty")
+        return "it is empty"
     if name in (b".", b".."):
-        raise _invalid(what, name, "it means a directory, not a name")
+        return "it means a directory, not a name"
     if b"/" in name:
-        raise _invalid(what, name, "it contains '/'")
+        return "it contains '/'"
     if b"\0" in name:
-        raise _invalid(what, name, "it contains a NUL byte")
+        return "it contains a NUL byte"
     if len(name) > limit:
-        raise _invalid(what, name, f"it has {len(name)} bytes, and at most {limit} are allowed")
+        return f"it has {len(name)} bytes, and at most {limit} are allowed"
+    return None
 
 
 def _is_control(character: str) -> bool:
