@@ -97,9 +97,13 @@ class Workspace:
         blob = self.catalog.blobs.get(digest)
         if blob is None:
             raise FileNotFoundError(f"the catalog knows no content {format_digest(digest)}")
-        candidates = [self._candidate(place) for place in self.catalog.blobs.places(blob.id)]
+        candidates = self.candidates(blob.id)
         has_digest = blob.kind == "content"
         return BlobReader(blob.file, candidates, cache=self.block_cache, has_digest=has_digest, on_failure=on_failure)
+
+    def candidates(self, blob_id: int) -> list[Candidate]:
+        """Return the places where the bytes of a blob should be, best first."""
+        return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
 
     def remove_orphan(self, uuid: str) -> bool:
         """Remove what was placed for a version that never came to be; answer whether there was anything.

@@ -1,0 +1,233 @@
+"""What `artfs doctor` looks at: each check is a function that returns what it found. None repairs anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from artfs import mounts
+from artfs.cli import daemons
+from artfs.cli.reporting import explain
+from artfs.errors import ArtfsError
+from artfs.home import Home
+
+FUSE_DEVICE = Path("/dev/fuse")
+FUSE_CONFIGURATION = Path("/etc/fuse.conf")
+OLDEST_PYTHON = (3, 11)
+LITTLE_SPACE = 5 * 2**30
+NO_SPACE = 100 * 2**20
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    ("9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs",
+     "nfs", "nfs4", "smb3", "smbfs")
+)  # fmt: skip
+"""Types of file systems on which SQLite's write-ahead log and file locks cannot be relied on."""
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found.
+
+    Args:
+        name: what was looked at.
+        level: whether artfs works with it.
+        message: what was found.
+        advice: what to do.
+    """
+
+    name: str
+    level: Level
+    message: str
+    advice: str = ""
+
+
+def all_checks(home: Home) -> Iterator[Check]:
+    """Yield every check, the quick ones first."""
+    yield python()
+    yield fuse_library()
+    yield fusermount()
+    yield fuse_device(FUSE_DEVICE)
+    yield allow_other(FUSE_CONFIGURATION)
+    yield home_directory(home)
+    yield disk_space(home)
+    yield file_system(home)
+    yield extended_attributes(home)
+    yield from dead_mounts()
+    yield from left_drafts(home)
+    yield catalog(home)
+
+
+def python() -> Check:
+    """Whether this Python is new enough."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return Check("python", Level.FAIL, version, "install Python 3.11 or newer")
+    return Check("python", Level.OK, version)
+
+
+def fuse_library() -> Check:
+    """Whether pyfuse3 and the C library below it can be loaded; in another process, as broken ones can end theirs."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "import trio, pyfuse3; print(pyfuse3.__version__)"],
+        capture_output=True, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return Check("pyfuse3", Level.OK, done.stdout.strip())
+    why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    if "libfuse3" in why:
+        return Check("pyfuse3", Level.FAIL, why, "install the C library: apt install libfuse3-3 fuse3")
+    return Check("pyfuse3", Level.FAIL, why, "install it: pip install 'artfs[mount]'")
+
+
+def fusermount() -> Check:
+    """Whether users can mount."""
+    found = shutil.which("fusermount3")
+    if found is None:
+        return Check("fusermount3", Level.FAIL, "it is not there", "install it: apt install fuse3")
+    if os.stat(found).st_mode & stat.S_ISUID or os.geteuid() == 0:
+        return Check("fusermount3", Level.OK, found)
+    return Check("fusermount3", Level.FAIL, f"{found} is not setuid root", f"as root: chmod u+s {found}")
+
+
+def fuse_device(device: Path) -> Check:
+    """Whether the kernel offers FUSE to this user."""
+    name = str(device)
+    try:
+        is_device = stat.S_ISCHR(device.stat().st_mode)
+    except OSError as error:
+        return Check(
+            name, Level.FAIL, error.strerror or str(error),
+            "load the module: modprobe fuse; in a container, start it with --device /dev/fuse --cap-add SYS_ADMIN",
+        )  # fmt: skip
+    if not is_device:
+        return Check(name, Level.FAIL, "it is not a device", f"as root: rm {device}, then modprobe fuse")
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return Check(name, Level.FAIL, f"it cannot be opened: {error.strerror}", f"as root: chmod 666 {device}")
+    return Check(name, Level.OK, "it can be opened")
+
+
+def allow_other(configuration: Path) -> Check:
+    """Whether users other than root may use `artfs mount --allow-other`."""
+    name = "user_allow_other"
+    try:
+        lines = configuration.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    except OSError as error:
+        return Check(name, Level.WARN, f"{configuration} cannot be read: {error.strerror}")
+    if name in (line.strip() for line in lines):
+        return Check(name, Level.OK, f"set in {configuration}")
+    advice = f"to let others read your mounts: echo {name} | sudo tee -a {configuration}"
+    return Check(name, Level.WARN, f"not set in {configuration}, so --allow-other is for root alone", advice)
+
+
+def home_directory(home: Home) -> Check:
+    """Whether there is a home that this user can use."""
+    if home.exists:
+        try:
+            _ = home.identity, home.config
+        except ArtfsError as error:
+            return Check("home", Level.FAIL, str(error))
+        if not os.access(home.path, os.R_OK | os.W_OK | os.X_OK):
+            return Check("home", Level.FAIL, f"{home.path} cannot be written", "choose another: ARTFS_HOME, or --home")
+        return Check("home", Level.OK, str(home.path))
+    return Check("home", Level.WARN, f"none at {home.path} yet", "make it: artfs init")
+
+
+def disk_space(home: Home) -> Check:
+    """Whether there is room for versions."""
+    free = shutil.disk_usage(_existing(home.path)).free
+    message = f"{free / 2**30:.1f} GiB free at {home.path}"
+    if free < NO_SPACE:
+        return Check("disk space", Level.FAIL, message, "make room")
+    if free < LITTLE_SPACE:
+        return Check("disk space", Level.WARN, message, "make room before it runs out")
+    return Check("disk space", Level.OK, message)
+
+
+def file_system(home: Home, found: list[mounts.Mounted] | None = None) -> Check:
+    """Whether the home is on a disk of this machine."""
+    mount = mounts.mount_of(mounts.without_links(_existing(home.path)), found)
+    message = f"{mount.file_system} at {mount.path}"
+    if mount.file_system in NETWORK_FILE_SYSTEMS:
+        return Check(
+            "file system", Level.FAIL, f"{message} is a network file system, where the catalog can be damaged",
+            "put the home on a local disk: ARTFS_HOME, or --home",
+        )  # fmt: skip
+    if mount.is_artfs:
+        return Check("file system", Level.FAIL, f"the home is in a mount of artfs ({mount.path})", "put it elsewhere")
+    return Check("file system", Level.OK, message)
+
+
+def extended_attributes(home: Home) -> Check:
+    """Whether the home's file system keeps what drafts need. Tried on a file without a name."""
+    name = "extended attributes"
+    try:
+        with tempfile.TemporaryFile(dir=_existing(home.path)) as probe:
+            os.setxattr(probe.fileno(), "user.artfs.probe", b"1")
+    except OSError as error:
+        advice = "put the home on ext4, xfs, btrfs, zfs or a tmpfs of Linux 6.6 or newer (ARTFS_HOME)"
+        level = Level.FAIL if home.exists else Level.WARN
+        return Check(name, level, f"not kept at {home.path}: {error.strerror}", advice)
+    return Check(name, Level.OK, f"kept at {home.path}")
+
+
+def dead_mounts(found: list[mounts.Mounted] | None = None) -> Iterator[Check]:
+    """Mounts of artfs whose daemon has died."""
+    all_mounts = mounts.all_mounts() if found is None else found
+    ours = [mount for mount in all_mounts if mount.is_artfs]
+    dead = [mount for mount in ours if mount.is_dead]
+    for mount in dead:
+        advice = f"mount it again (artfs mount {mount.path}) or take it away (artfs umount {mount.path})"
+        yield Check("mounts", Level.FAIL, f"the daemon of {mount.path} has died", advice)
+    if not dead:
+        yield Check("mounts", Level.OK, f"{len(ours)} mounted, none without its daemon")
+
+
+def left_drafts(home: Home) -> Iterator[Check]:
+    """Drafts that are not versions, in areas that no daemon serves."""
+    waiting = [area for area in daemons.areas(home) if area.drafts and not area.is_served]
+    for area in waiting:
+        names = ", ".join(area.drafts[:5]) + (", ..." if len(area.drafts) > 5 else "")
+        message = f"{len(area.drafts)} not versions yet ({names}), in {area.path}, which no daemon serves"
+        yield Check("drafts", Level.WARN, message, f"go on with them: artfs mount {area.mount_point or 'DIR'}")
+    if not waiting:
+        yield Check("drafts", Level.OK, "none left behind")
+
+
+def catalog(home: Home) -> Check:
+    """Whether the catalog is of this release, and whole."""
+    if not home.catalog_path.exists():
+        return Check("catalog", Level.OK, "none yet")
+    from artfs.catalog import Catalog
+
+    try:
+        with Catalog.open(home.catalog_path) as opened:
+            damages = opened.check()
+    except (ArtfsError, OSError) as error:
+        return Check("catalog", Level.FAIL, explain(error))
+    if damages:
+        more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
+        return Check("catalog", Level.FAIL, f"{home.catalog_path}: {damages[0]}{more}", "restore it from a backup")
+    return Check("catalog", Level.OK, f"{home.catalog_path} is whole")
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest directory above it that is there."""
+    return next(parent for parent in (path, *path.parents) if parent.is_dir())

@@ -1,0 +1,106 @@
+"""The daemons of this machine and who uses their mounts, as /proc and the home tell."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from artfs.home import Home
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A process that has something below a mount open."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A folder in which a mount keeps its drafts between starts.
+
+    Args:
+        path: the folder.
+        mount_point: where it was last mounted, if ever.
+        is_served: whether a daemon has it now.
+        pid: that daemon.
+        drafts: the names of those that are not versions.
+    """
+
+    path: Path
+    mount_point: Path | None
+    is_served: bool
+    pid: int | None
+    drafts: list[str]
+
+
+def areas(home: Home) -> list[Area]:
+    """Return the areas of a home."""
+    if not home.mounts.is_dir():
+        return []
+    return [_area(path) for path in sorted(home.mounts.iterdir()) if path.is_dir()]
+
+
+def recorded_pid(home: Home, mount_point: Path) -> int | None:
+    """Return the process that has a mount point, as far as the home's areas know."""
+    return next((area.pid for area in areas(home) if area.mount_point == mount_point and area.is_served), None)
+
+
+def is_daemon(pid: int) -> bool:
+    """Return whether a process of this machine is a daemon of artfs, and no other that got its id."""
+    try:
+        return b"artfs_mount" in (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def users_of(mount_point: Path) -> list[User]:
+    """Return the processes that use something below a mount, of those that this user may look at."""
+    found = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and any(path.is_relative_to(mount_point) for path in _used_by(entry)):
+            with suppress(OSError):  # it has ended by now
+                found.append(User(int(entry.name), (entry / "comm").read_text("utf-8", "replace").strip()))
+    return found
+
+
+def _used_by(process: Path) -> Iterator[Path]:
+    """Where a process is, what it runs, has open and has mapped. Links are read, and never followed into the mount."""
+    for name in ("cwd", "root", "exe"):
+        with suppress(OSError):
+            yield Path(os.readlink(process / name))
+    with suppress(OSError):
+        for name in os.listdir(process / "fd"):
+            with suppress(OSError):
+                yield Path(os.readlink(process / "fd" / name))
+    with suppress(OSError):
+        for line in (process / "maps").read_text("utf-8", "surrogateescape").splitlines():
+            yield Path(line.split(maxsplit=5)[-1])
+
+
+def _area(path: Path) -> Area:
+    facts = _read_json(path / "mount.json")
+    point, pid = facts.get("mount_point"), facts.get("pid")
+    records = [_read_json(record) for record in sorted(path.glob("drafts/*.json"))]
+    return Area(
+        path,
+        Path(point) if isinstance(point, str) else None,
+        isinstance(pid, int) and is_daemon(pid),
+        pid if isinstance(pid, int) else None,
+        [str(record.get("name")) for record in records if record.get("state") != "sealed"],
+    )
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    """What a file of a daemon says; nothing where there is none, or while it is being replaced."""
+    with suppress(FileNotFoundError, ValueError):
+        facts = json.loads(path.read_bytes())
+        return facts if isinstance(facts, dict) else {}
+    return {}

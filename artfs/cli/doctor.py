@@ -1,0 +1,35 @@
+"""`artfs doctor`."""
+
+from __future__ import annotations
+
+import click
+
+from artfs.cli.checks import Level, all_checks
+from artfs.cli.printing import json_option, print_json
+from artfs.cli.reporting import FAILED, one_line
+from artfs.cli.session import Session, pass_session
+
+COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
+
+
+@click.command()
+@json_option
+@click.pass_context
+@pass_session
+def doctor(session: Session, context: click.Context, as_json: bool) -> None:
+    """Look for whatever keeps artfs from working on this machine.
+
+    Each line is ok, warn or fail, with what to do. The exit code is 1 if one is fail. Nothing is repaired.
+    """
+    found = []
+    for check in all_checks(session.home):
+        found.append(check)
+        if not as_json:
+            level = click.style(check.level.ljust(4), fg=COLOURS[check.level], bold=check.level is not Level.OK)
+            advice = f"; {check.advice}" if check.advice else ""
+            click.echo(f"{level}  {check.name}: {one_line(check.message + advice)}")
+    if as_json:
+        keys = ("name", "level", "message", "advice")
+        print_json([{key: getattr(check, key) for key in keys} for check in found])
+    if any(check.level is Level.FAIL for check in found):
+        context.exit(FAILED)

@@ -1,0 +1,112 @@
+"""`artfs sync` and `artfs commit`: make versions of what lies in /incoming. The daemon is asked through the mount."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from artfs import mounts
+from artfs.cli.printing import json_option, print_json, waiting
+from artfs.cli.reporting import FAILED, complain, explain
+from artfs.errors import DraftHeld, DraftNotFound, InvalidValue, MountError
+from artfs.names import check_tag_name, check_version_name
+
+SYNC = "user.artfs.sync"
+COMMIT = "user.artfs.commit"
+VERSION = "user.artfs.version"
+ERROR = "user.artfs.error"
+INCOMING = "incoming"
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds after which to give up.  [default: never]")
+@json_option
+@click.pass_context
+def sync(context: click.Context, directory: Path, timeout: float | None, as_json: bool) -> None:
+    """Wait until everything written so far is a version.
+
+    DIR is a mount, or a directory in one. Drafts that cannot become versions are told, each on a line with the reason,
+    and make the exit code 1.
+    """
+    root = mounts.artfs_of(directory)
+    give_up = None if timeout is None else time.monotonic() + timeout
+    with waiting("syncing") as show:
+        answer = _asked(root)
+        while not answer["done"] and (give_up is None or time.monotonic() < give_up):
+            show(f"waiting for {_named(answer['waiting'], answer['waiting_count'])}")
+            answer = _asked(root)
+    if as_json:
+        print_json(answer)
+    for draft in answer["held"]:
+        complain(f"{draft['draft']}: it is held: {draft['reason']}")
+    if not answer["done"]:
+        complain(f"{directory}: not done after {timeout:g} s: {_named(answer['waiting'], answer['waiting_count'])}")
+    if answer["held"] or not answer["done"]:
+        context.exit(FAILED)
+
+
+@click.command()
+@click.argument("draft", type=click.Path(path_type=Path))
+@click.option("--version", metavar="NAME", help="The version's name, instead of the next number.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Put a tag on the version; may be repeated.")
+def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
+    """Make a version of DRAFT now, and print its name.
+
+    DRAFT is an entry of the mount's incoming directory, for example mnt/incoming/my_model. Prints ARTIFACT/VERSION.
+    Where nothing has changed since the last version, no new one is made, and that one is printed.
+    """
+    if version is not None:
+        check_version_name(version)
+    for tag in tags:
+        check_tag_name(tag)
+    path = _draft_path(draft)
+    wish = {"version": version, "tags": list(tags)} if version is not None or tags else {}
+    try:
+        os.setxattr(path, COMMIT, json.dumps(wish).encode() if wish else b"")
+    except OSError as error:
+        raise DraftHeld(f"{draft}: {_why(path) or explain(error)}", subject=str(draft)) from error
+    click.echo(f"{path.name}/{os.getxattr(path, VERSION).decode('utf-8', 'surrogateescape')}")
+
+
+def _asked(root: Path) -> dict[str, Any]:
+    """What the daemon answers to a question for sync; it waits up to a second with it."""
+    try:
+        answer = json.loads(os.getxattr(root, SYNC))
+    except (OSError, ValueError) as error:
+        raise MountError(f"{root}: the mount does not answer: {explain(error)}", subject=root) from error
+    assert isinstance(answer, dict)
+    return answer
+
+
+def _named(drafts: list[dict[str, str]], how_many: int) -> str:
+    first = ", ".join(f"{draft['draft']} ({draft['reason']})" for draft in drafts[:3])
+    return first + (f" and {how_many - 3} more" if how_many > 3 else "")
+
+
+def _draft_path(given: Path) -> Path:
+    """The path of a draft, whose last part is not followed if it is a link."""
+    named = given.name not in ("", "..")
+    path = mounts.without_links(given.parent) / given.name if named else mounts.without_links(given)
+    root = mounts.artfs_of(path.parent)
+    if path.parent != root / INCOMING:
+        raise InvalidValue(
+            f"{given}: it is not a draft; give an entry of {root / INCOMING}, such as {root / INCOMING}/my_model",
+            subject=str(given),
+        )
+    if not os.path.lexists(path):
+        raise DraftNotFound(f"{given}: no such draft; 'artfs status {root}' lists them", subject=str(given))
+    return path
+
+
+def _why(path: Path) -> str | None:
+    """What the daemon says of the last attempt to commit a draft."""
+    try:
+        return os.getxattr(path, ERROR).decode("utf-8", "surrogateescape")
+    except OSError:
+        return None

@@ -1,0 +1,196 @@
+"""What commands print: tables for people, tab-separated lines for pipes, JSON for scripts, progress for the patient.
+
+On a terminal a table has a head and readable sizes and times. In a pipe it has neither: one row a line, tabs between,
+sizes in bytes, times in ISO 8601 UTC, so that `cut`, `sort` and `awk` need no options.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import click
+
+from artfs.cli.reporting import one_line
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        title: its head.
+        shown: the text of a value for people.
+        plain: the text of a value for programs.
+        right: whether it is aligned to the right.
+    """
+
+    title: str
+    shown: Callable[[Any], str] = str
+    plain: Callable[[Any], str] = str
+    right: bool = False
+
+
+def text(title: str) -> Column:
+    """A column of texts; None is empty."""
+    return Column(title, _optional(str), _optional(str))
+
+
+def count(title: str) -> Column:
+    """A column of whole numbers."""
+    return Column(title, _optional(lambda value: f"{value:,}"), _optional(str), right=True)
+
+
+def size(title: str) -> Column:
+    """A column of numbers of bytes."""
+    return Column(title, _optional(readable_size), _optional(str), right=True)
+
+
+def moment(title: str) -> Column:
+    """A column of times, in microseconds since 1970 UTC."""
+    return Column(title, _optional(readable_time), _optional(iso_time))
+
+
+def listed(title: str) -> Column:
+    """A column of lists of texts."""
+    return Column(title, ", ".join, ",".join)
+
+
+def yes_no(title: str) -> Column:
+    """A column of answers."""
+    answer = _optional(lambda value: "yes" if value else "no")
+    return Column(title, answer, answer)
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+    """Print rows.
+
+    Args:
+        columns: what the values of a row are.
+        rows: one value a column each.
+        empty: said on a terminal when there are no rows.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            values = (column.plain(value) for column, value in zip(columns, row, strict=True))
+            click.echo("\t".join(map(one_line, values)))
+    elif not rows:
+        click.echo(empty)
+    else:
+        _print_rich(columns, rows)
+
+
+def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
+    """Print one thing, a line a property; those without a value are left out on a terminal."""
+    on_terminal = sys.stdout.isatty()
+    width = max(len(column.title) for column, _ in properties)
+    for column, value in properties:
+        shown = one_line(column.shown(value) if on_terminal else column.plain(value))
+        if not on_terminal:
+            click.echo(f"{column.title}\t{shown}")
+        elif shown:
+            click.echo(f"{click.style(column.title.ljust(width), bold=True)}  {shown}")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(_json_value(value), indent=2))
+
+
+def readable_size(bytes_: int) -> str:
+    """Return a number of bytes for people, for example `1.5 GiB`."""
+    import humanize
+
+    return humanize.naturalsize(bytes_, binary=True)
+
+
+def readable_time(microseconds: int) -> str:
+    """Return a time for people, in the time zone at hand."""
+    return _datetime(microseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def iso_time(microseconds: int | None) -> str | None:
+    """Return a time for programs: ISO 8601 in UTC."""
+    return None if microseconds is None else _datetime(microseconds).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def progress(label: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how far some work is; silent elsewhere.
+
+    Args:
+        label: what is done.
+        total_bytes: how much there is to do.
+
+    Yields:
+        A function to call with the number of bytes done since the last call.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    parts = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
+    with Progress(*parts, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total_bytes)
+        yield lambda done: bar.advance(task, done)
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is waited for; silent elsewhere. Yields a function to call with a new text."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(label)) as shown:
+        yield lambda text: shown.update(Text(one_line(text)))
+
+
+def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column.title.upper(), justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        # Text: a name may look like markup.
+        table.add_row(*(Text(one_line(column.shown(value))) for column, value in zip(columns, row, strict=True)))
+    Console().print(table)
+
+
+def _optional(function: Callable[[Any], str | None]) -> Callable[[Any], str]:
+    return lambda value: "" if value is None else function(value) or ""
+
+
+def _datetime(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _json_value(value: Any) -> Any:
+    """The same with what JSON does not have (values of metadata) as text or list."""
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(each) for key, each in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((_json_value(each) for each in value), key=str)
+    if isinstance(value, list | tuple):
+        return [_json_value(each) for each in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)

@@ -1,0 +1,54 @@
+"""`artfs`: the options and errors that all commands share, and where each command is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from artfs import __version__
+from artfs.cli.lazy import Lazy, LazyGroup
+from artfs.cli.reporting import ReportingGroup
+
+COMMANDS = {
+    "init": Lazy("artfs.cli.init:init", "Make the home: the catalog and the default store."),
+    "mount": Lazy("artfs.cli.mount:mount", "Show all artifacts as files below DIR, and take in what is written there."),
+    "umount": Lazy("artfs.cli.umount:umount", "End the mount at DIR, and wait until its daemon has ended."),
+    "status": Lazy("artfs.cli.status:status", "Show drafts and errors of the mount that DIR is in, or all mounts."),
+    "sync": Lazy("artfs.cli.drafts:sync", "Wait until everything written so far is a version."),
+    "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
+    "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions."),
+    "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
+    "doctor": Lazy("artfs.cli.doctor:doctor", "Look for whatever keeps artfs from working on this machine."),
+}
+
+
+class RootGroup(ReportingGroup, LazyGroup):
+    """All commands."""
+
+
+@click.group(
+    cls=RootGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog='Completion of commands, artifacts and versions in bash: eval "$(_ARTFS_COMPLETE=bash_source artfs)"; '
+    "also for zsh and fish.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="artfs's own directory, instead of $ARTFS_HOME or the user's data directory.",
+)
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, home: Path | None, debug: bool) -> None:
+    """Keeps ML artifacts (datasets, models, checkpoints, reports) as versions that you can `ls`."""
+    from artfs.cli.session import Session
+
+    context.obj = Session(home)
+
+
+def main() -> None:
+    """The entry point `artfs`."""
+    cli(prog_name="artfs")

@@ -1,0 +1,149 @@
+"""`artfs status`: what the daemons say of themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from artfs import mounts
+from artfs.cli.printing import count, json_option, moment, print_json, print_record, print_table, size, text
+from artfs.cli.session import Session, pass_session
+from artfs.errors import MountError
+
+
+@dataclass(frozen=True, slots=True)
+class MountStatus:
+    """A mount and what its daemon says; nothing if it has died or does not answer, which `problem` tells."""
+
+    path: Path
+    status: dict[str, Any]
+    problem: str | None = None
+
+    def drafts(self, *states: str) -> list[dict[str, Any]]:
+        """Return the drafts in one of these states, or all that are not versions."""
+        drafts = self.status.get("drafts", [])
+        return [draft for draft in drafts if (draft["state"] in states if states else draft["state"] != "sealed")]
+
+    @property
+    def errors(self) -> dict[str, Any]:
+        found = self.status.get("errors", {})
+        return found if isinstance(found, dict) else {}
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@json_option
+@pass_session
+def status(session: Session, directory: Path | None, as_json: bool) -> None:
+    """Show drafts and errors of the mount that DIR is in, or all mounts.
+
+    A draft is open (somebody writes it, or it waits for something), settling (it becomes a version soon), sealing,
+    sealed (it is a version) or held; the reason is in the last column. Without DIR: your mounts, and what is in the
+    home.
+    """
+    if directory is not None:
+        found = mounts.read_status(mounts.artfs_of(directory))
+        if as_json:
+            print_json(found)
+        else:
+            _print_mount(found)
+        return
+    mine = [_asked(mount) for mount in mounts.all_mounts() if mount.is_artfs and mount.user_id in (None, os.getuid())]
+    home = _home_facts(session)
+    if as_json:
+        print_json({"home": home, "mounts": [_mount_json(mount) for mount in mine]})
+        return
+    _print_home(home)
+    click.echo()
+    _print_mounts(mine)
+
+
+def _asked(mount: mounts.Mounted) -> MountStatus:
+    if mount.is_dead:
+        return MountStatus(mount.path, {}, f"its daemon has died; mount it again: artfs mount {mount.path}")
+    try:
+        return MountStatus(mount.path, mounts.read_status(mount.path))
+    except MountError as error:
+        return MountStatus(mount.path, {}, str(error))
+
+
+def _home_facts(session: Session) -> dict[str, Any]:
+    path = str(session.home.path)
+    if not session.home.exists:
+        return {"path": path, "exists": False}
+    with session.workspace() as workspace:
+        catalog = workspace.catalog
+        return {
+            "path": path,
+            "exists": True,
+            "artifacts": catalog.artifacts.count(),
+            "versions": catalog.versions.count(),
+            "bytes": catalog.blobs.total_bytes(),
+        }
+
+
+def _mount_json(mount: MountStatus) -> dict[str, Any]:
+    return {"mount_point": str(mount.path), "problem": mount.problem, "status": mount.status or None}
+
+
+def _print_home(home: dict[str, Any]) -> None:
+    if home["exists"]:
+        columns = [text("home"), count("artifacts"), count("versions"), size("bytes")]
+        print_record([(column, home["path" if column.title == "home" else column.title]) for column in columns])
+    else:
+        print_record([(text("home"), f"{home['path']} (not there yet: run 'artfs init' or 'artfs mount DIR')")])
+
+
+def _print_mounts(found: Sequence[MountStatus]) -> None:
+    columns = [
+        text("mount point"), text("home"), count("pid"), count("drafts"), count("held"), count("errors"),
+        size("memory"), text("problem"),
+    ]  # fmt: skip
+    rows = [
+        [
+            mount.path,
+            mount.status.get("home"),
+            mount.status.get("pid"),
+            len(mount.drafts()),
+            len(mount.drafts("held")),
+            mount.errors.get("count"),
+            mount.status.get("rss_peak_bytes"),
+            mount.problem,
+        ]
+        for mount in found
+    ]
+    print_table(columns, rows, empty="No mounts. Make one: artfs mount DIR")
+
+
+def _print_mount(found: dict[str, Any]) -> None:
+    mount = MountStatus(Path(found.get("mount_point", "")), found)
+    print_record(
+        [
+            (text("mount point"), mount.path),
+            (text("home"), found.get("home")),
+            (text("process"), found.get("pid")),
+            (moment("since"), _microseconds(found.get("started"))),
+            (size("memory"), found.get("rss_peak_bytes")),
+            (count("open files"), found.get("open_files")),
+            (count("errors"), mount.errors.get("count")),
+        ]
+    )
+    click.echo()
+    print_table(
+        [text("draft"), text("state"), text("version"), text("reason")],
+        [[draft["name"], draft["state"], draft["version"], draft["reason"]] for draft in found.get("drafts", [])],
+        empty="No drafts: nothing is in incoming/.",
+    )
+    if failures := mount.errors.get("last"):
+        click.echo()
+        rows = [[_microseconds(failure["at"]), failure["request"], failure["message"]] for failure in failures]
+        print_table([moment("at"), text("request"), text("error")], rows, empty="")
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1_000_000)

@@ -1,0 +1,61 @@
+"""`artfs verify`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from artfs.cli.printing import json_option, print_json, progress, readable_size
+from artfs.cli.reporting import FAILED, complain
+from artfs.cli.selection import complete_version, versions_named
+from artfs.cli.session import Session, pass_session
+
+
+@click.command()
+@click.argument("names", metavar="[NAME[/VERSION]]...", nargs=-1, shell_complete=complete_version)
+@click.option("--all", "everything", is_flag=True, help="Verify all versions of all artifacts.")
+@json_option
+@click.pass_context
+@pass_session
+def verify(session: Session, context: click.Context, names: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Read all bytes of versions again, and compare them with their digests.
+
+    NAME alone means all versions of that artifact. Every damaged file is told on a line, and makes the exit code 1.
+    """
+    if bool(names) == everything:
+        raise click.UsageError("Give artifacts or versions, or --all", context)
+    from artfs.artifacts.verify import verify as find_damages
+
+    with session.workspace() as workspace:
+        catalog = workspace.catalog
+        versions = catalog.versions.list() if everything else versions_named(catalog, names)
+        total = sum(version.bytes for version in versions)
+        damages = []
+        with progress("verifying", total) as advance:
+            for damage in find_damages(workspace, versions, advance):
+                damages.append(damage)
+                where = f"{damage.version}/{os.fsdecode(damage.path)}" if damage.path else damage.version
+                complain(f"{where}: damaged: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
+    files = sum(version.files for version in versions)
+    if as_json:
+        print_json(
+            {
+                "versions": len(versions),
+                "files": files,
+                "bytes": total,
+                "damages": [
+                    {
+                        "version": damage.version,
+                        "path": os.fsdecode(damage.path),
+                        "place": damage.place,
+                        "reason": damage.reason,
+                    }
+                    for damage in damages
+                ],
+            }
+        )
+    elif not damages:
+        click.echo(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact")
+    if damages:
+        context.exit(FAILED)
