@@ -249,16 +249,20 @@ def version_milliseconds(artfs: Path) -> float:
 
 def make_data(scratch: Path, sizes: Sizes) -> Path:
     """Write the data to read into `scratch`/data and the file to copy, `scratch`/source; return the first."""
-    inputs = scratch / "data" / INPUTS
-    (scratch / "data" / WRITTEN).mkdir(parents=True)
+    data, inputs = scratch / "data", scratch / INPUTS
+    (data / WRITTEN).mkdir(parents=True)
     inputs.mkdir()
     _write_random(scratch / "source", sizes.sequential_bytes)
     _write_random(inputs / "large", sizes.sequential_bytes)
     _write_random(inputs / "random", sizes.random_bytes)
     for directory in (inputs / "small", inputs / "listed"):
         probes.small_writes(str(directory), str(sizes.read_files))
-    os.sync()
-    return inputs.parent
+    # `cp` brings the data to every peer, so to native files too: how large the writes were decides how large the
+    # folios in the page cache are, and with that whether native files are read at 4 or at 25 GiB/s.
+    run("cp", "-r", str(inputs), str(data))
+    shutil.rmtree(inputs)
+    run("sync")
+    return data
 
 
 def _write_random(path: Path, size: int) -> None:
