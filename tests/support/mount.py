@@ -6,13 +6,13 @@ import json
 import os
 import pwd
 import select
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,7 +34,12 @@ class User:
     def command(self, command: Sequence[str | Path]) -> list[str]:
         """What the tests' process must run so that this user runs a command."""
         words = [str(word) for word in command]
-        return words if self.uid is None else [*self._setpriv(), "--", *words]
+        return words if self.uid is None else [*self._setpriv(), *words]
+
+    @cached_property
+    def can_run_python(self) -> bool:
+        """Whether the project's Python and its code lie where this user can read them."""
+        return subprocess.run(self.command([sys.executable, "-c", "import artfs"]), capture_output=True).returncode == 0
 
     def python_command(self, command: Sequence[str | Path]) -> list[str]:
         """The same for a command of the project's own Python.
@@ -42,16 +47,14 @@ class User:
         That Python may lie below a home that this user cannot enter (root's, say); then the user may read what
         others may not, which is no help in mounting anything.
         """
-        if self.uid is None or self._can_run_python():
+        if self.uid is None or self.can_run_python:
             return self.command(command)
         reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        return [*self._setpriv(), *reading, "--", *(str(word) for word in command)]
+        return [*self._setpriv(*reading), *(str(word) for word in command)]
 
-    def _setpriv(self) -> list[str]:
-        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups"]
-
-    def _can_run_python(self) -> bool:
-        return subprocess.run(self.command([sys.executable, "-c", "import artfs"]), capture_output=True).returncode == 0
+    def _setpriv(self, *options: str) -> list[str]:
+        # setpriv reaches its command with the rights of root, and gives them up only then; so env runs the real one.
+        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", *options, "--", "env"]
 
 
 MYSELF = User("myself")
@@ -140,9 +143,15 @@ class Mount:
         if code != 0:
             raise RuntimeError(f"the daemon ended with exit code {code}:\n{self.log()}")
 
+    def stop(self, number: int) -> int:
+        """Sends the daemon a signal, waits for its end and returns its exit code."""
+        self._daemon().send_signal(number)
+        return self._daemon().wait(PATIENCE_SECONDS)
+
     def kill(self, *, leave_dead: bool = False) -> None:
         """Ends the daemon by SIGKILL. The dead mount is taken away unless `leave_dead`."""
-        os.kill(self.pid, signal.SIGKILL)
+        # Every command on the way replaces itself by the next: this is the daemon's own process.
+        self._daemon().kill()
         self._daemon().wait(PATIENCE_SECONDS)
         if not leave_dead:
             self.run(["fusermount3", "-uz", self.path])
@@ -175,7 +184,8 @@ class Mount:
         """Seals a draft now and returns the version's name."""
         chosen = [] if version is None else ["--version", version]
         tagged = [word for tag in tags for word in ("--tag", tag)]
-        return self.artfs("commit", self.incoming / draft, *chosen, *tagged).stdout.strip()
+        printed = self.artfs("commit", self.incoming / draft, *chosen, *tagged).stdout
+        return printed.strip().rpartition("/")[2]
 
     def wait_until(self, predicate: Callable[[], bool], what: str = "the awaited state") -> None:
         """Asks again and again until it is so."""
