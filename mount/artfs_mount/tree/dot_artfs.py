@@ -13,7 +13,7 @@ from artfs.content.b3sums import b3sums
 from artfs.content.digest import Digest, format_digest
 from artfs.content.tree import Kind
 from artfs_mount.tree import inode
-from artfs_mount.tree.json_text import json_text, timestamp
+from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -151,12 +151,13 @@ def _manifest(context: Context, version: Version) -> bytes:
         "mtime_ns": version.mtime_ns,
         "files": version.files,
         "bytes": version.bytes,
-        "entries": [_manifest_entry(path, row, digest) for path, row, digest in _walk(context, version)],
     }
-    return json_text(manifest)
+    entries = (_manifest_entry(path, row, digest) for path, row, digest in _walk(context, version))
+    return json_with_rows(manifest, "entries", entries)
 
 
 def _manifest_entry(path: bytes, row: EntryRow, digest: Digest | None) -> Mapping[str, object]:
+    """Bytes of a name that are not UTF-8 appear as `\\udc80` to `\\udcff`, as `os.fsdecode` makes them."""
     described: dict[str, object] = {
         "path": os.fsdecode(path),
         "kind": Kind(row.kind).name.lower(),

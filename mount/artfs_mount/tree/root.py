@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -93,4 +94,4 @@ class MountState(Directory):
         return [(STATUS, self._status())]
 
     def _status(self) -> Text:
-        return Text(b"/.artfs/" + STATUS, self._context.status(), self._context.started_ns)
+        return Text(b"/.artfs/" + STATUS, self._context.status(), time.time_ns())

@@ -15,7 +15,6 @@ from artfs_mount.tree.root import Incoming, Make, MountState, Root
 if TYPE_CHECKING:
     from artfs.workspace import Workspace
 
-# Directories of a version know it by its row alone until they are asked.
 _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
     inode.Kind.FIXED: lambda context, payload: _fixed(context, payload),
     inode.Kind.ARTIFACT: artifact.artifact,
@@ -55,7 +54,7 @@ class MountTree:
         fresh_seconds: How long the kernel may keep the name of an artifact or version that it has found. A new name is
             seen at once whatever this is, and a name never comes to mean another version; only a purged version or a
             deleted artifact stays visible for so long. At 0 every path below `/artifacts` costs two requests more.
-        cached_entries: How many entries of directories to keep in memory, some 100 bytes each.
+        cached_entries: How many entries of directories to keep in memory, under 200 bytes each.
 
     Example:
         >>> tree = MountTree(workspace, status=lambda: b"{}")
