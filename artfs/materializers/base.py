@@ -45,6 +45,8 @@ class BaseMaterializer(ABC):
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.BASE
     #: Set in the class's own body to keep it out of the automatic choice. Subclasses do not inherit it.
     SKIP_REGISTRATION: ClassVar[bool] = False
+    #: Whether the files say themselves what type the value is, so that `load` takes any `data_type`, also `object`.
+    KNOWS_TYPE: ClassVar[bool] = False
 
     #: Whether what lies in `uri` was made by this catalog's own save or step. Set by whoever loads; where it is
     #: False, nothing may be loaded that could run code (see artfs.errors.UntrustedPickle).

@@ -32,9 +32,13 @@ def find_by_name(name: str, *, trusted: bool = True) -> Any:
         try:
             thing = getattr(thing, attribute)
         except AttributeError:
+            advice = (
+                "it was defined in the script or notebook that saved the value: define it there, or in a module"
+                if name.startswith("__main__.")
+                else "if it was moved or renamed, make it available under its old name again"
+            )
             raise ClassNotFound(
-                f"{name} is needed to load this value, but {module.__name__} has no {'.'.join(attributes)}: if it was"
-                " moved or renamed, make it available under its old name again",
+                f"{name} is needed to load this value, but {module.__name__} has no {'.'.join(attributes)}: {advice}",
                 subject=name,
             ) from None
     return thing
@@ -52,11 +56,14 @@ def is_importable(thing: Any) -> bool:
 def _split(name: str, trusted: bool) -> tuple[Any, list[str]]:
     """Return the module that `name` begins with, as long as possible, and the attributes that follow."""
     parts = name.split(".")
+    if not all(part.isidentifier() for part in parts):
+        raise _not_importable(name, None)
     missing: ModuleNotFoundError | None = None
     for end in range(len(parts) - 1, 0, -1):
         module_name = ".".join(parts[:end])
-        if module_name in sys.modules:
-            return sys.modules[module_name], parts[end:]
+        loaded = sys.modules.get(module_name)
+        if loaded is not None:
+            return loaded, parts[end:]
         if not trusted:
             continue
         try:

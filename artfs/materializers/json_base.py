@@ -26,6 +26,7 @@ class JsonMaterializer(BaseMaterializer):
     """
 
     SKIP_REGISTRATION = True
+    KNOWS_TYPE: ClassVar[bool] = True
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     def save(self, data: Any) -> None:
@@ -61,7 +62,7 @@ class JsonMaterializer(BaseMaterializer):
             path = item_path(record)
             if path not in items:
                 materializer = registry.by_name(record["materializer"], trusted=self.trusted)
-                item_type = registry.type_by_name(record["type"], trusted=self.trusted)
+                item_type = registry.type_to_load(record["type"], materializer, trusted=self.trusted)
                 items[path] = self._at(materializer, path).load(item_type)
             return items[path]
 

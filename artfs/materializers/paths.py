@@ -21,6 +21,7 @@ class PathMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
+    KNOWS_TYPE: ClassVar[bool] = True
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     def save(self, data: Path) -> None:
@@ -66,6 +67,7 @@ class PreexistingDataMaterializer(BaseMaterializer):
 
     SKIP_REGISTRATION = True
     ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
+    KNOWS_TYPE: ClassVar[bool] = True
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
 
     def save(self, data: Any) -> None:

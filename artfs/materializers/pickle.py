@@ -27,6 +27,7 @@ class CloudpickleMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = (object,)
+    KNOWS_TYPE: ClassVar[bool] = True
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.BASE
     DATA_FILE: ClassVar[str] = "artifact.pkl"
     PYTHON_FILE: ClassVar[str] = "python.json"

@@ -17,7 +17,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, get_origin
 
-from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound
+from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound, UntrustedPickle
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import find_by_name, is_importable, qualified_name
@@ -115,6 +115,22 @@ class MaterializerRegistry:
         if not isinstance(found, type):
             raise ClassNotFound(f"{name} is needed to load this value, but is no class (any more)", subject=name)
         return found
+
+    def type_to_load(self, name: str, materializer: type[BaseMaterializer], *, trusted: bool = True) -> type[Any]:
+        """Return what to pass to `materializer.load` for a value whose class was recorded as `name`.
+
+        That is the class; or `object`, if the class cannot be found and the materializer does not need it (values of
+        local classes, for example, are pickled with their class).
+
+        Raises:
+            ClassNotFound, UntrustedPickle: as `type_by_name`, where the materializer needs the class.
+        """
+        try:
+            return self.type_by_name(name, trusted=trusted)
+        except (ClassNotFound, UntrustedPickle):
+            if not materializer.KNOWS_TYPE:
+                raise
+            return object
 
     def can_find(self, data_type: type[Any]) -> bool:
         """Return whether `type_by_name` will find this class again: it was registered, or its module has it."""

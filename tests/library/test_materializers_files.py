@@ -7,7 +7,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from support.round_trip import files, identical, load, save
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue, MaterializerError, SourceNotFound, UnsupportedFile
@@ -15,6 +14,7 @@ from artfs.materializers.paths import PathMaterializer, PreexistingDataMateriali
 from artfs.materializers.registry import materializer_for
 from artfs.materializers.strings import StructuredStringMaterializer
 from artfs.types import CSVString, HTMLString, JSONString, MarkdownString
+from support.round_trip import files, identical, load, save
 
 
 @pytest.fixture

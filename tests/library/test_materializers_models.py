@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from support import sample_types
-from support.round_trip import files, identical, load, round_trip, save
-from support.sample_types import Fixed, Inner, Listing, Numbers, Outer, Output, Pair, Plain, Reduced, Settings
 
 from artfs.errors import ClassNotFound, MaterializerError, UntrustedPickle
 from artfs.materializers.models import DataclassMaterializer, PydanticMaterializer
 from artfs.materializers.registry import materializer_for
+from support import sample_types
+from support.round_trip import files, identical, load, round_trip, save
+from support.sample_types import Fixed, Inner, Listing, Numbers, Outer, Output, Pair, Plain, Reduced, Settings
 
-NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def test_the_choice_goes_by_shape_and_base() -> None:

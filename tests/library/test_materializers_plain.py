@@ -9,7 +9,7 @@ import subprocess
 import sys
 import zoneinfo
 from collections import Counter, OrderedDict, defaultdict, deque
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -21,8 +21,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.round_trip import files, identical, load, round_trip, save
-from support.sample_types import Colour, Level, Mapping, Number, Pair, Plain, Rights, Text, Typed, Word
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue, MaterializerError, UntrustedPickle
@@ -31,6 +29,8 @@ from artfs.materializers.json_encode import encode
 from artfs.materializers.pickle import CloudpickleMaterializer
 from artfs.materializers.plain import BytesMaterializer, PlainMaterializer
 from artfs.materializers.registry import materializer_for
+from support.round_trip import files, identical, load, round_trip, save
+from support.sample_types import Colour, Level, Mapping, Number, Pair, Plain, Rights, Text, Typed, Word
 
 zones = st.none() | st.timezones() | st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)))
 texts = st.text(st.characters()) | st.text(st.sampled_from("a\ud83d\ude00\x00$"))
@@ -46,7 +46,7 @@ scalars = st.one_of(
     st.complex_numbers(),
     st.binary().map(bytearray),
     st.datetimes(timezones=zones),
-    st.times(timezones=st.none() | st.just(timezone.utc)),
+    st.times(timezones=st.none() | st.just(UTC)),
     st.timedeltas(),
     st.sampled_from([*Colour, *Level, *Word, Rights.READ, Rights.READ | Rights.WRITE, Rights(0), ...]),
 )
@@ -107,12 +107,12 @@ def test_a_nested_value_comes_back_exactly(value: Any) -> None:
         date.max,
         datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
         datetime(2024, 1, 1, 12, 0, 0, 1),  # noqa: DTZ001 - a naive one has to come back naive
-        datetime.max.replace(tzinfo=timezone.utc),
+        datetime.max.replace(tzinfo=UTC),
         datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=5, minutes=45), "Nepal")),
         time(1, 2, 3, fold=1),
         time(1, 2, tzinfo=timezone(timedelta(seconds=-1))),
         timedelta(-1, 3, 5),
-        timezone.utc,
+        UTC,
         timezone(timedelta(hours=1), "CET"),
         zoneinfo.ZoneInfo("Asia/Tokyo"),
         PurePosixPath("a/../b"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import struct
 import tempfile
 from collections import Counter, OrderedDict, defaultdict, deque

@@ -25,7 +25,7 @@ class Colour(Enum):
     """Members with values of several types, one of them an alias."""
 
     RED = 1
-    CRIMSON = 1
+    CRIMSON = 1  # noqa: PIE796 - an alias
     BLUE = ("b", 2)
 
 
