@@ -64,10 +64,11 @@ def is_daemon(pid: int) -> bool:
 def users_of(mount_point: Path) -> list[User]:
     """Return the processes that use something below a mount, of those that this user may look at."""
     found = []
-    for entry in PROC.iterdir():
-        if entry.name.isdigit() and any(path.is_relative_to(mount_point) for path in _used_by(entry)):
+    for pid in (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()):
+        process = PROC / str(pid)
+        if pid != os.getpid() and any(path.is_relative_to(mount_point) for path in _used_by(process)):
             with suppress(OSError):  # it has ended by now
-                found.append(User(int(entry.name), (entry / "comm").read_text("utf-8", "replace").strip()))
+                found.append(User(pid, (process / "comm").read_text("utf-8", "replace").strip()))
     return found
 
 

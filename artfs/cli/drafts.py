@@ -18,8 +18,6 @@ from artfs.names import check_tag_name, check_version_name
 
 SYNC = "user.artfs.sync"
 COMMIT = "user.artfs.commit"
-VERSION = "user.artfs.version"
-ERROR = "user.artfs.error"
 INCOMING = "incoming"
 
 
@@ -44,7 +42,7 @@ def sync(context: click.Context, directory: Path, timeout: float | None, as_json
     if as_json:
         print_json(answer)
     for draft in answer["held"]:
-        complain(f"{draft['draft']}: it is held: {draft['reason']}")
+        complain(f"{draft['draft']}: it is held: {_reason(draft['draft'], draft['reason'])}")
     if not answer["done"]:
         complain(f"{directory}: not done after {timeout:g} s: {_named(answer['waiting'], answer['waiting_count'])}")
     if answer["held"] or not answer["done"]:
@@ -66,12 +64,14 @@ def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
     for tag in tags:
         check_tag_name(tag)
     path = _draft_path(draft)
-    wish = {"version": version, "tags": list(tags)} if version is not None or tags else {}
+    # Asked of the directory and not of the draft, which may be a link: those have no extended attributes.
+    wish = {"draft": path.name, "version": version, "tags": list(tags)}
     try:
-        os.setxattr(path, COMMIT, json.dumps(wish).encode() if wish else b"")
+        os.setxattr(path.parent, COMMIT, json.dumps(wish).encode())
     except OSError as error:
-        raise DraftHeld(f"{draft}: {_why(path) or explain(error)}", subject=str(draft)) from error
-    click.echo(f"{path.name}/{os.getxattr(path, VERSION).decode('utf-8', 'surrogateescape')}")
+        why = _status_of(path).get("error") or explain(error)
+        raise DraftHeld(f"{draft}: {_reason(path.name, why)}", subject=str(draft)) from error
+    click.echo(f"{path.name}/{_status_of(path)['version']}")
 
 
 def _asked(root: Path) -> dict[str, Any]:
@@ -89,6 +89,11 @@ def _named(drafts: list[dict[str, str]], how_many: int) -> str:
     return first + (f" and {how_many - 3} more" if how_many > 3 else "")
 
 
+def _reason(draft: str, reason: str) -> str:
+    """The reason without the draft's name, which the daemon may have put in front."""
+    return reason.removeprefix(f"{draft}: ")
+
+
 def _draft_path(given: Path) -> Path:
     """The path of a draft, whose last part is not followed if it is a link."""
     named = given.name not in ("", "..")
@@ -104,9 +109,7 @@ def _draft_path(given: Path) -> Path:
     return path
 
 
-def _why(path: Path) -> str | None:
-    """What the daemon says of the last attempt to commit a draft."""
-    try:
-        return os.getxattr(path, ERROR).decode("utf-8", "surrogateescape")
-    except OSError:
-        return None
+def _status_of(path: Path) -> dict[str, Any]:
+    """What the daemon says of a draft; nothing if it is gone."""
+    drafts = mounts.read_status(path.parent.parent).get("drafts", [])
+    return next((draft for draft in drafts if draft["name"] == path.name), {})

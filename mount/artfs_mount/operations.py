@@ -273,7 +273,8 @@ class Operations(pyfuse3.Operations):
         if node is None:
             await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
-            await self.sealer.seal(self._draft_name(node), control.commit_request(value))
+            draft, request = control.commit_request(value)
+            await self.sealer.seal(draft or self._draft_name(node), request)
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)

@@ -4,6 +4,7 @@ on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {
              get user.artfs.version   the last version made from it
              get user.artfs.error     why it was not sealed the last time
              get user.artfs.state     open, settling, sealed or held
+on /incoming set user.artfs.commit    the same for the draft named by {"draft": ...}: links have no extended attributes
 on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from artfs.errors import InvalidValue
@@ -31,36 +32,44 @@ QUESTIONS = {b"user.artfs.version": "version", b"user.artfs.error": "error", b"u
 
 @dataclass(frozen=True)
 class DraftStatus:
-    """A draft as status.json tells it. state: open, settling, sealed or held. seconds: until it seals by itself."""
+    """A draft as status.json tells it.
+
+    state: open, settling, sealed or held. reason: why it is in that state. seconds: until it seals by itself.
+    error: why the last attempt to seal it failed.
+    """
 
     name: str
     state: str
     version: str | None
     reason: str | None
     seconds: float | None
+    error: str | None = None
 
 
-def commit_request(value: bytes) -> Request:
-    """What somebody wrote to `user.artfs.commit`. Raises InvalidValue."""
+def commit_request(value: bytes) -> tuple[bytes | None, Request]:
+    """What somebody wrote to `user.artfs.commit`: the draft, if it is named, and the request. Raises InvalidValue."""
     if not value.strip():
-        return Request()
+        return None, Request()
     try:
         wish = json.loads(value)
-        if not isinstance(wish, dict) or set(wish) - {"version", "tags"}:
-            raise ValueError("expected an object with version and tags")
-        version, tags = wish.get("version"), wish.get("tags", [])
-        if not (version is None or isinstance(version, str)) or not all(isinstance(tag, str) for tag in tags):
-            raise ValueError("version is a string and tags a list of strings")
+        if not isinstance(wish, dict) or set(wish) - {"draft", "version", "tags"}:
+            raise ValueError("expected an object with draft, version and tags")
+        draft, version, tags = wish.get("draft"), wish.get("version"), wish.get("tags", [])
+        texts = [text for text in (draft, version) if text is not None]
+        if not all(isinstance(text, str) for text in (*texts, *tags)):
+            raise ValueError("draft and version are strings and tags a list of strings")
     except (ValueError, TypeError) as error:
         raise InvalidValue(
             f'user.artfs.commit: {error}; write nothing, or JSON like {{"version": "v1", "tags": ["best"]}}'
         ) from None
-    return Request(version=version, tags=tuple(tags))
+    name = draft.encode("utf-8", "surrogateescape") if draft is not None else None
+    return name, Request(version=version, tags=tuple(tags))
 
 
 def answer(status: DraftStatus, question: bytes) -> bytes:
     """The value of one of the QUESTIONS. Raises OSError (ENODATA) when there is none."""
-    value = {"version": status.version, "error": status.reason, "state": status.state}[QUESTIONS[question]]
+    why = status.error or status.reason
+    value = {"version": status.version, "error": why, "state": status.state}[QUESTIONS[question]]
     if value is None:
         raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
     return value.encode("utf-8", "surrogateescape")
@@ -72,10 +81,10 @@ def statuses(incoming: Incoming) -> list[DraftStatus]:
     found = []
     for draft in incoming.drafts:
         if draft.name in changed:
-            found.append(_of_changed(draft, changed[draft.name]))
+            found.append(replace(_of_changed(draft, changed[draft.name]), error=draft.error))
         else:
             state = "sealed" if draft.state is State.SEALED else "sealing"
-            found.append(DraftStatus(draft.title, state, draft.version, draft.error, None))
+            found.append(DraftStatus(draft.title, state, draft.version, draft.error, None, draft.error))
     return sorted(found, key=lambda status: status.name)
 
 
