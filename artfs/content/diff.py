@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
-from artfs.content.tree import Kind
+from artfs.content.tree import Entry, Kind, Tree
 
 
 class Node(Protocol):
@@ -65,6 +65,10 @@ class Change(Generic[N]):
         return self.new.size if self.new is not None else 0
 
 
+@overload
+def diff(old: Tree, new: Tree) -> Iterator[Change[Entry]]: ...
+@overload
+def diff(old: Root, new: Root, children: Callable[[Any], Iterable[N]], prefix: bytes = b"") -> Iterator[Change[N]]: ...
 def diff(
     old: Root, new: Root, children: Callable[[Any], Iterable[N]] = attrgetter("entries"), prefix: bytes = b""
 ) -> Iterator[Change[N]]:

@@ -125,7 +125,7 @@ class Store(ABC):
         text = path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else str(path)
         relative = _relative_to(self.root, text) if _is_full(text) else text.split("/")
         if relative is None or ".." in relative or any("\0" in part for part in relative):
-            raise OutsideStore(f"'{text}' is outside of the store at '{self.root}'", subject=text)
+            raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return "/".join([self.root.rstrip("/"), *(part for part in relative if part not in ("", "."))])
 
     # The file level. Every path may be relative to the root or full.

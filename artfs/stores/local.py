@@ -91,7 +91,7 @@ class LocalStore(Store):
     def inside(self, path: PathType) -> str:
         text = os.fsdecode(path)
         if (plain := local_path(text)) is None:
-            raise OutsideStore(f"'{text}' is outside of the store at '{self.root}'", subject=text)
+            raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return self._checked(os.path.join(self.root, plain), text)
 
     # The file level.
@@ -109,7 +109,8 @@ class LocalStore(Store):
         return os.path.exists(self._followed(path))
 
     def glob(self, pattern: PathType) -> list[str]:
-        found = glob.glob(os.path.join(self.root, local_path(os.fsdecode(pattern)) or ""))
+        plain = local_path(os.fsdecode(pattern))
+        found = glob.glob(os.path.join(self.root, plain)) if plain is not None else []
         return [path for path in found if self._is_inside(os.path.realpath(path))]
 
     def isdir(self, path: PathType) -> bool:
@@ -386,7 +387,7 @@ class LocalStore(Store):
         above, name = os.path.split(full.rstrip("/") or "/")
         resolved = os.path.realpath(full) if name in ("", ".", "..") else os.path.join(os.path.realpath(above), name)
         if os.path.normpath(full) != self.root and not self._is_inside(resolved):
-            raise OutsideStore(f"'{shown}' is outside of the store at '{self.root}'", subject=shown)
+            raise OutsideStore(f"'{shown}' leads out of the store at '{self.root}'", subject=shown)
         return resolved
 
     def _is_inside(self, resolved: str) -> bool:

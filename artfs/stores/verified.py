@@ -21,8 +21,8 @@ from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_byt
 from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, StoreError
 from artfs.stores.base import PlaceReader
 
-_ENTRY_OVERHEAD = 200
-"""Roughly what a cached block costs beyond its bytes, so that many empty ones are bounded too."""
+_SMALLEST_COST = 512
+"""What a cached block counts at least, so that the number of small ones is bounded too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class BlockCache:
     """
 
     def __init__(self, limit_bytes: int = 2 * BLOCK_SIZE) -> None:
-        self._limit = limit_bytes + 2 * _ENTRY_OVERHEAD
+        self._limit = limit_bytes
         self._used = 0
         self._blocks: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class BlockCache:
 
     def put(self, digest: bytes, block: bytes) -> None:
         """Keep a verified block, in place of those not used for longest."""
-        cost = len(block) + _ENTRY_OVERHEAD
+        cost = max(len(block), _SMALLEST_COST)
         if cost > self._limit:
             return
         with self._lock:
@@ -76,7 +76,7 @@ class BlockCache:
             self._used += cost
             while self._used > self._limit:
                 _, old = self._blocks.popitem(last=False)
-                self._used -= len(old) + _ENTRY_OVERHEAD
+                self._used -= max(len(old), _SMALLEST_COST)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -57,18 +57,24 @@ def test_a_directory_changes_itself_only_by_its_mode() -> None:
     assert [c.path for c in diff(tree(0o755, b"1"), tree(0o700, b"1"))] == [b"d"]
 
 
+class Row:
+    """A link as the catalog has it: without a digest."""
+
+    name, kind, mode, size, digest = b"link", int(Kind.SYMLINK), 0o777, 1, None
+
+    def __init__(self, target: bytes) -> None:
+        self.target = target
+
+
+class Root:
+    def __init__(self, digest: bytes, target: bytes) -> None:
+        self.digest = digest
+        self.rows = [Row(target)]
+
+
 def test_links_are_compared_by_target_where_they_have_no_digest() -> None:
-    class Row:
-        """As the catalog's entries are."""
+    def rows(root: Root) -> list[Row]:
+        return root.rows
 
-        name, kind, mode, size, digest = b"link", Kind.SYMLINK, 0o777, 1, None
-
-        def __init__(self, target: bytes) -> None:
-            self.target = target
-
-    class Root:
-        def __init__(self, digest: bytes, target: bytes) -> None:
-            self.digest, self.entries = digest, [Row(target)]
-
-    assert [c.path for c in diff(Root(b"1", b"a"), Root(b"2", b"b"))] == [b"link"]
-    assert [c.path for c in diff(Root(b"1", b"a"), Root(b"2", b"a"))] == []
+    assert [c.path for c in diff(Root(b"1", b"a"), Root(b"2", b"b"), rows)] == [b"link"]
+    assert [c.path for c in diff(Root(b"1", b"a"), Root(b"2", b"a"), rows)] == []

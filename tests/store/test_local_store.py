@@ -1,0 +1,308 @@
+"""The store in a directory: bytes are placed once and whole, and nothing ever leaves the root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from artfs.errors import InvalidName, InvalidValue, OutsideStore, PlaceExists, StoreError
+from artfs.stores import local
+from artfs.stores.base import Store, store_class
+from artfs.stores.local import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    """A store, with a directory beside it whose name begins with the store's."""
+    made = LocalStore(str(tmp_path / "store"), name="test")
+    made.create()
+    evil = tmp_path / "store-evil"
+    evil.mkdir()
+    (evil / "secret").write_bytes(b"secret")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["openat2", "compared paths"])
+def any_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the kernel's own check, and as on a kernel that does not have it."""
+    if request.param == "compared paths":
+        # No such system call: the kernel answers ENOSYS.
+        monkeypatch.setattr(local, "_SYS_OPENAT2", 100_000)
+
+
+def a_file(directory: Path, content: bytes = b"content", name: str = "source") -> Path:
+    path = directory / name
+    path.write_bytes(content)
+    return path
+
+
+def content_of(store: Store, place: bytes) -> bytes:
+    with store.open_place(place) as reader:
+        return reader.pread(0, reader.size)
+
+
+@pytest.mark.usefixtures("any_kernel")
+class TestPlaces:
+    def test_a_file_that_is_adopted_is_not_copied(self, store: LocalStore, tmp_path: Path) -> None:
+        source = a_file(tmp_path)
+        assert store.place(source, b"iris/0123/deep/file") == b"iris/0123/deep/file"
+        assert (tmp_path / "store/iris/0123/deep/file").samefile(source)
+        assert content_of(store, b"iris/0123/deep/file") == b"content"
+
+    def test_a_file_that_others_write_to_is_copied(self, store: LocalStore, tmp_path: Path) -> None:
+        source = a_file(tmp_path)
+        store.place(source, b"iris/file", adopt=False)
+        source.write_bytes(b"changed")
+        assert content_of(store, b"iris/file") == b"content"
+
+    def test_a_file_from_another_file_system_is_copied(self, store: LocalStore) -> None:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+            store.place(a_file(Path(elsewhere)), b"iris/file")
+        assert content_of(store, b"iris/file") == b"content"
+
+    def test_a_place_is_never_overwritten(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path, b"first"), b"iris/file")
+        for adopt in (True, False):
+            with pytest.raises(PlaceExists, match="'iris/file' already exists"):
+                store.place(a_file(tmp_path, b"second", "other"), b"iris/file", adopt=adopt)
+        assert content_of(store, b"iris/file") == b"first"
+
+    def test_names_need_not_be_text(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path), b"iris/\xff\n")
+        assert content_of(store, b"iris/\xff\n") == b"content"
+        assert list(store.places()) == [b"iris/\xff\n"]
+
+    def test_a_place_is_read_by_range(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path, b"0123456789"), b"digits")
+        with store.open_place(b"digits") as reader:
+            assert (reader.pread(3, 4), reader.pread(8, 100), reader.pread(50, 1)) == (b"3456", b"89", b"")
+            assert reader.size == 10
+            assert reader.mtime_ns == (tmp_path / "source").stat().st_mtime_ns
+
+    def test_what_is_removed_takes_empty_directories_along(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path), b"iris/1/deep/file")
+        store.place(a_file(tmp_path), b"iris/2/file")
+        store.remove_place(b"iris/1/deep/file")
+        assert sorted(os.listdir(tmp_path / "store/iris")) == ["2"]
+        store.remove_place(b"iris/1/deep/file")
+        store.remove_place(b"iris/2/file")
+        assert os.listdir(tmp_path / "store") == []
+
+    @pytest.mark.parametrize("count", [1, local.FEW_FILES, local.FEW_FILES + 1])
+    def test_syncing_takes_any_number_of_places(self, store: LocalStore, tmp_path: Path, count: int) -> None:
+        store.sync([store.place(a_file(tmp_path), b"iris/%d/file" % number) for number in range(count)])
+
+    def test_syncing_what_is_not_there_is_an_error(self, store: LocalStore) -> None:
+        with pytest.raises(FileNotFoundError):
+            store.sync([b"iris/missing"])
+
+    @pytest.mark.parametrize(
+        "place", [b"../store-evil/secret", b"/etc/passwd", b"a/../../store-evil/secret", b"", b"a\0b"]
+    )
+    def test_a_path_that_leads_out_is_refused(self, store: LocalStore, tmp_path: Path, place: bytes) -> None:
+        operations: list[Callable[[], object]] = [
+            lambda: store.place(a_file(tmp_path), place),
+            lambda: store.open_place(place),
+            lambda: store.remove_place(place),
+        ]
+        for operation in operations:
+            with pytest.raises((InvalidName, OutsideStore)):
+                operation()
+        assert (tmp_path / "store-evil/secret").read_bytes() == b"secret"
+
+    @pytest.mark.parametrize("target", ["../store-evil", "absolute"])
+    def test_a_link_that_leads_out_is_refused(self, store: LocalStore, tmp_path: Path, target: str) -> None:
+        (tmp_path / "store/way").symlink_to(tmp_path / "store-evil" if target == "absolute" else target)
+        operations: list[Callable[[], object]] = [
+            lambda: store.place(a_file(tmp_path), b"way/new"),
+            lambda: store.open_place(b"way/secret"),
+            lambda: store.remove_place(b"way/secret"),
+            lambda: store.sync([b"way/secret"]),
+        ]
+        for operation in operations:
+            with pytest.raises(OutsideStore, match="leads out of the store"):
+                operation()
+        assert os.listdir(tmp_path / "store-evil") == ["secret"]
+
+    def test_a_link_inside_is_followed(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path), b"iris/file")
+        (tmp_path / "store/also").symlink_to("iris")
+        assert content_of(store, b"also/file") == b"content"
+
+    def test_a_fifo_in_the_store_hangs_nobody(self, store: LocalStore, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "store/fifo")
+        with store.open_place(b"fifo") as reader, pytest.raises(OSError, match="Illegal seek"):
+            reader.pread(0, 1)
+
+
+class TestRoot:
+    def test_a_root_that_is_missing_is_not_made_by_the_way(self, tmp_path: Path) -> None:
+        store = LocalStore(str(tmp_path / "unmounted"), name="disk")
+        for operation in (lambda: store.place(a_file(tmp_path), b"a"), lambda: store.open_place(b"a")):
+            with pytest.raises(StoreError, match=r"of artifact store 'disk' cannot be used: .* is its disk mounted"):
+                operation()
+        assert not (tmp_path / "unmounted").exists()
+
+    def test_a_root_that_was_replaced_is_found_again(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path), b"iris/file")
+        (tmp_path / "store").rename(tmp_path / "old")
+        shutil.copytree(tmp_path / "old", tmp_path / "store")
+        shutil.rmtree(tmp_path / "old")
+        assert content_of(store, b"iris/file") == b"content"
+
+    @pytest.mark.parametrize("root", ["relative", "s3://bucket", "file://elsewhere/x", ""])
+    def test_a_root_that_is_no_local_directory_is_refused(self, root: str) -> None:
+        with pytest.raises(InvalidValue):
+            LocalStore(root)
+
+    def test_a_root_may_be_a_uri(self, tmp_path: Path) -> None:
+        assert LocalStore(f"file://{tmp_path}/a%20b/").path == f"{tmp_path}/a b"
+
+    def test_the_flavor_is_registered(self) -> None:
+        assert store_class("local") is LocalStore
+        with pytest.raises(StoreError, match=r"no artifact store flavor 'floppy'; known flavors are .*local"):
+            store_class("floppy")
+
+
+class TestClaims:
+    def test_what_is_claimed_is_not_removed(self, store: LocalStore, tmp_path: Path) -> None:
+        other = LocalStore(store.root)
+        with store.claim(b"iris/0123"):
+            store.place(a_file(tmp_path), b"iris/0123/file")
+            assert not other.remove_unclaimed(b"iris/0123", lambda: True)
+            assert content_of(other, b"iris/0123/file") == b"content"
+        assert not other.remove_unclaimed(b"iris/0123", lambda: False)
+        assert other.remove_unclaimed(b"iris/0123", lambda: True)
+        assert os.listdir(store.root) == []
+        assert not other.remove_unclaimed(b"iris/0123", lambda: True)
+
+    def test_a_claim_that_came_to_nothing_leaves_nothing(self, store: LocalStore) -> None:
+        with store.claim(b"iris/0123"):
+            pass
+        assert os.listdir(store.root) == []
+
+    def test_a_claim_ends_with_its_process(self, store: LocalStore) -> None:
+        program = (
+            "import os, sys; from artfs.stores.local import LocalStore\n"
+            "with LocalStore(sys.argv[1]).claim(b'iris/0123'): os._exit(9)"
+        )
+        assert subprocess.run([sys.executable, "-c", program, store.root], check=False).returncode == 9
+        assert os.listdir(store.root) == ["iris"]
+        assert store.remove_unclaimed(b"iris/0123", lambda: True)
+
+    def test_claiming_and_removing_at_once_never_loses_a_place(self, store: LocalStore, tmp_path: Path) -> None:
+        source, lost, done = a_file(tmp_path), [], threading.Event()
+
+        def remove() -> None:
+            while not done.is_set():
+                store.remove_unclaimed(b"iris/0123", lambda: True)
+
+        remover = threading.Thread(target=remove)
+        remover.start()
+        for number in range(300):
+            with store.claim(b"iris/0123"):
+                place = store.place(source, b"iris/0123/%d" % number)
+                if not os.path.exists(store.place_path(place)):
+                    lost.append(number)
+        done.set()
+        remover.join()
+        assert lost == []
+
+
+class TestFiles:
+    def test_the_interface_of_the_documents_works(self, store: LocalStore) -> None:
+        root = store.path
+        store.makedirs(f"{root}/a/b")
+        store.mkdir(f"{root}/a/c")
+        with store.open(f"{root}/a/b/x", "w") as file:
+            file.write("text")
+        store.copyfile(f"{root}/a/b/x", f"{root}/a/c/y")
+        store.rename(f"{root}/a/c/y", f"{root}/a/c/z")
+        assert store.exists(f"{root}/a/c/z") and not store.exists(f"{root}/a/c/y")
+        assert store.isdir(f"{root}/a") and not store.isdir(f"{root}/a/b/x")
+        assert sorted(store.listdir(f"{root}/a")) == ["b", "c"]
+        assert store.glob(f"{root}/a/*/x") == [f"{root}/a/b/x"]
+        assert store.size(f"{root}/a/b/x") == store.stat(f"{root}/a/b/x").st_size == 4
+        assert sorted(name for _, _, names in store.walk(root) for name in names) == ["x", "z"]
+        store.remove(f"{root}/a/c/z")
+        store.rmtree(f"{root}/a")
+        assert store.listdir(root) == []
+
+    def test_paths_may_be_relative_to_the_root_or_uris(self, store: LocalStore) -> None:
+        with store.open("x", "w") as file:
+            file.write("text")
+        assert store.exists(f"file://{store.root}/x") and store.exists(b"x") and store.exists(Path(store.root) / "x")
+
+    def test_an_existing_file_is_overwritten_only_on_request(self, store: LocalStore) -> None:
+        for name in ("x", "y"):
+            with store.open(name, "w") as file:
+                file.write(name)
+        for operation in (store.copyfile, store.rename):
+            with pytest.raises(FileExistsError):
+                operation("x", "y")
+        store.rename("x", "y", overwrite=True)
+        with store.open("y") as file:
+            assert file.read() == "x"
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "../store-evil/secret",
+            "{root}-evil/secret",
+            "/etc/passwd",
+            "way/secret",
+            "{root}/../store-evil/secret",
+            "s3://x/y",
+        ],
+    )
+    def test_nothing_outside_of_the_root_can_be_named(self, store: LocalStore, tmp_path: Path, path: str) -> None:
+        (tmp_path / "store/way").symlink_to("../store-evil")
+        (tmp_path / "store/inside").write_bytes(b"x")
+        path = path.format(root=store.root)
+        operations: list[Callable[[], object]] = [
+            lambda: store.open(path),
+            lambda: store.open(path, "w"),
+            lambda: store.copyfile("inside", path, overwrite=True),
+            lambda: store.copyfile(path, "copy"),
+            lambda: store.exists(path),
+            lambda: store.isdir(path),
+            lambda: store.listdir(path),
+            lambda: store.makedirs(path + "/deep"),
+            lambda: store.mkdir(path + "/deep"),
+            lambda: store.remove(path),
+            lambda: store.rename("inside", path, overwrite=True),
+            lambda: store.rename(path, "moved"),
+            lambda: store.rmtree(path),
+            lambda: store.stat(path),
+            lambda: store.size(path),
+            lambda: list(store.walk(path)),
+        ]
+        for number, operation in enumerate(operations):
+            with pytest.raises(OutsideStore):
+                operation()
+                pytest.fail(f"operation {number} left the root")
+        assert (tmp_path / "store-evil/secret").read_bytes() == b"secret"
+        assert sorted(os.listdir(tmp_path / "store")) == ["inside", "way"]
+        assert store.glob(path) == []
+
+    def test_a_link_itself_can_be_removed_and_moved(self, store: LocalStore, tmp_path: Path) -> None:
+        (tmp_path / "store/way").symlink_to("../store-evil/secret")
+        store.rename("way", "moved")
+        store.remove("moved")
+        assert (tmp_path / "store-evil/secret").read_bytes() == b"secret"
+
+    @pytest.mark.parametrize("path", ["", ".", "a/..", "{root}"])
+    def test_the_root_itself_is_not_removed(self, store: LocalStore, path: str) -> None:
+        store.mkdir("a")
+        with pytest.raises(StoreError, match="cannot be removed"):
+            store.rmtree(path.format(root=store.root))
+        assert store.isdir("a")
