@@ -18,7 +18,7 @@ _FIELDS = Fields(
         "id": Field("a.id", "number"),
         "name": Field("a.name"),
         "created": Field("a.created_us", "time", sort="a.id"),
-        "user": Field('(SELECT u.name FROM "user" u WHERE u.id = a.user_id)'),
+        "user": Field("u.name", exists='a.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
         "versions": Field(
             "(SELECT COUNT(*) FROM version c WHERE c.artifact_id = a.id AND c.state <> 'purged')", "number"
         ),

@@ -20,6 +20,7 @@ from artfs.content.digest import parse_digest
 from artfs.errors import InvalidValue
 
 Where = Mapping[str, object]
+IsRare = Callable[[str, Mapping[str, Any]], bool]
 
 OPERATORS = (
     "equals", "notequals", "contains", "notcontains", "startswith", "endswith", "oneof", "notoneof", "in",
@@ -42,7 +43,7 @@ class Field:
     Args:
         sql: expression of the row; or, within `exists`, of the related row.
         kind: `text`, `number`, `time`, `bool` or `bytes`: how a value is read.
-        exists: for a related table, `EXISTS (... AND {})`: the condition goes where the braces are.
+        exists: for a related table, `EXISTS (... AND {})` or `x IN (... {})`: the condition goes where the braces are.
         sort: expression to sort by, if not `sql`; empty if it cannot be sorted by.
     """
 
@@ -72,22 +73,27 @@ class MetadataField:
     """A key of typed rows.
 
     Args:
-        text, number: the columns.
-        exists: takes the parameter of the `{key}` and a `{condition}` on the columns.
         key: the key.
+        text, number: the columns.
+        each: what is true of a row whose value fulfils the `{condition}`, looked at row by row: `{key}` is the key.
+        among: the same, by finding the rows from the numbers: better where few fulfil it.
+        matches: SELECT of the numbers that fulfil it, to see how many they are.
         order: what to sort by, first to last, with `:sort_key` for the key.
     """
 
+    key: str
     text: str
     number: str
-    exists: str
-    key: str
+    each: str
+    among: str
+    matches: str
     order: tuple[str, str]
 
 
 @dataclass(slots=True)
 class _Compiler:
     fields: Fields
+    is_rare: IsRare
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def mark(self, value: object) -> str:
@@ -96,15 +102,18 @@ class _Compiler:
         return f":{name}"
 
 
-def compile_where(fields: Fields, where: Where | None, *, any_of: bool = False) -> tuple[str, dict[str, Any]]:
+def compile_where(
+    fields: Fields, where: Where | None, *, any_of: bool = False, is_rare: IsRare = lambda sql, parameters: False
+) -> tuple[str, dict[str, Any]]:
     """Return a condition in parentheses and its parameters (named `f<number>`).
 
     Args:
         fields: what can be filtered.
         where: field -> condition, as the module says.
         any_of: whether one of the conditions is enough.
+        is_rare: whether a SELECT (with parameters) finds few rows; asked for `MetadataField.matches`.
     """
-    compiler = _Compiler(fields)
+    compiler = _Compiler(fields, is_rare)
     conditions = [
         _condition(compiler, name, operator, value)
         for name, given in (where or {}).items()
@@ -190,7 +199,7 @@ def _condition(compiler: _Compiler, name: str, operator: str, value: object) -> 
         # Of a related table: "is null" means that there is no such row.
         inner = "1 = 1" if operator == "isnull" else _test(compiler, found.sql, found.kind, name, operator, value)
         exists = f"({found.exists.format(inner)})"
-        return f"(NOT {exists})" if operator == "isnull" else exists
+        return f"(NOT COALESCE({exists}, 1 = 0))" if operator == "isnull" else exists
     if operator == "isnull":
         return f"({found.sql} IS NULL)"
     return f"({_test(compiler, found.sql, found.kind, name, operator, value)})"
@@ -199,13 +208,16 @@ def _condition(compiler: _Compiler, name: str, operator: str, value: object) -> 
 def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, operator: str, value: object) -> str:
     key = compiler.mark(found.key)
     if operator == "isnull":
-        return f"(NOT {found.exists.format(key=key, condition='1 = 1')})"
+        return f"(NOT {found.each.format(key=key, condition='1 = 1')})"
     tests = []
     if _may_be_number(operator, value):
-        tests.append(_test(compiler, found.number, "number", name, operator, value))
+        condition = _test(compiler, found.number, "number", name, operator, value)
+        rare = compiler.is_rare(found.matches.format(key=key, condition=condition), compiler.parameters)
+        tests.append((found.among if rare else found.each).format(key=key, condition=condition))
     if _may_be_text(operator, value):
-        tests.append(_test(compiler, found.text, "text", name, operator, value))
-    return f"({found.exists.format(key=key, condition='(' + ' OR '.join(tests) + ')')})"
+        condition = _test(compiler, found.text, "text", name, operator, value)
+        tests.append(found.each.format(key=key, condition=condition))
+    return f"({' OR '.join(tests)})"
 
 
 def _may_be_number(operator: str, value: object) -> bool:

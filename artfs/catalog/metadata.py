@@ -83,16 +83,20 @@ class _Log:
         names = ", ".join(self._owner)
         marks = ", ".join(f":{name}" for name in self._owner)
         now = now_us()
-        self._engine.executemany(
-            f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
-            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
-            [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
-        )
+        with self._engine.transaction():
+            self._engine.executemany(
+                f"UPDATE {self._table} SET newest = 0 WHERE {self._is(owner)} AND key = :key AND newest = 1",
+                [{**owner, "key": key} for key in values],
+            )
+            self._engine.executemany(
+                f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
+                f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
+                [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
+            )
 
     def newest(self, owner: Mapping[str, int | None]) -> list[Logged]:
         rows = self._engine.query(
-            f"SELECT {_COLUMNS} FROM {self._table} WHERE id IN "
-            f"(SELECT MAX(id) FROM {self._table} WHERE {self._is(owner)} GROUP BY key) ORDER BY key",
+            f"SELECT {_COLUMNS} FROM {self._table} WHERE {self._is(owner)} AND newest = 1 ORDER BY key",
             owner,
         )
         return [_logged(row) for row in rows]

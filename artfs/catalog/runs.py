@@ -29,7 +29,7 @@ _FIELDS = Fields(
         "kind": Field("r.kind"),
         "started": Field("r.started_us", "time", sort="r.id"),
         "ended": Field("r.ended_us", "time"),
-        "user": Field('(SELECT u.name FROM "user" u WHERE u.id = r.user_id)'),
+        "user": Field("u.name", exists='r.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
     },
     tiebreak="r.id",
 )

@@ -82,6 +82,7 @@ def _metadata_columns(owner: Column) -> tuple[Column, ...]:
         Column("text", "TEXT", "The value as text, for types that filter and sort as text; exact digits of numbers."),
         Column("number", "REAL", "The value as a number, for types that filter and sort as numbers (times: seconds)."),
         Column("json", "TEXT", "The whole value, for containers."),
+        Column("newest", "INTEGER NOT NULL DEFAULT 1", "1 until the key is logged again, then 0."),
         _CREATED,
     )
 
@@ -412,8 +413,9 @@ TABLES: tuple[Table, ...] = (
         "A value that was logged for a version.",
         _metadata_columns(Column("version_id", "INTEGER NOT NULL REFERENCES version(id)", "The version.")),
         indexes=(
-            Index("version_meta_key", "version_id, key, id", "the newest value of a key"),
-            Index("version_meta_number", "key, number, version_id", "filter versions by a number"),
+            Index("version_meta_key", "version_id, key, id", "all values of a key"),
+            Index("version_meta_newest", "version_id, key", "the newest value of a key", True, "newest = 1"),
+            Index("version_meta_number", "key, number, version_id", "filter versions by a number", where="newest = 1"),
         ),
     ),
     Table(
@@ -424,7 +426,7 @@ TABLES: tuple[Table, ...] = (
             Column("step_run_id", "INTEGER REFERENCES step_run(id)", "The step run; NULL for the run as a whole."),
         ),
         indexes=(
-            Index("run_meta_key", "run_id, step_run_id, key, id", "the newest value of a key"),
+            Index("run_meta_key", "run_id, step_run_id, key, id", "all values of a key"),
             Index("run_meta_step", "step_run_id", "the values of a step run", where="step_run_id IS NOT NULL"),
         ),
     ),

@@ -141,7 +141,7 @@ class Trees:
         return ids[tree.record_digest]
 
     def orphans(self, *, after: int = 0, until: int | None = None) -> list[int]:
-        """Return ids of directories that neither a version nor another directory needs, with `after` < id <= `until`."""
+        """Return ids, `after` < id <= `until`, of directories that neither a version nor another directory needs."""
         rows = self._engine.query(
             f"SELECT t.id FROM tree t WHERE t.id > :after AND t.id <= :until AND {_UNNEEDED} ORDER BY t.id",
             {"after": after, "until": self._greatest() if until is None else until},

@@ -92,8 +92,8 @@ _TYPES: tuple[tuple[type, str], ...] = (
 _CONTAINERS = frozenset(("list", "tuple", "set", "frozenset", "dict"))
 
 _TO_TEXT: Mapping[str, Callable[[Any], str]] = {
-    "int": lambda value: int.__repr__(value),
-    "storage_size": lambda value: int.__repr__(value),
+    "int": lambda value: _digits(value),
+    "storage_size": lambda value: _digits(value),
     "float": lambda value: float.__repr__(value),
     "datetime": lambda value: str(value.isoformat()),
     "date": lambda value: str(value.isoformat()),
@@ -102,8 +102,8 @@ _TO_TEXT: Mapping[str, Callable[[Any], str]] = {
 
 _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "bool": lambda text: text == "true",
-    "storage_size": lambda text: StorageSize(int(text)),
-    "int": int,
+    "storage_size": lambda text: StorageSize(int(text, 0)),
+    "int": lambda text: int(text, 0),
     "float": float,
     "uri": Uri,
     "dtype": DType,
@@ -115,6 +115,9 @@ _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
 
 _TAG = "$type"
 
+_LONG_INT_BITS = 4096
+"""Python refuses to write longer ones in decimal; far longer ones take quadratic time."""
+
 
 def _type_of(value: object) -> str:
     for class_, name in _TYPES:
@@ -124,6 +127,10 @@ def _type_of(value: object) -> str:
         f"metadata of type {type(value).__name__} cannot be stored: use None, bool, int, float, str, datetime, Path, "
         "Uri, DType, StorageSize, or list, tuple, set, dict of them"
     )
+
+
+def _digits(value: int) -> str:
+    return hex(value) if value.bit_length() > _LONG_INT_BITS else int.__repr__(value)
 
 
 def _number(value: object) -> float | None:
@@ -145,7 +152,9 @@ def _number(value: object) -> float | None:
 def _to_json(value: object) -> Any:
     """Plain JSON where that comes back as it was, else an object that names the type."""
     type_ = _type_of(value)
-    if type_ in ("none", "bool", "int", "str") or (isinstance(value, float) and math.isfinite(value)):
+    if type_ in ("none", "bool", "str") or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if type_ == "int" and isinstance(value, int) and value.bit_length() <= _LONG_INT_BITS:
         return value
     if isinstance(value, list):
         return [_to_json(item) for item in value]

@@ -34,18 +34,23 @@ _NOT_PURGED = "v.state <> 'purged'"
 # Numbers beyond are names like any other, so that counting never runs out of 64 bits.
 _GREATEST_NUMBER = 2**62
 
-_META_EXISTS = (
-    "EXISTS (SELECT 1 FROM version_meta m WHERE m.version_id = v.id AND m.key = {key} AND m.id = (SELECT MAX(n.id) "
-    "FROM version_meta n WHERE n.version_id = m.version_id AND n.key = m.key) AND {condition})"
-)
-_META_ORDER = (
-    "(SELECT m.{} FROM version_meta m WHERE m.version_id = v.id AND m.key = :sort_key ORDER BY m.id DESC LIMIT 1)"
-)
+_META_OF = "m.version_id = v.id AND m.key = {key} AND m.newest = 1"
+_META_MATCHES = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
+_RARE = 2000
+"""Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
 
 
 def _metadata_field(key: str) -> MetadataField:
-    order = (_META_ORDER.format("number"), _META_ORDER.format("text"))
-    return MetadataField("m.text", "m.number", _META_EXISTS, key, order)
+    value = f"(SELECT m.{{}} FROM version_meta m WHERE {_META_OF.format(key=':sort_key')})"
+    return MetadataField(
+        key,
+        text="m.text",
+        number="m.number",
+        each=f"EXISTS (SELECT 1 FROM version_meta m WHERE {_META_OF} AND {{condition}})",
+        among=f"v.id IN ({_META_MATCHES})",
+        matches=_META_MATCHES,
+        order=(value.format("number"), value.format("text")),
+    )
 
 
 _FIELDS = Fields(
@@ -66,9 +71,13 @@ _FIELDS = Fields(
         "bytes": Field("v.bytes", "number"),
         # Ids are given out in the order of creation, and are already sorted.
         "created": Field("v.created_us", "time", sort="v.id"),
-        "user": Field('(SELECT u.name FROM "user" u WHERE u.id = v.user_id)'),
-        "store": Field("(SELECT s.name FROM store s WHERE s.id = v.store_id)"),
-        "run": Field("(SELECT r.name FROM step_run p JOIN run r ON r.id = p.run_id WHERE p.id = v.producer_id)"),
+        "user": Field("u.name", exists='v.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
+        "store": Field("s.name", exists="v.store_id IN (SELECT s.id FROM store s WHERE {})", sort=""),
+        "run": Field(
+            "r.name",
+            exists="v.producer_id IN (SELECT p.id FROM step_run p JOIN run r ON r.id = p.run_id WHERE {})",
+            sort="",
+        ),
         "tag": Field(
             "g.name",
             exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id "
@@ -304,11 +313,11 @@ class Versions:
             where, any_of, sort, page, size: as in `filters`.
             purged: whether tombstones are listed too.
         """
-        scope, condition, parameters = _scoped(artifact_id, where, any_of, purged)
+        condition, parameters = self._scoped(artifact_id, where, any_of, purged)
         order, order_parameters = compile_order(_FIELDS, sort)
         limit, limit_parameters = compile_page(page, size)
         return self._many(
-            f"{scope} AND {condition}",
+            condition,
             {**parameters, **order_parameters, **limit_parameters},
             f"ORDER BY {order} {limit}",
         )
@@ -317,8 +326,8 @@ class Versions:
         self, artifact_id: int | None = None, where: Where | None = None, *, any_of: bool = False, purged: bool = False
     ) -> int:
         """Return how many versions `list` would return without pages."""
-        scope, condition, parameters = _scoped(artifact_id, where, any_of, purged)
-        found: int = scalar(self._engine.one(f"SELECT COUNT(*) {_FROM} WHERE {scope} AND {condition}", parameters))
+        condition, parameters = self._scoped(artifact_id, where, any_of, purged)
+        found: int = scalar(self._engine.one(f"SELECT COUNT(*) {_FROM} WHERE {condition}", parameters))
         return found
 
     def using_blob(self, blob_id: int) -> Sequence[Version]:
@@ -379,6 +388,21 @@ class Versions:
         assert version is not None
         return version
 
+    def _scoped(
+        self, artifact_id: int | None, where: Where | None, any_of: bool, purged: bool
+    ) -> tuple[str, dict[str, Any]]:
+        """The condition of a list and its parameters: the scope, and within it the filter."""
+        is_rare = self._is_rare if artifact_id is None else lambda sql, parameters: False
+        condition, parameters = compile_where(_FIELDS, where, any_of=any_of, is_rare=is_rare)
+        scope = "1 = 1" if purged else _NOT_PURGED
+        if artifact_id is not None:
+            scope, parameters = f"v.artifact_id = :scope AND {scope}", {**parameters, "scope": artifact_id}
+        return f"{scope} AND {condition}", parameters
+
+    def _is_rare(self, sql: str, parameters: Mapping[str, Any]) -> bool:
+        row = self._engine.one(f"SELECT COUNT(*) FROM ({sql} LIMIT {_RARE}) found", parameters)
+        return int(scalar(row)) < _RARE
+
     def _claim(self, artifact: Artifact, name: str | None) -> tuple[int | None, str]:
         """The number and name of the next version of an artifact, which no other can get any more."""
         if name is None:
@@ -410,16 +434,6 @@ class Versions:
     def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
         rows = self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
         return [_version(row) for row in rows]
-
-
-def _scoped(
-    artifact_id: int | None, where: Where | None, any_of: bool, purged: bool
-) -> tuple[str, str, dict[str, Any]]:
-    condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
-    scope = "1 = 1" if purged else _NOT_PURGED
-    if artifact_id is not None:
-        scope, parameters = f"v.artifact_id = :scope AND {scope}", {**parameters, "scope": artifact_id}
-    return scope, condition, parameters
 
 
 def _version(row: Row) -> Version:
