@@ -38,6 +38,11 @@ def test_the_readme_is_one_page_of_ascii(at: At) -> None:
     assert readme.attributes().seconds == FOREVER
 
 
+def test_what_is_always_there_is_asked_for_once(at: At) -> None:
+    for path in ("README.txt", "artifacts", ".artfs"):
+        assert at(path).attributes().name_seconds == FOREVER, path
+
+
 def test_incoming_is_a_place_for_the_drafts(at: At) -> None:
     incoming = at("incoming")
     assert incoming.ino == INCOMING_ROOT

@@ -142,7 +142,7 @@ def test_every_directory_is_found_from_its_number_alone(
     record: Record, workspace: Workspace, wanted: list[bytes]
 ) -> None:
     version = record("x", {path: directory() for path in wanted} | {path + b"/file": file() for path in wanted[:3]})
-    top = MountTree(workspace, status=lambda: b"").node(inode.version_directory(version.id, 0))
+    top: Any = MountTree(workspace, status=lambda: b"").node(inode.version_directory(version.id, 0))
     directories = [top, *_directories_below(top)]
     numbers = [inode.unpack_pair(inode.unpack(node.ino)[1], inode.ORDINAL_BITS) for node in directories]
     assert numbers == [(version.id, ordinal) for ordinal in range(len(directories))], "numbered in preorder"

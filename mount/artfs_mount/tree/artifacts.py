@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from artfs_mount.tree import inode
 from artfs_mount.tree.artifact import Artifact, as_text
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import WRITABLE_DIRECTORY_MODE, Attributes, Directory, Node, no_entry
+from artfs_mount.tree.node import FOREVER, WRITABLE_DIRECTORY_MODE, Attributes, Directory, Node, no_entry
 
 
 class Artifacts(Directory):
@@ -22,7 +22,8 @@ class Artifacts(Directory):
     def attributes(self) -> Attributes:
         newest = self._context.catalog.artifacts.list(sort="desc:created", size=1)
         changed_ns = newest[0].created_us * 1000 if newest else self._context.started_ns
-        return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=self._context.fresh_seconds)
+        fresh = self._context.fresh_seconds
+        return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=fresh, name_seconds=FOREVER)
 
     def lookup(self, name: bytes) -> Node:
         row = self._context.catalog.artifacts.get(as_text(name))

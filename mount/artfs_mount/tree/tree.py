@@ -46,7 +46,7 @@ _HIDDEN: Final[Mapping[bytes, Make]] = {b".artfs": _FIXED[inode.Fixed.DOT_ARTFS]
 
 
 class MountTree:
-    """The read-only part of a mount.
+    """The read-only part of a mount. `node` may be called from any thread, `remember` and `forget` from one only.
 
     Args:
         workspace: Whose versions to show.
