@@ -1,6 +1,6 @@
 """Bringing a catalog to the schema of this release.
 
-A new catalog is made from `schema` at once; an older one is brought up step by step. Each step is one transaction, so
+A new catalog is made from `tables` at once; an older one is brought up step by step. Each step is one transaction, so
 a kill leaves the catalog at one version or the next.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from artfs.catalog.engine import Engine, now_us, scalar
-from artfs.catalog.schema import SCHEMA_VERSION, statements
+from artfs.catalog.schema import statements
+from artfs.catalog.tables import SCHEMA_VERSION, TABLES
 from artfs.errors import CatalogCorrupt, CatalogTooNew
 
 
@@ -61,7 +62,7 @@ def migrate(engine: Engine, steps: Sequence[Step] = STEPS, target: int = SCHEMA_
     found = current(engine)
     if found == 0:
         with engine.transaction():
-            for statement in statements(engine.dialect):
+            for statement in statements(engine.dialect, TABLES):
                 engine.execute(statement)
             _record(engine, target)
         return

@@ -9,12 +9,13 @@ from typing import Any
 from artfs.catalog.artifacts import Artifact, Artifacts
 from artfs.catalog.blobs import Blobs, Place
 from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
-from artfs.catalog.filters import Field, Fields, MetadataField, Where, compile_order, compile_page, compile_where
+from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees, files_of
 from artfs.catalog.users import Users
+from artfs.catalog.version_fields import FIELDS
 from artfs.content.digest import Digest
 from artfs.content.tree import Tree
 from artfs.errors import InvalidValue, VersionExists, VersionNotFound
@@ -31,63 +32,10 @@ _COLUMNS = (
 )
 _FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _NOT_PURGED = "v.state <> 'purged'"
-# Numbers beyond are names like any other, so that counting never runs out of 64 bits.
-_GREATEST_NUMBER = 2**62
-
-_META_OF = "m.version_id = v.id AND m.key = {key} AND m.newest = 1"
-_META_MATCHES = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
 _RARE = 2000
 """Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
-
-
-def _metadata_field(key: str) -> MetadataField:
-    value = f"(SELECT m.{{}} FROM version_meta m WHERE {_META_OF.format(key=':sort_key')})"
-    return MetadataField(
-        key,
-        text="m.text",
-        number="m.number",
-        each=f"EXISTS (SELECT 1 FROM version_meta m WHERE {_META_OF} AND {{condition}})",
-        among=f"v.id IN ({_META_MATCHES})",
-        matches=_META_MATCHES,
-        order=(value.format("number"), value.format("text")),
-    )
-
-
-_FIELDS = Fields(
-    named={
-        "id": Field("v.uuid"),
-        "name": Field("v.name"),
-        "version": Field("v.name"),
-        "number": Field("v.number", "number"),
-        "artifact": Field("a.name"),
-        "state": Field("v.state"),
-        "type": Field("v.type"),
-        "save_type": Field("v.save_type"),
-        "materializer": Field("v.materializer"),
-        "data_type": Field("v.data_type"),
-        "trusted": Field("v.trusted", "bool"),
-        "digest": Field("v.digest", "bytes"),
-        "files": Field("v.files", "number"),
-        "bytes": Field("v.bytes", "number"),
-        # Ids are given out in the order of creation, and are already sorted.
-        "created": Field("v.created_us", "time", sort="v.id"),
-        "user": Field("u.name", exists='v.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
-        "store": Field("s.name", exists="v.store_id IN (SELECT s.id FROM store s WHERE {})", sort=""),
-        "run": Field(
-            "r.name",
-            exists="v.producer_id IN (SELECT p.id FROM step_run p JOIN run r ON r.id = p.run_id WHERE {})",
-            sort="",
-        ),
-        "tag": Field(
-            "g.name",
-            exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id "
-            "WHERE x.version_id = v.id AND {})",
-            sort="",
-        ),
-    },
-    tiebreak="v.id",
-    prefixed={"metadata": _metadata_field},
-)
+# Numbers beyond are names like any other, so that counting never runs out of 64 bits.
+_GREATEST_NUMBER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +262,7 @@ class Versions:
             purged: whether tombstones are listed too.
         """
         condition, parameters = self._scoped(artifact_id, where, any_of, purged)
-        order, order_parameters = compile_order(_FIELDS, sort)
+        order, order_parameters = compile_order(FIELDS, sort)
         limit, limit_parameters = compile_page(page, size)
         return self._many(
             condition,
@@ -393,7 +341,7 @@ class Versions:
     ) -> tuple[str, dict[str, Any]]:
         """The condition of a list and its parameters: the scope, and within it the filter."""
         is_rare = self._is_rare if artifact_id is None else lambda sql, parameters: False
-        condition, parameters = compile_where(_FIELDS, where, any_of=any_of, is_rare=is_rare)
+        condition, parameters = compile_where(FIELDS, where, any_of=any_of, is_rare=is_rare)
         scope = "1 = 1" if purged else _NOT_PURGED
         if artifact_id is not None:
             scope, parameters = f"v.artifact_id = :scope AND {scope}", {**parameters, "scope": artifact_id}
