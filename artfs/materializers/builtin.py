@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from types import MappingProxyType
 
+from artfs.materializers import builtin_libraries
+
 _PACKAGE = "artfs.materializers"
 _PLAIN = f"{_PACKAGE}.plain.PlainMaterializer"
 _CONTAINER = f"{_PACKAGE}.containers.ContainerMaterializer"
@@ -70,6 +72,7 @@ EXACT_TYPES = MappingProxyType(
         "artfs.types.HTMLString": _STRUCTURED_STRING,
         "artfs.types.JSONString": _STRUCTURED_STRING,
         "artfs.types.MarkdownString": _STRUCTURED_STRING,
+        **builtin_libraries.EXACT_TYPES,
     }
 )
 
@@ -78,6 +81,7 @@ TYPES_WITH_SUBCLASSES = MappingProxyType(
     {
         "enum.Enum": _PLAIN,
         PYDANTIC_MODEL: _PYDANTIC,
+        **builtin_libraries.TYPES_WITH_SUBCLASSES,
     }
 )
 

@@ -18,6 +18,7 @@ from artfs.materializers.json_instances import (
     model_from_payload,
     named_tuple_from_fields,
 )
+from artfs.materializers.json_pandas import from_parts as pandas_from_parts
 from artfs.materializers.json_scalars import SCALAR_DECODERS
 from artfs.materializers.registry import registry
 
@@ -100,6 +101,7 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "$deque": _deque_from_payload,
         "$ordereddict": OrderedDict,
         "$counter": Counter,
+        "$pandas": pandas_from_parts,
     }
 )
 

@@ -28,7 +28,7 @@ from pathlib import PurePath
 from typing import Any
 
 from artfs.errors import MaterializerError
-from artfs.materializers import builtin
+from artfs.materializers import builtin, builtin_libraries
 from artfs.materializers.classes import qualified_name
 from artfs.materializers.json_instances import (
     dataclass_to_fields,
@@ -37,6 +37,7 @@ from artfs.materializers.json_instances import (
     named_tuple_to_fields,
     require_importable,
 )
+from artfs.materializers.json_pandas import to_parts as pandas_to_parts
 from artfs.materializers.json_scalars import (
     ATOMS,
     SCALARS,
@@ -150,6 +151,8 @@ class _Encoder:
         if builtin.is_built_in(name):
             if any(qualified_name(base) == builtin.NUMPY_SCALAR for base in kind.__mro__):
                 return self._numpy_scalar
+            if name == builtin_libraries.PANDAS_SCALAR:
+                return self._pandas_scalar
             if issubclass(kind, PurePath):
                 return self._path
         if name == builtin.FALLBACK:
@@ -276,6 +279,9 @@ class _Encoder:
             return {"$numpy": numpy_to_payload(value)}
         except NotInline:
             return self._as_item(value, place)
+
+    def _pandas_scalar(self, value: Any, place: Place) -> dict[str, Any]:
+        return {"$pandas": self._list(pandas_to_parts(value), place)}
 
     # -- what is saved beside the JSON file --
 
