@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, chunks, in_list, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, scalar
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
 
@@ -16,6 +16,12 @@ _ENTRY = (
     "COALESCE(b.digest, t.digest), e.blob_id, e.child_id, e.target, t.directories, t.files, t.bytes"
 )
 _ENTRY_FROM = "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id LEFT JOIN tree t ON t.id = e.child_id"
+
+_LOAD = (
+    "SELECT e.name, e.kind, e.mode, e.mtime_ns, e.child_id, e.target, b.digest, b.size, b.blocks "
+    "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id WHERE e.tree_id = :tree ORDER BY e.name"
+)
+_CHILD = 4
 
 _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
@@ -123,7 +129,20 @@ class Trees:
 
     def load(self, tree_id: int) -> Tree:
         """Return a directory and all below it as a value of `content`."""
-        return self._load(tree_id, {})
+        loaded: dict[int, Tree] = {}
+        # Without recursion, as trees may be very deep: a directory waits, with its rows, until all in it are loaded.
+        pending: list[tuple[int, list[Row] | None]] = [(tree_id, None)]
+        while pending:
+            directory, rows = pending.pop()
+            if directory in loaded:
+                continue
+            if rows is None:
+                rows = self._engine.query(_LOAD, {"tree": directory})
+                pending.append((directory, rows))
+                pending.extend((row[_CHILD], None) for row in rows if row[_CHILD] is not None)
+            else:
+                loaded[directory] = Tree(tuple(_loaded_entry(row, loaded) for row in rows))
+        return loaded[tree_id]
 
     def insert(self, tree: Tree, blob_ids: Mapping[Digest, int]) -> int:
         """Record a directory and all below it, and return its row id. Directories that are known already are shared.
@@ -245,20 +264,6 @@ class Trees:
             found.update(((blob, mode, mtime), inode) for blob, mode, mtime, inode in rows if inode is not None)
         return found
 
-    def _load(self, tree_id: int, loaded: dict[int, Tree]) -> Tree:
-        entries = []
-        rows = self._engine.query(
-            "SELECT e.name, e.kind, e.mode, e.mtime_ns, e.child_id, e.target, b.digest, b.size, b.blocks "
-            "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id WHERE e.tree_id = :tree ORDER BY e.name",
-            {"tree": tree_id},
-        )
-        for name, kind, mode, mtime_ns, child_id, target, digest, size, blocks in rows:
-            if child_id is not None and child_id not in loaded:
-                loaded[child_id] = self._load(child_id, loaded)
-            file = FileDigest(digest, size, blocks) if digest is not None else None
-            entries.append(Entry(name, Kind(kind), mode, mtime_ns, file, loaded.get(child_id), target))
-        return Tree(tuple(entries))
-
 
 def files_of(tree: Tree) -> dict[Digest, FileDigest]:
     """Return the contents of all files below a directory, each once."""
@@ -276,12 +281,21 @@ def _children_first(tree: Tree) -> dict[Digest, Tree]:
     pending = [(tree, False)]
     while pending:
         directory, expanded = pending.pop()
+        if directory.record_digest in found:
+            continue
         if expanded:
-            found.setdefault(directory.record_digest, directory)
+            found[directory.record_digest] = directory
             continue
         pending.append((directory, True))
         pending.extend((entry.tree, False) for entry in directory.entries if entry.tree is not None)
     return found
+
+
+def _loaded_entry(row: Row, loaded: Mapping[int, Tree]) -> Entry:
+    name, kind, mode, mtime_ns, child_id, target, digest, size, blocks = row
+    file = FileDigest(digest, size, blocks) if digest is not None else None
+    tree = loaded[child_id] if child_id is not None else None
+    return Entry(name, Kind(kind), mode, mtime_ns, file, tree, target)
 
 
 def _entry_parameters(

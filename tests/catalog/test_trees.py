@@ -1,0 +1,166 @@
+"""Directories as rows: they come back as they were, and equal ones are shared."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artfs.catalog import Catalog
+from artfs.content.digest import BLOCK_SIZE, Hasher
+from artfs.content.tree import Entry, Kind, Tree
+from support.catalogs import save, tree_with
+from support.trees import file_entry, flat, trees
+
+
+def _saved(catalog: Catalog, tree: Tree) -> int:
+    tree_id = save(catalog, "artifact", tree).tree_id
+    assert tree_id is not None
+    return tree_id
+
+
+@pytest.fixture(scope="module")
+def shared_catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """One catalog for many examples: what one leaves there is found by the next."""
+    return Catalog.open(tmp_path_factory.mktemp("trees") / "catalog.db")
+
+
+@given(tree=trees)
+def test_a_tree_comes_back_as_it_was(shared_catalog: Catalog, tree: Tree) -> None:
+    tree_id = _saved(shared_catalog, tree)
+    loaded = shared_catalog.trees.load(tree_id)
+    assert flat(loaded, times=True) == flat(tree, times=True)
+    assert loaded.record_digest == tree.record_digest
+    row = shared_catalog.trees.tree(tree_id)
+    assert row is not None
+    assert (row.digest, row.files, row.directories, row.bytes) == (
+        tree.digest,
+        tree.files,
+        tree.directories,
+        tree.bytes,
+    )
+
+
+@given(tree=trees)
+def test_rows_say_what_entries_say(shared_catalog: Catalog, tree: Tree) -> None:
+    tree_id = _saved(shared_catalog, tree)
+    walked = dict(shared_catalog.trees.walk(tree_id))
+    assert list(walked) == [path for path, _ in tree.walk()]
+    for path, entry in tree.walk():
+        row = walked[path]
+        assert (row.name, row.kind, row.mode, row.mtime_ns) == (entry.name, entry.kind, entry.mode, entry.mtime_ns)
+        assert (row.size, row.target) == (entry.size, entry.target)
+        assert row.digest == (None if entry.kind is Kind.SYMLINK else entry.digest)
+        totals = (entry.tree.directories, entry.tree.files, entry.tree.bytes) if entry.tree else (None, None, None)
+        assert (row.directories, row.files, row.bytes) == totals
+        assert shared_catalog.trees.find(tree_id, path) == row
+        found = shared_catalog.trees.by_inode(row.inode)
+        assert found is not None
+        assert found[2:5] + found[6:12] == row[2:5] + row[6:12]
+
+
+def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
+    tree_id = _saved(catalog, tree_with({b"d/f": b"1"}))
+    for path in (b"x", b"d/x", b"d/f/x", b""):
+        assert catalog.trees.find(tree_id, path) is None
+    assert catalog.trees.by_inode(10**9) is None
+    assert catalog.trees.tree(10**9) is None
+
+
+def test_a_tree_may_be_as_deep_as_it_likes(catalog: Catalog) -> None:
+    tree = tree_with({b"f": b"1"})
+    for _ in range(3000):
+        tree = Tree.of([Entry(b"d", Kind.DIRECTORY, 0o755, 0, tree=tree)])
+    tree_id = _saved(catalog, tree)
+    assert catalog.trees.load(tree_id).record_digest == tree.record_digest
+    assert sum(1 for _ in catalog.trees.walk(tree_id)) == 3001
+
+
+def test_shared_subtrees_cost_nothing(catalog: Catalog) -> None:
+    tree = tree_with({b"f": b"1"})
+    for _ in range(40):  # 2**40 paths
+        tree = Tree.of([Entry(name, Kind.DIRECTORY, 0o755, 0, tree=tree) for name in (b"a", b"b")])
+    tree_id = _saved(catalog, tree)
+    assert catalog.trees.load(tree_id).record_digest == tree.record_digest
+
+
+def test_blocks_of_large_files_are_kept(catalog: Catalog) -> None:
+    hasher = Hasher()
+    hasher.update(b"x" * (BLOCK_SIZE + 1))
+    file = hasher.finish()
+    tree_id = _saved(catalog, Tree.of([Entry(b"large", Kind.FILE, 0o644, 0, file)]))
+    assert catalog.trees.load(tree_id).entries[0].file == file
+
+
+def test_times_that_no_column_can_hold_are_brought_into_range(catalog: Catalog) -> None:
+    tree_id = _saved(
+        catalog, Tree.of([file_entry(b"1", b"late", mtime_ns=2**80), file_entry(b"1", b"early", mtime_ns=-(2**80))])
+    )
+    assert [row.mtime_ns for row in catalog.trees.entries(tree_id)] == [-(2**63), 2**63 - 1]
+
+
+def test_equal_files_share_an_inode_and_others_do_not(catalog: Catalog) -> None:
+    link = Entry(b"l", Kind.SYMLINK, 0o777, 0, target=b"t")
+    first = _saved(catalog, Tree.of([file_entry(b"1", b"a"), file_entry(b"1", b"b"), link]))
+    second = _saved(
+        catalog,
+        Tree.of(
+            [
+                file_entry(b"1", b"same"),
+                file_entry(b"1", b"mode", mode=0o600),
+                file_entry(b"1", b"time", mtime_ns=1),
+                file_entry(b"2", b"content"),
+                link,
+            ]
+        ),
+    )
+    a, b, first_link = catalog.trees.entries(first)
+    others = {row.name: row for row in catalog.trees.entries(second)}
+    assert a.inode == a.id == b.inode == others[b"same"].inode
+    assert len({row.inode for row in [a, first_link, *others.values()]}) == 6
+
+
+def test_an_inode_outlives_the_first_file_that_had_it(catalog: Catalog) -> None:
+    first = save(catalog, "artifact", {b"a": b"1"})
+    second = save(catalog, "artifact", {b"b": b"1", b"other": b"2"})
+    assert first.tree_id is not None
+    assert second.tree_id is not None
+    inode = catalog.trees.entries(first.tree_id)[0].inode
+    catalog.versions.purge(first.id, "test")
+    assert catalog.trees.collect() == 1
+    found = catalog.trees.by_inode(inode)
+    assert found is not None
+    assert found.name == b"b"
+    third = _saved(catalog, tree_with({b"c": b"1", b"d/e": b"1"}))
+    assert {row.inode for _, row in catalog.trees.walk(third) if row.kind == Kind.FILE} == {inode}
+
+
+def test_ids_are_never_used_again(catalog: Catalog) -> None:
+    first = save(catalog, "artifact", {b"a": b"1"})
+    assert first.tree_id is not None
+    entry = catalog.trees.entries(first.tree_id)[0]
+    catalog.versions.purge(first.id, "test")
+    catalog.trees.collect()
+    again = _saved(catalog, tree_with({b"a": b"1"}))
+    assert again > first.tree_id
+    assert catalog.trees.entries(again)[0].inode > entry.inode
+
+
+@given(kept=st.lists(trees, max_size=3), purged=st.lists(trees, max_size=3))
+def test_collection_removes_exactly_what_no_version_needs(
+    kept: list[Tree], purged: list[Tree], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with Catalog.open(tmp_path_factory.mktemp("collect") / "catalog.db") as catalog:
+        for tree in kept:
+            save(catalog, "kept", tree)
+        for tree in purged:
+            catalog.versions.purge(save(catalog, "purged", tree).id, "test")
+        catalog.trees.collect()
+        needed = {directory.record_digest for tree in kept for directory in _directories(tree)}
+        assert {row[0] for row in catalog.engine.query("SELECT record_digest FROM tree")} == needed
+        assert catalog.trees.orphans() == []
+        assert catalog.check() == []
+
+
+def _directories(tree: Tree) -> list[Tree]:
+    return [tree, *(entry.tree for _, entry in tree.walk() if entry.tree is not None)]
