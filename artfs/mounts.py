@@ -88,11 +88,15 @@ def artfs_of(path: Path) -> Path:
 
 
 def is_dead(path: Path) -> bool:
-    """Return whether a mount is there whose daemon has died."""
+    """Return whether a mount is there whose daemon has died.
+
+    The kernel goes on answering `stat` from its cache, but has to ask the daemon about free space; the first question
+    after the death is cut off, the later ones meet no connection.
+    """
     try:
-        path.stat()
+        os.statvfs(path)
     except OSError as error:
-        return error.errno == errno.ENOTCONN
+        return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
     return False
 
 

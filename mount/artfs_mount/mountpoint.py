@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from artfs.errors import MountError
-from artfs.mounts import is_dead, mounted_at, unmount
+from artfs.mounts import is_dead, mounted_at, unmount, without_links
 
 
 def prepare(path: Path) -> Path:
@@ -36,7 +36,7 @@ def prepare(path: Path) -> Path:
 
 
 def _unmount_dead(path: Path) -> None:
-    existing = mounted_at(Path(os.path.abspath(path)))
+    existing = mounted_at(without_links(path))
     if existing is None or not existing.is_artfs:
         raise MountError(f"{path}: a dead mount that is not ours lies there; unmount it first: fusermount3 -uz {path}")
     unmount(existing.path, lazy=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _end(mount: Mount, expected: ExpectedWarnings) -> list[str]:
     try:
         if mount.is_alive:
             mount.unmount()
-    except (AssertionError, RuntimeError, OSError) as error:
+    except (AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
         problems.append(f"the mount did not end well: {error}")
     if unexpected := expected.unexpected_in_log(mount.log()):
         problems.append("unexpected in the daemon's log:\n" + "\n".join(unexpected))
