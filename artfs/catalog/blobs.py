@@ -298,7 +298,7 @@ class Blobs:
 
     def _insert_places(self, placed: Sequence[tuple[int, Place]]) -> None:
         for owned, conflict, keep in (
-            (1, "(store_id, path) WHERE owned = 1", "WHERE blob_place.blob_id = excluded.blob_id"),
+            (1, "(store_id, path) WHERE store_id IS NOT NULL", "WHERE blob_place.blob_id = excluded.blob_id"),
             (0, "(path, blob_id) WHERE owned = 0", ""),
         ):
             rows = [_place_parameters(blob_id, place) for blob_id, place in placed if place.owned == bool(owned)]

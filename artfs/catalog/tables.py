@@ -79,7 +79,7 @@ TABLES: tuple[Table, ...] = (
                 "`content`, or `identity`: the content's digest is not known (remote data registered in place), and "
                 "the digest is that of the URI, size and ETag.",
             ),
-            Column("size", "INTEGER NOT NULL", "Bytes."),
+            Column("size", "INTEGER NOT NULL", "How many bytes."),
             Column("blocks", "BYTES", "Digests of its 4 MiB blocks, 32 bytes each; NULL when there is one block."),
         ),
     ),
@@ -105,7 +105,9 @@ TABLES: tuple[Table, ...] = (
             ),
         ),
         indexes=(
-            Index("blob_place_owned", "store_id, path", "no two blobs in one owned place", True, "owned = 1"),
+            Index(
+                "blob_place_owned", "store_id, path", "no two blobs in one owned place", True, "store_id IS NOT NULL"
+            ),
             Index(
                 "blob_place_in_place",
                 "path, blob_id",
@@ -315,7 +317,7 @@ TABLES: tuple[Table, ...] = (
             Column("kind", "TEXT NOT NULL", "csv, html, image, markdown, json."),
             Column("path", "BYTES NOT NULL", "Where it lies, below the root of the version's store."),
             Column("digest", "BYTES NOT NULL", "BLAKE3 of its bytes."),
-            Column("size", "INTEGER NOT NULL", "Bytes."),
+            Column("size", "INTEGER NOT NULL", "How many bytes."),
         ),
         ("UNIQUE (version_id, name)",),
         (Index("visualization_path", "path", "what is stray in a store"),),

@@ -15,22 +15,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from artfs.errors import InvalidValue
-
-
-class Uri(str):
-    """A URI, as a metadata value."""
-
-    __slots__ = ()
-
-
-class DType(str):
-    """The name of a data type (`float32`, `numpy.ndarray`), as a metadata value."""
-
-    __slots__ = ()
-
-
-class StorageSize(int):
-    """A number of bytes, as a metadata value."""
+from artfs.types import DType, StorageSize, Uri
+from artfs.types import Path as NamedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +64,7 @@ _TYPES: tuple[tuple[type, str], ...] = (
     (float, "float"),
     (Uri, "uri"),
     (DType, "dtype"),
+    (NamedPath, "named_path"),
     (str, "str"),
     (datetime, "datetime"),
     (date, "date"),
@@ -107,6 +94,7 @@ _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "float": float,
     "uri": Uri,
     "dtype": DType,
+    "named_path": NamedPath,
     "str": str,
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
