@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
 
-CACHED_BLOCKS = 12
+CACHED_BLOCKS = 8
 """Verified blocks (4 MiB) kept in memory for all readers of one process together."""
 
 

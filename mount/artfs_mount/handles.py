@@ -59,34 +59,39 @@ class TextHandle:
 
 
 class BlobHandle:
-    """A file of a version."""
+    """A file of a version. Its blob is looked up at the first read: what the kernel has in memory needs none."""
 
-    def __init__(self, reader: BlobReader, background: trio.Nursery) -> None:
-        self._reader = reader
+    def __init__(self, open_blob: Callable[[], BlobReader], background: trio.Nursery) -> None:
+        self._open_blob = open_blob
         self._background = background
+        self._reader: BlobReader | None = None
         self._next = 0
         self._fetched = 0
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
+        if self._reader is None:
+            self._reader = self._open_blob()
+        reader = self._reader
         sequential, self._next = offset == self._next, offset + size
-        data = self._reader.peek(offset, size)
-        if data is None and self._reader.size <= SMALL:
-            data = self._reader.read(offset, size)
+        data = reader.peek(offset, size)
+        if data is None and reader.size <= SMALL:
+            data = reader.read(offset, size)
         elif data is None:
-            data = await in_thread(self._reader.read, offset, size)
+            data = await in_thread(reader.read, offset, size)
         if sequential:
-            self._fetch_ahead(offset + size)
+            self._fetch_ahead(reader, offset + size)
         return data
 
-    def _fetch_ahead(self, position: int) -> None:
+    def _fetch_ahead(self, reader: BlobReader, position: int) -> None:
         """Has the next block read and verified while this one is still being taken; once a block."""
         block = position // BLOCK_SIZE + 1
-        if block > self._fetched and block * BLOCK_SIZE < self._reader.size:
+        if block > self._fetched and block * BLOCK_SIZE < reader.size:
             self._fetched = block
-            self._background.start_soon(_prefetch, self._reader, position)
+            self._background.start_soon(_prefetch, reader, position)
 
     def close(self) -> None:
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
 
 
 async def _prefetch(reader: BlobReader, position: int) -> None:

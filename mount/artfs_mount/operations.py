@@ -12,8 +12,8 @@ import errno
 import functools
 import json
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pyfuse3
 import trio
@@ -40,16 +40,19 @@ METADATA_SECONDS = 10.0
 SYNC_SECONDS = 1.0
 """How long one question for `user.artfs.sync` waits before it answers that something is still under way."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def handler(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+def handler(
+    function: Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]]:
     """Answers every exception with an errno: the expected ones with theirs, others with EIO and a logged traceback."""
 
     @functools.wraps(function)
-    async def guarded(self: Operations, *arguments: Any) -> T:
+    async def guarded(self: Operations, /, *arguments: P.args, **named: P.kwargs) -> T:
         try:
-            return await function(self, *arguments)
+            return await function(self, *arguments, **named)
         except FUSEError:
             raise
         except Exception as error:  # noqa: BLE001 - the status logs it
@@ -85,7 +88,7 @@ class Operations(pyfuse3.Operations):
     async def getattr(self, inode: int, ctx: RequestContext) -> EntryAttributes:
         return self.inodes.attributes(inode)
 
-    def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
+    def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:  # type: ignore[override] # there is nobody to answer
         self.inodes.forget(inode_list)
 
     @handler
@@ -211,13 +214,13 @@ class Operations(pyfuse3.Operations):
             raise FUSEError(errno.EROFS)
         node = self.inodes.tree.node(inode)
         if isinstance(node, VersionFile):
-            return FileInfo(fh=self.handles.add(BlobHandle(node.open(), self.background)), keep_cache=True)
+            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.background)), keep_cache=True)
         assert isinstance(node, Generated), "everything else cannot be opened"
         content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()
         return FileInfo(fh=self.handles.add(TextHandle(content)), keep_cache=True)
 
     @handler
-    async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:
+    async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:  # type: ignore[override] # any buffer will do
         return await self.handles.file(fh).read(off, size)
 
     @handler

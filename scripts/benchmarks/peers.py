@@ -161,7 +161,8 @@ class Artfs(Peer):
 
     @property
     def read_root(self) -> Path:
-        return self.mount_point / "artifacts" / INPUTS / "latest"
+        # As after `cd latest`: the link itself is never cached, and would be followed anew for every file.
+        return (self.mount_point / "artifacts" / INPUTS / "latest").resolve()
 
     @property
     def write_root(self) -> Path:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import uuid as uuids
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,10 +88,8 @@ class Sealing:
         if self._incoming.kind(draft.name) is DraftKind.LINK:
             return Measurement(changes, self._measure_in_place(path))
         known = _Known(draft, os.fsencode(path))
-        try:
-            measured = seal.measure(path, known=known.digest_of, cancelled=stop)
-        except InterruptedError:
-            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name) from None
+        measured = seal.measure(path, known=known.digest_of, cancelled=stop)
+        known.check_links(measured)
         if draft.changes != changes:
             raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
         return Measurement(changes, measured)
@@ -169,12 +167,13 @@ class Sealing:
         names: dict[int, list[bytes]] = defaultdict(list)
         digests: dict[int, FileDigest] = {}
         for file in content.files:
-            names[file.st_ino].append(os.fsencode(file.source))
-            digests[file.st_ino] = file.digest
+            if not file.stand_in:
+                names[file.st_ino].append(file.source_path)
+                digests[file.st_ino] = file.digest
         scratch = os.fsencode(self._incoming.area.scratch / "stub")
         for number, paths in names.items():
             digest = digests[number]
-            if stubs.blob_of(paths[0]) is None and self._is_to_be_stub(paths, digest):
+            if self._is_to_be_stub(paths, digest):
                 yield number, stubs.replace(paths, digest.digest, scratch), digest.digest
 
     def _is_to_be_stub(self, paths: list[bytes], digest: FileDigest) -> bool:
@@ -213,17 +212,32 @@ class _Known:
         self._draft = draft
         self._root = root
         self._digests = dict(draft.digests)
+        self._linked: dict[int, tuple[int, bytes]] = {}
 
-    def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | None:
+    def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | seal.Elsewhere | None:
         why = stubs.unfinished(path)
         if why is not None:
-            shown = os.path.relpath(path, os.path.dirname(self._root)).decode("utf-8", "replace")
-            raise DraftHeld(f"{shown}: {_reason(why)}; write it again or remove it", subject=path)
+            raise DraftHeld(f"{self._shown(path)}: {_reason(why)}; write it again or remove it", subject=path)
         blob = stubs.blob_of(path)
         if blob is not None:
-            return FileDigest(blob, status.st_size)
+            return seal.Elsewhere(FileDigest(blob, status.st_size))
+        if status.st_nlink > 1:
+            self._linked[status.st_ino] = status.st_nlink, path
         known = self._digests.get(status.st_ino)
         return known if known is not None and known.size == status.st_size else None
+
+    def check_links(self, measured: seal.Measured) -> None:
+        """Refuses files with names outside the draft: through those the version's bytes could be written to."""
+        names = Counter(file.st_ino for file in measured.files)
+        for number, (links, path) in self._linked.items():
+            if names[number] < links:
+                raise DraftHeld(
+                    f"{self._shown(path)}: it has hard links outside of its draft; copy it there, or remove the links",
+                    subject=path,
+                )
+
+    def _shown(self, path: bytes) -> str:
+        return os.path.relpath(path, os.path.dirname(self._root)).decode("utf-8", "replace")
 
 
 def _reason(why: bytes) -> str:
