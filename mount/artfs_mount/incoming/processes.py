@@ -19,6 +19,8 @@ class Writers:
         if thread in self._threads:
             return
         self._threads.add(thread)
+        if thread and is_kernel_thread(thread):
+            return
         process = process_of(thread) if thread else None
         started = start_time(process) if process else None
         if process is None or started is None:
@@ -57,6 +59,13 @@ def process_of(thread: int) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None
+
+
+def is_kernel_thread(thread: int) -> bool:
+    """Whether the kernel itself asks: its writeback brings sizes and times that a program has long been done with."""
+    pf_kthread = 0x0020_0000
+    fields = _stat_fields(thread)
+    return fields is not None and bool(int(fields[6]) & pf_kthread)
 
 
 def start_time(process: int) -> int | None:

@@ -1,0 +1,40 @@
+"""Which processes wrote a draft, and whether they have ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from artfs_mount.incoming.processes import Writers, ancestors, is_kernel_thread, process_of
+
+
+def test_a_writer_that_runs_has_not_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        writers = Writers()
+        writers.add(process.pid)
+        assert not writers.have_ended()
+        assert writers.have_ended(except_for=frozenset({process.pid}))
+        process.communicate(b"\n")
+    assert writers.have_ended()
+
+
+def test_a_writer_that_cannot_be_seen_may_still_run() -> None:
+    writers = Writers()
+    writers.add(0)
+    assert not writers.have_ended()
+
+
+def test_the_kernel_is_no_writer() -> None:
+    kthreadd = 2
+    assert is_kernel_thread(kthreadd)
+    assert not is_kernel_thread(os.getpid())
+    writers = Writers()
+    writers.add(kthreadd)
+    assert writers.have_ended()
+
+
+def test_ancestors_are_the_way_up() -> None:
+    found = ancestors(os.getpid())
+    assert {os.getpid(), os.getppid()} <= found
+    assert process_of(os.getpid()) == os.getpid()
