@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,10 @@ class Mount:
         options: more options of `artfs mount`.
         environment: more variables for the daemon.
         name: of the mount point in `base`; a second mount of the same home needs another.
+        settings: of the home's config.toml.
+        home: where, if not in `base`.
+        daemon: the command to run instead of `artfs mount --foreground`, such as a driver of tests/support; it is given
+            the daemon's own options.
     """
 
     def __init__(
@@ -86,15 +90,20 @@ class Mount:
         options: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         name: str = "mnt",
+        settings: Mapping[str, float] | None = None,
+        home: Path | None = None,
+        daemon: Sequence[str | Path] | None = None,
     ) -> None:
         self.base = base
         self.user = user
-        self.home = base / "home"
+        self.home = home or base / "home"
         self.path = base / name
         self.incoming = self.path / "incoming"
         self.artifacts = self.path / "artifacts"
         self._options = list(options)
         self._environment = environment or {}
+        self._settings = settings or {}
+        self._daemon_command = daemon
         self._output = base / f"{name}.out"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,9 +130,13 @@ class Mount:
         Raises RuntimeError with the daemon's words if it ends instead.
         """
         self.run(["mkdir", "-p", self.path])
+        if self._settings:
+            self.run(["mkdir", "-p", self.home])
+            lines = "".join(f"{name} = {value}\n" for name, value in self._settings.items())
+            self.run(["tee", self.home / "config.toml"], input=lines)
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                self.user.python_command([ARTFS, "mount", "--foreground", *self._options, self.path]),
+                self.user.python_command(self._command()),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -200,6 +213,12 @@ class Mount:
         files = [self._output, *sorted(self.home.glob("mounts/*/daemon.log*"))]
         lines = [line for file in files if file.exists() for line in file.read_text("utf-8", "replace").splitlines()]
         return "\n".join(lines)
+
+    def _command(self) -> list[str | Path]:
+        if self._daemon_command is None:
+            return [ARTFS, "mount", "--foreground", *self._options, self.path]
+        own = ["--home", self.home, "--mount-point", self.path, "--foreground"]
+        return [sys.executable, *self._daemon_command, *own, *self._options]
 
     def _daemon(self) -> subprocess.Popen[bytes]:
         if self._process is None:

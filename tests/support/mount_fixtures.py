@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,9 +42,9 @@ def fuse_for_everyone() -> Iterator[None]:
 
 @pytest.fixture
 def start_mount(fuse_for_everyone: None, expected_warnings: ExpectedWarnings) -> Iterator[StartMount]:
-    """Makes mounts: `start_mount(user=MYSELF, options=(), environment=None, beside=None)`.
+    """Makes mounts: `start_mount(user=MYSELF, options=(), environment=None, beside=None, **more)`.
 
-    beside: another mount, whose home the new one shares.
+    beside: another mount, whose home the new one shares. more: as for `Mount`.
 
     At the end they are unmounted. The test fails if a daemon ended badly or logged a warning that it does not expect.
     """
@@ -54,9 +55,10 @@ def start_mount(fuse_for_everyone: None, expected_warnings: ExpectedWarnings) ->
         options: Sequence[str] = (),
         environment: dict[str, str] | None = None,
         beside: Mount | None = None,
+        **more: Any,
     ) -> Mount:
         base = beside.base if beside else new_base(user)
-        mount = Mount(base, user, options, environment, name=f"mnt-{len(mounts)}")
+        mount = Mount(base, user, options, environment, name=f"mnt-{len(mounts)}", **more)
         mounts.append(mount)
         return mount.mount()
 
