@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
 
 COMMANDS = {
-    "list": Lazy("artfs.cli.artifact_version:list_", "List versions, of one artifact or of all."),
+    "list": Lazy("artfs.cli.artifact_version:list_", "List versions, of one artifact or of all, oldest first."),
     "describe": Lazy("artfs.cli.artifact_version:describe", "Show all that is known of one version."),
 }
 

@@ -189,9 +189,9 @@ def extended_attributes(home: Home) -> Check:
 
 
 def dead_mounts(found: list[mounts.Mounted] | None = None) -> Iterator[Check]:
-    """Mounts of artfs whose daemon has died."""
+    """Mounts of this user whose daemon has died."""
     all_mounts = mounts.all_mounts() if found is None else found
-    ours = [mount for mount in all_mounts if mount.is_artfs]
+    ours = [mount for mount in all_mounts if mount.is_artfs and mount.user_id in (None, os.getuid())]
     dead = [mount for mount in ours if mount.is_dead]
     for mount in dead:
         advice = f"mount it again (artfs mount {mount.path}) or take it away (artfs umount {mount.path})"

@@ -101,7 +101,7 @@ def _print_home(home: dict[str, Any]) -> None:
 
 def _print_mounts(found: Sequence[MountStatus]) -> None:
     columns = [
-        text("mount point"), text("home"), count("pid"), count("drafts"), count("held"), count("errors"),
+        text("mount point"), text("home"), text("process"), count("drafts"), count("held"), count("errors"),
         size("memory"), text("problem"),
     ]  # fmt: skip
     rows = [
