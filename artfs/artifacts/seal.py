@@ -16,12 +16,14 @@ import os
 import re
 import uuid as uuids
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.catalog.blobs import Place
 from artfs.content import files
-from artfs.content.digest import Digest
+from artfs.content.digest import Digest, FileDigest, hash_file
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 
@@ -37,6 +39,7 @@ __all__ = [
     "Measured",
     "MeasuredFile",
     "Places",
+    "Shown",
     "VersionFacts",
     "commit",
     "measure",
@@ -49,7 +52,25 @@ __all__ = [
 
 Places = dict[Digest, Place]
 
-_UUID_HEX = re.compile("[0-9a-f]{32}")
+SHOWN_SUFFIX = ".visualizations"
+"""Visualizations lie in `<artifact>/<version's uuid>.visualizations`: beside the version's files, not among them."""
+
+_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(SHOWN_SUFFIX)})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A visualization of a version to be.
+
+    Args:
+        source: the file.
+        name: what it is called in the version's `.artfs/visualizations`.
+        kind: csv, html, image, markdown or json.
+    """
+
+    source: Path
+    name: str
+    kind: str
 
 
 class VersionFacts(TypedDict, total=False):
@@ -75,6 +96,7 @@ def seal(
     uuid: str | None = None,
     store: Store | None = None,
     adopt: bool = True,
+    visualizations: Sequence[Shown] = (),
     **facts: Unpack[VersionFacts],
 ) -> Version:
     """Make a version of what was measured: all of it, or nothing.
@@ -87,6 +109,7 @@ def seal(
         store: where new bytes go; the active stack's when not given.
         adopt: the store may take the measured files themselves (hard links), as nobody writes to them any more.
             Otherwise it gets copies.
+        visualizations: what shows the version to people.
         facts: the rest of what the version says of itself.
 
     Raises:
@@ -105,7 +128,16 @@ def seal(
         with contextlib.ExitStack() as claims:
             claims.enter_context(_claimed(measured, store, artifact, uuid))
             places = place(measured, store, catalog, artifact, uuid, adopt=adopt)
-            return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+            if not visualizations:
+                return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+            directory = _directory(artifact, uuid) + SHOWN_SUFFIX.encode()
+            claims.enter_context(store.claim(directory))
+            placed = _place_visualizations(visualizations, store, directory)
+            with catalog.transaction():
+                version = commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+                for shown, at, file in placed:
+                    catalog.visualizations.add(version.id, shown.name, shown.kind, at, file.digest, file.size)
+            return version
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
         remove_orphan(store, catalog, uuid)
@@ -194,7 +226,8 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
         if not store.isdir(artifact):
             continue
         for name in store.listdir(artifact):
-            if _UUID_HEX.fullmatch(name) and catalog.versions.by_uuid(uuid := str(uuids.UUID(name))) is None:
+            found = _OWN_DIRECTORY.fullmatch(name)
+            if found and catalog.versions.by_uuid(uuid := str(uuids.UUID(found[1]))) is None:
                 yield uuid, os.fsencode(f"{artifact}/{name}")
 
 
@@ -219,6 +252,8 @@ def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Dig
     if version.tree_id is None:
         return found
     for directory in _directories_of(store, version.uuid):
+        if directory.endswith(SHOWN_SUFFIX.encode()):
+            continue
         for at in store.places(directory):
             entry = catalog.trees.find(version.tree_id, at.removeprefix(directory + b"/"))
             if entry is not None and entry.blob_id is not None and entry.digest is not None:
@@ -269,6 +304,17 @@ def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool)
         raise ChangedWhileReading(f"'{shown}' was changed while it was stored; try again", subject=shown)
 
 
+def _place_visualizations(
+    visualizations: Sequence[Shown], store: Store, directory: bytes
+) -> list[tuple[Shown, bytes, FileDigest]]:
+    placed = []
+    for shown in visualizations:
+        at = store.place(shown.source, directory + b"/" + os.fsencode(shown.name))
+        placed.append((shown, at, hash_file(shown.source)))
+    store.sync([at for _, at, _ in placed])
+    return placed
+
+
 def _in_place(file: MeasuredFile) -> Place:
     return Place(file.source_path, owned=False, mtime_ns=file.entry.mtime_ns)
 
@@ -278,7 +324,8 @@ def _directory(artifact: str, uuid: str) -> bytes:
 
 
 def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
-    name = uuids.UUID(uuid).hex
+    own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
-        if store.isdir(f"{artifact}/{name}"):
-            yield os.fsencode(f"{artifact}/{name}")
+        for name in (own, own + SHOWN_SUFFIX):
+            if store.isdir(f"{artifact}/{name}"):
+                yield os.fsencode(f"{artifact}/{name}")

@@ -143,7 +143,7 @@ def made_readable(path: FilePath) -> Iterator[None]:
     The mode is put back at the end. A file of somebody else stays as it is.
     """
     mode = stat.S_IMODE(os.lstat(path).st_mode)
-    if mode & stat.S_IRUSR or os.access(path, os.R_OK):
+    if mode & stat.S_IRUSR or os.access(path, os.R_OK, effective_ids=True):
         yield
         return
     os.chmod(path, mode | stat.S_IRUSR)
@@ -151,6 +151,42 @@ def made_readable(path: FilePath) -> Iterator[None]:
         yield
     finally:
         os.chmod(path, mode)
+
+
+def walk_files(top: bytes) -> Iterator[bytes]:
+    """Yield the path of everything below a directory that is no directory; as deep as it goes, without recursion."""
+    pending = [top]
+    while pending:
+        directory = pending.pop()
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    yield entry.path
+
+
+def remove_tree(top: bytes, *, directory: int | None = None) -> None:
+    """Remove a directory and everything below, as deep as it goes, without recursion; links are not followed.
+
+    Args:
+        top: the directory; itself no link.
+        directory: descriptor of the directory that a relative `top` is in.
+    """
+    pending, found = [top], list[bytes]()
+    while pending:
+        at = pending.pop()
+        found.append(at)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        with _opened(at, flags, directory=directory) as descriptor, os.scandir(descriptor) as entries:
+            for entry in entries:
+                path = at + b"/" + os.fsencode(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                else:
+                    os.unlink(path, dir_fd=directory)
+    for at in reversed(found):
+        os.rmdir(at, dir_fd=directory)
 
 
 def atomic_write(path: FilePath, data: bytes, *, mode: int = 0o644) -> None:

@@ -5,13 +5,22 @@ flavour has to implement it. The place level is what versions use: bytes are pla
 root, read by range, and removed; it has an implementation on top of the file level, and a flavour that can do better
 (hard links, multipart uploads, range requests) replaces it.
 
-A flavour is a subclass with a `flavor` name; being defined registers it. No operation may leave the root: a flavour
-calls `self.inside(path)` on every path it is given.
+A flavour is a subclass with a `flavor` name (or `FLAVOR`, as ZenML spells it); being defined registers it, see
+`artfs.stores.registry`. No operation may leave the root: a flavour calls `self.inside(path)` on every path it is given.
+
+    class ShelfStore(BaseArtifactStore):
+        FLAVOR = "shelf"
+        SUPPORTED_SCHEMES = {"shelf://"}
+
+        def open(self, path, mode="r"):
+            return shelf.open(self.inside(path), mode)
+        ...
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import threading
 from abc import ABC, abstractmethod
@@ -20,7 +29,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
+from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
 
 PathType = str | bytes | Path
@@ -71,14 +80,21 @@ class Store(ABC):
         name: what people call it.
     """
 
-    flavor: ClassVar[str]
-    SUPPORTED_SCHEMES: ClassVar[set[str]]
-    _flavors: ClassVar[dict[str, type[Store]]] = {}
+    #: What `artifact-store register -f` calls the class. One without a name of its own is reached as `custom`.
+    flavor: ClassVar[str] = "custom"
+    #: What a root begins with: `{"s3://"}`, or `/` for absolute local paths.
+    SUPPORTED_SCHEMES: ClassVar[set[str]] = set()
+    #: The options that the flavour takes. Secrets are none: they stay out of the catalog, in the client's environment.
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "FLAVOR" in cls.__dict__:
+            cls.flavor = cls.__dict__["FLAVOR"]
         if "flavor" in cls.__dict__ and not inspect.isabstract(cls):
-            Store._flavors[cls.flavor] = cls
+            from artfs.stores.registry import registry  # here: the registry is built on this class
+
+            registry.register(cls)
 
     def __init__(
         self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
@@ -91,20 +107,28 @@ class Store(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.root!r})"
 
-    @staticmethod
-    def flavors() -> dict[str, type[Store]]:
-        """Return every flavour that is registered in this process."""
-        return dict(Store._flavors)
-
     @classmethod
     def check_root(cls, root: str) -> str:
-        """Return `root` as the flavour will use it, or raise InvalidValue when its scheme is not supported."""
-        if not any(root.startswith(scheme) for scheme in cls.SUPPORTED_SCHEMES):
-            schemes = ", ".join(sorted(cls.SUPPORTED_SCHEMES))
+        """Return `root` as the flavour will use it, or raise InvalidValue when no store of it can be there."""
+        scheme = next((each for each in sorted(cls.SUPPORTED_SCHEMES, key=len) if root.startswith(each)), None)
+        if scheme is None:
+            schemes = ", ".join(sorted(cls.SUPPORTED_SCHEMES)) or "a scheme, but its class names none"
             raise InvalidValue(
-                f"a {cls.flavor} store cannot be at '{root}': it must begin with {schemes}", subject=root
+                f"a {cls.flavor} store cannot be at {root!r}: its path must begin with {schemes}", subject=root
             )
+        if why := _root_fault(root, scheme):
+            raise InvalidValue(f"a {cls.flavor} store cannot be at {_without_password(root)!r}: {why}")
         return root.rstrip("/") or "/"
+
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> None:
+        """Raise InvalidValue for an option that the flavour does not take."""
+        for name in sorted(options.keys() - cls.OPTIONS):
+            known = f"it takes {', '.join(sorted(cls.OPTIONS))}" if cls.OPTIONS else "it takes none"
+            raise InvalidValue(
+                f"a {cls.flavor} store has no option '{name}': {known}; passwords and keys belong in the environment",
+                subject=name,
+            )
 
     @property
     def path(self) -> str:
@@ -287,13 +311,22 @@ class _FileReader(PlaceReader):
         self._file.close()
 
 
-def store_class(flavor: str) -> type[Store]:
-    """Return the class of a flavour; raises StoreError naming the known ones."""
-    found = Store.flavors().get(flavor)
-    if found is None:
-        known = ", ".join(sorted(Store.flavors()))
-        raise StoreError(f"no artifact store flavor '{flavor}'; known flavors are {known}", subject=flavor)
-    return found
+def _root_fault(root: str, scheme: str) -> str | None:
+    """Why nothing can be at `root`, which begins with `scheme`."""
+    rest = root.removeprefix(scheme)
+    if not root.isprintable():
+        return "it has control characters in it"
+    if scheme.endswith("://") and not rest.strip("/"):
+        return f"it needs a path after {scheme}"
+    if scheme.endswith("://") and any(part in (".", "..") for part in rest.split("/")):
+        return "'.' and '..' mean nothing in a URI"
+    if _without_password(root) != root:
+        return "a password in it would be kept in the catalog: set it in the environment instead"
+    return None
+
+
+def _without_password(root: str) -> str:
+    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", root)
 
 
 def _is_full(path: str) -> bool:

@@ -7,6 +7,7 @@ the resolved path is compared by components instead.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -16,10 +17,9 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, ClassVar
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from artfs.content import files
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
@@ -28,6 +28,9 @@ from artfs.stores.base import PathType, PlaceReader, Store
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
+
+_ATTEMPTS = 50
+"""How often something is tried while others may be removing a directory because it was empty."""
 
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
@@ -138,7 +141,7 @@ class LocalStore(Store):
         target = self.inside(path)
         if os.path.realpath(target) == os.path.realpath(self.root):
             raise StoreError(f"the root of the store at '{self.root}' cannot be removed", subject=target)
-        shutil.rmtree(target)
+        files.remove_tree(os.fsencode(target))
 
     def stat(self, path: PathType) -> os.stat_result:
         return os.stat(self._followed(path))
@@ -157,7 +160,7 @@ class LocalStore(Store):
         check_relative_path(relative)
         parent, _, name = relative.rpartition(b"/")
         bring = files.link_or_copy if adopt else files.clone_or_copy
-        for last_try in (False, False, True):
+        for attempt in range(_ATTEMPTS):
             directory = self._open_directory(parent)
             try:
                 bring(source, name, target_directory=directory)
@@ -166,8 +169,7 @@ class LocalStore(Store):
                 shown = os.fsdecode(relative)
                 raise PlaceExists(f"'{shown}' already exists in the store at '{self.root}'", subject=relative) from None
             except FileNotFoundError:
-                # Another process may have removed the directory because it was empty.
-                if last_try or not os.path.lexists(source):
+                if attempt == _ATTEMPTS - 1 or not os.path.lexists(source):
                     raise
             finally:
                 os.close(directory)
@@ -204,11 +206,9 @@ class LocalStore(Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        for directory, _, names in os.walk(top):
-            for name in names:
-                yield os.path.join(directory, name)[above:]
+        return (path[above:] for path in files.walk_files(top))
 
-    @contextmanager
+    @contextlib.contextmanager
     def claim(self, directory: bytes) -> Iterator[None]:
         # A lock on the directory itself: it ends with the process, and leaves nothing behind.
         check_relative_path(directory)
@@ -285,20 +285,30 @@ class LocalStore(Store):
 
     def _open_directory(self, relative: bytes) -> int:
         """Open a directory of the store, making it and those above it as needed."""
-        try:
-            return self._open_beneath(relative or b".", os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            if not relative:
-                raise
-        above, _, name = relative.rpartition(b"/")
-        parent = self._open_directory(above)
-        try:
-            os.mkdir(name, 0o755, dir_fd=parent)
-        except FileExistsError:
-            pass
-        finally:
-            os.close(parent)
-        return self._open_beneath(relative, os.O_RDONLY | os.O_DIRECTORY)
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(FileNotFoundError):
+                return self._make_and_open(relative)
+        return self._make_and_open(relative)
+
+    def _make_and_open(self, relative: bytes) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        missing: list[bytes] = []
+        while True:
+            try:
+                descriptor = self._open_beneath(relative or b".", flags)
+                break
+            except FileNotFoundError:
+                if not relative:
+                    raise
+            relative, _, name = relative.rpartition(b"/")
+            missing.append(name)
+        while missing:
+            name = missing.pop()
+            with contextlib.suppress(FileExistsError), _closing(descriptor):
+                os.mkdir(name, 0o755, dir_fd=descriptor)
+            relative = relative + b"/" + name if relative else name
+            descriptor = self._open_beneath(relative, flags)
+        return descriptor
 
     def _sync_filesystem(self) -> bool:
         """Sync all at once; answer no when that cannot be trusted.
@@ -395,11 +405,19 @@ class LocalStore(Store):
         return resolved == root or os.path.commonpath([resolved, root]) == root
 
 
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def local_path(path: str) -> str | None:
     """Return the local path that a path or `file://` URI names, or None for another scheme or another host."""
     if path.startswith("file://"):
         host, slash, rest = path.removeprefix("file://").partition("/")
-        return unquote(slash + rest) if host in ("", "localhost") else None
+        return os.fsdecode(unquote_to_bytes(slash + rest)) if host in ("", "localhost") else None
     return None if "://" in path and not path.startswith("/") else path
 
 
@@ -408,7 +426,7 @@ def _unlink(name: bytes, directory: int) -> None:
 
 
 def _rmtree(name: bytes, directory: int) -> None:
-    shutil.rmtree(os.fsdecode(name), dir_fd=directory)
+    files.remove_tree(name, directory=directory)
 
 
 def _rmdir(name: bytes, directory: int) -> None:

@@ -208,13 +208,15 @@ class TestClaims:
 
         remover = threading.Thread(target=remove)
         remover.start()
-        for number in range(300):
-            with store.claim(b"iris/0123"):
-                place = store.place(source, b"iris/0123/%d" % number)
-                if not os.path.exists(store.place_path(place)):
-                    lost.append(number)
-        done.set()
-        remover.join()
+        try:
+            for number in range(300):
+                with store.claim(b"iris/0123"):
+                    place = store.place(source, b"iris/0123/%d" % number)
+                    if not os.path.exists(store.place_path(place)):
+                        lost.append(number)
+        finally:
+            done.set()
+            remover.join()
         assert lost == []
 
 
