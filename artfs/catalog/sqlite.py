@@ -210,6 +210,11 @@ class _Session:
         self.depth = 0
         self.process = os.getpid()
 
+    def __del__(self) -> None:
+        # The thread has ended.
+        if self.process == os.getpid():
+            self.database.close()
+
 
 #: Connections that came along with a fork. Closing one would drop the parent's locks, so they are kept, unused.
 _inherited: list[_Session] = []

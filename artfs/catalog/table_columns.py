@@ -21,7 +21,7 @@ def metadata_columns(owner: Column) -> tuple[Column, ...]:
         Column("type", "TEXT NOT NULL", "Type of the value, see `values.py`."),
         Column("text", "TEXT", "The value as text, for types that filter and sort as text; exact digits of numbers."),
         Column("number", "REAL", "The value as a number, for types that filter and sort as numbers (times: seconds)."),
-        Column("json", "TEXT", "The whole value, for containers."),
+        Column("json", "TEXT", "The whole value, for containers and for text that no column can hold."),
         Column("newest", "INTEGER NOT NULL DEFAULT 1", "1 until the key is logged again, then 0."),
         CREATED,
     )

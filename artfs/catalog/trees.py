@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -178,6 +178,25 @@ class Trees:
                     removed += len(orphans)
                     orphans = self._remove(orphans)
             after += _WINDOW
+        return removed
+
+    def remove_unneeded(self, tree_ids: Collection[int]) -> int:
+        """Remove those of the directories that no version needs, with all below that then nobody needs; return how many.
+
+        For directories that just lost their version; `collect` finds the others.
+        """
+        removed, candidates = 0, sorted(tree_ids)
+        with self._engine.transaction():
+            unneeded: list[int] = []
+            for part in chunks(candidates):
+                names, parameters = in_list(part)
+                rows = self._engine.query(
+                    f"SELECT t.id FROM tree t WHERE t.id IN ({names}) AND {_UNNEEDED}", parameters
+                )
+                unneeded += [row[0] for row in rows]
+            while unneeded:
+                removed += len(unneeded)
+                unneeded = self._remove(unneeded)
         return removed
 
     def _greatest(self) -> int:

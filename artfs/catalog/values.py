@@ -1,7 +1,8 @@
 """How typed metadata values become columns, and come back as they were.
 
 A value is a row of (type, text, number, json): `text` and `number` are what filters and sorting look at, exact where
-the type needs it (the digits of an int that no double can hold are in `text`); containers are whole in `json`.
+the type needs it (the digits of an int that no double can hold are in `text`); containers, and
+text that no column can hold, are whole in `json`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ def encode(value: object) -> Encoded:
     """
     type_ = _type_of(value)
     if type_ in _CONTAINERS:
-        return Encoded(type_, json=json.dumps(_to_json(value), ensure_ascii=False))
+        return Encoded(type_, json=json.dumps(_to_json(value)))
     if type_ == "none":
         return Encoded(type_)
     text = _TO_TEXT.get(type_, str)(value)
+    if not _fits_a_column(text):
+        return Encoded(type_, json=json.dumps(text))
     return Encoded(type_, text, _number(value))
 
 
@@ -52,7 +55,8 @@ def decode(encoded: Encoded) -> Any:
         return _from_json(json.loads(encoded.json or "null"))
     if encoded.type == "none":
         return None
-    return _FROM_TEXT[encoded.type](encoded.text or "")
+    text = encoded.text if encoded.text is not None else json.loads(encoded.json or '""')
+    return _FROM_TEXT[encoded.type](text)
 
 
 _TYPES: tuple[tuple[type, str], ...] = (
@@ -115,6 +119,11 @@ def _type_of(value: object) -> str:
         f"metadata of type {type(value).__name__} cannot be stored: use None, bool, int, float, str, datetime, Path, "
         "Uri, DType, StorageSize, or list, tuple, set, dict of them"
     )
+
+
+def _fits_a_column(text: str) -> bool:
+    """Whether a column of text can hold it: no NUL, and no half of a surrogate pair (a file name that is not UTF-8)."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _digits(value: int) -> str:

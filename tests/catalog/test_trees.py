@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artfs.catalog import Catalog
@@ -146,6 +146,7 @@ def test_ids_are_never_used_again(catalog: Catalog) -> None:
     assert catalog.trees.entries(again)[0].inode > entry.inode
 
 
+@settings(max_examples=25)
 @given(kept=st.lists(trees, max_size=3), purged=st.lists(trees, max_size=3))
 def test_collection_removes_exactly_what_no_version_needs(
     kept: list[Tree], purged: list[Tree], tmp_path_factory: pytest.TempPathFactory

@@ -1,0 +1,62 @@
+"""A full disk, a catalog that is held by another process: said in the words of the system, and nothing is hurt."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from artfs.catalog import Catalog
+from artfs.errors import CatalogBusy
+from support.catalogs import save
+
+
+def test_a_full_disk_is_said_to_be_one_and_nothing_is_hurt(catalog: Catalog) -> None:
+    version = save(catalog, "iris", b"content")
+    (pages,) = catalog.engine.one("PRAGMA page_count") or (0,)
+    catalog.engine.query(f"PRAGMA max_page_count = {pages + 5}")
+    with pytest.raises(OSError, match="No space left") as full:
+        save(catalog, "iris", {b"%d" % number: b"%d" % number for number in range(5000)})
+    assert full.value.errno == errno.ENOSPC
+    assert catalog.versions.list() == [version]
+    catalog.engine.query("PRAGMA max_page_count = 1000000")
+    assert save(catalog, "iris").number == 2
+
+
+def test_a_catalog_that_is_held_for_too_long_says_so_and_can_be_read(catalog: Catalog, catalog_path: Path) -> None:
+    version = save(catalog, "iris")
+    catalog.engine.query("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(catalog_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(CatalogBusy, match="another process holds it") as busy:
+        save(catalog, "iris")
+    assert "\n" not in str(busy.value)
+    assert catalog.versions.latest(version.artifact_id) == version
+    other.execute("ROLLBACK")
+    other.close()
+    assert save(catalog, "iris").number == 2
+
+
+def test_a_thread_that_ends_leaves_no_connection_behind(catalog: Catalog) -> None:
+    def open_files() -> int:
+        return sum(1 for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and "catalog.db" in _target(link))
+
+    catalog.artifacts.names()
+    before = open_files()
+    for _ in range(10):
+        thread = threading.Thread(target=catalog.artifacts.names)
+        thread.start()
+        thread.join()
+    gc.collect()
+    assert open_files() <= before
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
