@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artfs.home import Home
+from artfs.mounts import without_links
 
 PROC = Path("/proc")
+DAEMON = b"artfs_mount"
+MOUNT_POINT = b"--mount-point"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +51,47 @@ def areas(home: Home) -> list[Area]:
     return [_area(path) for path in sorted(home.mounts.iterdir()) if path.is_dir()]
 
 
-def recorded_pid(home: Home, mount_point: Path) -> int | None:
-    """Return the process that has a mount point, as far as the home's areas know."""
-    return next((area.pid for area in areas(home) if area.mount_point == mount_point and area.is_served), None)
+def daemon_of(mount_point: Path) -> int | None:
+    """Return the process that serves a mount, whoever's home it uses, as its command line tells."""
+    for pid in _processes():
+        if mount_point in _mount_points(_arguments(pid)):
+            return pid
+    return None
 
 
 def is_daemon(pid: int) -> bool:
     """Return whether a process of this machine is a daemon of artfs, and no other that got its id."""
-    try:
-        return b"artfs_mount" in (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
+    return DAEMON in _arguments(pid)
 
 
 def users_of(mount_point: Path) -> list[User]:
     """Return the processes that use something below a mount, of those that this user may look at."""
     found = []
-    for pid in (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()):
+    for pid in _processes():
         process = PROC / str(pid)
         if pid != os.getpid() and any(path.is_relative_to(mount_point) for path in _used_by(process)):
             with suppress(OSError):  # it has ended by now
                 found.append(User(pid, (process / "comm").read_text("utf-8", "replace").strip()))
     return found
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+
+
+def _arguments(pid: int) -> list[bytes]:
+    """The command line of a process; empty when it has ended."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _mount_points(arguments: list[bytes]) -> list[Path]:
+    """Where a daemon with these arguments has mounted; nowhere for any other process."""
+    if DAEMON not in arguments or MOUNT_POINT not in arguments[:-1]:
+        return []
+    return [without_links(Path(os.fsdecode(arguments[arguments.index(MOUNT_POINT) + 1])))]
 
 
 def _used_by(process: Path) -> Iterator[Path]:

@@ -16,7 +16,6 @@ from artfs import mounts
 from artfs.cli import daemons
 from artfs.cli.printing import waiting
 from artfs.cli.reporting import one_line
-from artfs.cli.session import Session, pass_session
 from artfs.errors import MountError, NotMounted
 
 SHOWN_AT_MOST = 5
@@ -28,8 +27,7 @@ SHOWN_AT_MOST = 5
     "--lazy", is_flag=True, help="Take DIR out of the tree even if programs use it; they keep what they have open."
 )
 @click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait for the daemon's end.")
-@pass_session
-def umount(session: Session, directory: Path, lazy: bool, timeout: float) -> None:
+def umount(directory: Path, lazy: bool, timeout: float) -> None:
     """End the mount at DIR, and wait until its daemon has ended.
 
     Drafts that are not versions yet stay as they are, and go on at the next mount. Also takes away a mount whose
@@ -43,16 +41,31 @@ def umount(session: Session, directory: Path, lazy: bool, timeout: float) -> Non
         raise NotMounted(
             f"{directory}: it is not ours, a {mount.file_system} is mounted there; use 'umount'", subject=directory
         )
-    status = {} if mount.is_dead else mounts.read_status(path)
-    pid = status.get("pid") or daemons.recorded_pid(session.home, path)
+    if lazy:
+        # Nothing is asked of the daemon: this is also the way out when it hangs.
+        mounts.unmount(path, lazy=True)
+        click.echo(f"unmounted {directory}; the daemon ends when nobody uses it any more")
+        return
+    is_dead = mount.is_dead
+    status = {} if is_dead else _status(path)
+    pid = status.get("pid") or daemons.daemon_of(path)
     with _watched(pid) as daemon:
         try:
-            mounts.unmount(path, lazy=lazy or mount.is_dead)
+            mounts.unmount(path, lazy=is_dead)
         except MountError as error:
             raise _with_users(error, path) from error
-        if daemon is not None and not lazy:
+        if daemon is not None:
             _wait(daemon, int(pid or 0), timeout)
-    _tell(directory, status, lazy=lazy)
+    click.echo(f"unmounted {directory}")
+    _tell_of_drafts(status)
+
+
+def _status(path: Path) -> dict[str, Any]:
+    """What the daemon says; nothing when this user may not look into the mount, as root may not into that of others."""
+    try:
+        return mounts.read_status(path)
+    except MountError:
+        return {}
 
 
 @contextmanager
@@ -95,11 +108,9 @@ def _with_users(error: MountError, path: Path) -> MountError:
     return MountError(f"{path}: it is in use{by}; end that first, or use 'artfs umount --lazy'", subject=path)
 
 
-def _tell(directory: Path, status: dict[str, Any], *, lazy: bool) -> None:
-    click.echo(f"unmounted {directory}" + (" (the daemon ends when nobody uses it any more)" if lazy else ""))
+def _tell_of_drafts(status: dict[str, Any]) -> None:
     for draft in status.get("drafts", []):
         if draft["state"] != "sealed":
             why = f": {draft['reason']}" if draft.get("reason") else ""
-            click.echo(
-                one_line(f"not a version yet, goes on at the next mount: {draft['name']} ({draft['state']}{why})")
-            )
+            line = f"not a version yet, goes on at the next mount: {draft['name']} ({draft['state']}{why})"
+            click.echo(one_line(line))

@@ -101,7 +101,7 @@ def test_areas(home: Path) -> None:
     # The process is there, but it is no daemon of artfs: the id was given out again.
     assert first == daemons.Area(area, Path("/mnt/x"), False, os.getpid(), ["a", "c"])
     assert second == daemons.Area(home / "mounts" / "2", None, False, None, [])
-    assert daemons.recorded_pid(Home(home), Path("/mnt/x")) is None
+    assert daemons.daemon_of(Path("/mnt/x")) is None
 
 
 def test_a_home_without_areas(home: Path) -> None:

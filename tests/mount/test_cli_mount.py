@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from artfs.cli import daemons
-from support.mount import MYSELF, Mount, is_mounted, new_base
+from support.mount import ARTFS, MYSELF, Mount, is_mounted, new_base, plain_user
 from support.mount_fixtures import StartMount
 
 
@@ -189,6 +189,29 @@ def test_umount_names_who_uses_the_mount(mounted: Mount) -> None:
     assert done.returncode == 1
     assert f"artfs: {mounted.path}: it is in use by " in done.stderr
     assert f"(process {os.getpid()}); end that first, or use 'artfs umount --lazy'" in done.stderr
+    assert is_mounted(mounted.path)
+
+
+def test_root_ends_the_mount_of_another_user(start_mount: StartMount) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may")
+    theirs = start_mount(plain_user())
+    done = subprocess.run([ARTFS, "umount", theirs.path], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    # Not waited for here: that was the command's part.
+    assert not daemons.daemon_of(theirs.path)
+    theirs.wait_until(lambda: not theirs.is_alive)
+
+
+def test_the_mount_of_another_user_is_left_alone(mounted: Mount) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can also test as another user")
+    for options in ([], ["--lazy"]):
+        command = plain_user().python_command([ARTFS, "umount", *options, mounted.path])
+        done = subprocess.run(command, capture_output=True, text=True, env=mounted.environment)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"artfs: {mounted.path}: cannot be unmounted: ")
+        assert done.stderr.count("\n") == 1
     assert is_mounted(mounted.path)
 
 
