@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 from types import MappingProxyType
+from typing import Any
 
 from artfs.materializers import builtin_libraries
 
 _PACKAGE = "artfs.materializers"
 _PLAIN = f"{_PACKAGE}.plain.PlainMaterializer"
-_CONTAINER = f"{_PACKAGE}.containers.ContainerMaterializer"
+CONTAINER = f"{_PACKAGE}.containers.ContainerMaterializer"
 _BYTES = f"{_PACKAGE}.plain.BytesMaterializer"
 _PATH = f"{_PACKAGE}.paths.PathMaterializer"
 _DATACLASS = f"{_PACKAGE}.models.DataclassMaterializer"
@@ -24,7 +25,7 @@ _STRUCTURED_STRING = f"{_PACKAGE}.strings.StructuredStringMaterializer"
 FALLBACK = f"{_PACKAGE}.pickle.CloudpickleMaterializer"
 
 #: What writes values as JSON; inside of a container they stand in the container's own JSON file.
-INLINE = frozenset({_PLAIN, _CONTAINER, _BYTES, _DATACLASS, _PYDANTIC})
+INLINE = frozenset({_PLAIN, CONTAINER, _BYTES, _DATACLASS, _PYDANTIC})
 
 #: The base classes of pydantic's models, and of numpy's scalars, which stand in a container's JSON file too.
 PYDANTIC_MODEL = "pydantic.main.BaseModel"
@@ -56,15 +57,15 @@ EXACT_TYPES = MappingProxyType(
         "pathlib.PureWindowsPath": _PLAIN,
         "builtins.bytes": _BYTES,
         "builtins.bytearray": _BYTES,
-        "builtins.list": _CONTAINER,
-        "builtins.tuple": _CONTAINER,
-        "builtins.dict": _CONTAINER,
-        "builtins.set": _CONTAINER,
-        "builtins.frozenset": _CONTAINER,
-        "collections.OrderedDict": _CONTAINER,
-        "collections.Counter": _CONTAINER,
-        "collections.defaultdict": _CONTAINER,
-        "collections.deque": _CONTAINER,
+        "builtins.list": CONTAINER,
+        "builtins.tuple": CONTAINER,
+        "builtins.dict": CONTAINER,
+        "builtins.set": CONTAINER,
+        "builtins.frozenset": CONTAINER,
+        "collections.OrderedDict": CONTAINER,
+        "collections.Counter": CONTAINER,
+        "collections.defaultdict": CONTAINER,
+        "collections.deque": CONTAINER,
         "pathlib.Path": _PATH,  # what annotations say; values are of one of the next two
         "pathlib.PosixPath": _PATH,
         "pathlib.WindowsPath": _PATH,
@@ -91,10 +92,15 @@ def is_built_in(name: str) -> bool:
     return name.startswith(f"{_PACKAGE}.")
 
 
+def by_content(data: Any) -> str | None:
+    """Return the materializer of a container that is more than the sum of its elements (a state dict), or None."""
+    return builtin_libraries.by_content(data)
+
+
 def by_shape(data_type: type) -> str | None:
     """Return the materializer of types that have no base class of their own: named tuples and dataclasses."""
     if issubclass(data_type, tuple) and hasattr(data_type, "_fields"):
-        return _CONTAINER
+        return CONTAINER
     if dataclasses.is_dataclass(data_type):
         return _DATACLASS
     return None

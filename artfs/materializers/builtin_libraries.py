@@ -5,7 +5,10 @@ Where a library has moved its classes between releases, both names are here.
 
 from __future__ import annotations
 
+import sys
+from collections import OrderedDict
 from types import MappingProxyType
+from typing import Any
 
 _PACKAGE = "artfs.materializers"
 
@@ -21,8 +24,8 @@ _TORCH_OBJECT = f"{_PACKAGE}.torch.TorchObjectMaterializer"
 
 #: Scalars of pandas, which stand in a container's JSON file.
 PANDAS_SCALAR = f"{_PACKAGE}.pandas.ScalarMaterializer"
-#: What a dict becomes that holds tensors, at any depth.
-TORCH_STATE = f"{_PACKAGE}.torch.StateDictMaterializer"
+
+_TORCH_STATE = f"{_PACKAGE}.torch.StateDictMaterializer"
 
 _PANDAS_INDEXES = {
     "Index": "base",
@@ -64,6 +67,7 @@ _PANDAS_SCALARS = (
     "pandas._libs.tslibs.nattype.NaTType",
     "pandas._libs.missing.NAType",
 )
+_TREE_TYPES = frozenset({dict, OrderedDict, list, tuple})
 _SPARSE_FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 #: For values of exactly this type: a subclass (a GeoDataFrame, say) holds more than these materializers keep.
@@ -100,11 +104,9 @@ EXACT_TYPES = MappingProxyType(
         **{f"scipy.sparse._{form}.{form}_{kind}": _SPARSE for form in _SPARSE_FORMATS for kind in ("matrix", "array")},
         "torch.Tensor": _TORCH_TENSOR,
         "torch.nn.parameter.Parameter": _TORCH_TENSOR,
-        "torch.nn.parameter.Buffer": _TORCH_TENSOR,
         "xgboost.core.Booster": f"{_PACKAGE}.xgboost.BoosterMaterializer",
         "xgboost.core.DMatrix": f"{_PACKAGE}.xgboost.DMatrixMaterializer",
         "lightgbm.basic.Booster": f"{_PACKAGE}.lightgbm.BoosterMaterializer",
-        "lightgbm.basic.Dataset": f"{_PACKAGE}.lightgbm.DatasetMaterializer",
     }
 )
 
@@ -118,8 +120,37 @@ TYPES_WITH_SUBCLASSES = MappingProxyType(
         "torch.nn.modules.module.Module": _TORCH_OBJECT,
         "torch.optim.optimizer.Optimizer": _TORCH_OBJECT,
         "torch.optim.lr_scheduler.LRScheduler": _TORCH_OBJECT,
-        "torch.utils.data.dataset.Dataset": _TORCH_OBJECT,
+        "torch.utils.data.dataset.Dataset": f"{_PACKAGE}.torch.DatasetMaterializer",
         "xgboost.sklearn.XGBModel": f"{_PACKAGE}.xgboost.ModelMaterializer",
         "lightgbm.sklearn.LGBMModel": f"{_PACKAGE}.lightgbm.ModelMaterializer",
     }
 )
+
+
+def by_content(data: Any) -> str | None:
+    """Return the materializer of containers that are more than the sum of their elements: state dicts of torch."""
+    torch = sys.modules.get("torch")  # without it there are no tensors
+    return _TORCH_STATE if torch is not None and _holds(data, torch.Tensor) else None
+
+
+def _holds(data: Any, wanted: type) -> bool:
+    """Return whether there is a value of a type anywhere in a tree of dicts, lists and tuples."""
+    pending, seen = [data], set()
+    while pending:
+        container = pending.pop()
+        kind = type(container)
+        if kind is dict or kind is OrderedDict:
+            elements = container.values()
+        elif kind is list or kind is tuple:
+            elements = container
+        else:
+            continue
+        if id(container) in seen:  # it may hold itself
+            continue
+        seen.add(id(container))
+        for element in elements:
+            if isinstance(element, wanted):
+                return True
+            if type(element) in _TREE_TYPES:
+                pending.append(element)
+    return False

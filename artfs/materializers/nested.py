@@ -7,6 +7,7 @@ from typing import Any
 
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.json_base import JsonMaterializer
+from artfs.materializers.pickle import CloudpickleMaterializer
 
 
 class Opaque:
@@ -42,3 +43,32 @@ def load_nested(parent: BaseMaterializer, directory: str) -> Any:
     materializer = JsonMaterializer(Path(parent.uri, directory), parent.artifact_store)
     materializer.trusted = parent.trusted
     return materializer.load(object)
+
+
+def save_pickled(parent: BaseMaterializer, data: Any) -> None:
+    """Pickle `data` as the whole content of the parent's `uri`, where no open format can keep it.
+
+    Raises:
+        MaterializerError: it cannot be pickled.
+    """
+    _pickler(parent).save(data)
+
+
+def load_pickled(parent: BaseMaterializer) -> Any:
+    """Load what `save_pickled` saved.
+
+    Raises:
+        UntrustedPickle: the parent is not trusted.
+    """
+    return _pickler(parent).load(object)
+
+
+def is_pickled(parent: BaseMaterializer) -> bool:
+    """Return whether `save_pickled` made what lies in the parent's `uri`."""
+    return Path(parent.uri, CloudpickleMaterializer.DATA_FILE).exists()
+
+
+def _pickler(parent: BaseMaterializer) -> CloudpickleMaterializer:
+    materializer = CloudpickleMaterializer(parent.uri, parent.artifact_store)
+    materializer.trusted = parent.trusted
+    return materializer

@@ -7,7 +7,7 @@ import logging
 import pickle
 import platform
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import cloudpickle
 
@@ -40,7 +40,7 @@ class CloudpickleMaterializer(BaseMaterializer):
         """
         try:
             with Path(self.uri, self.DATA_FILE).open("wb") as file:
-                cloudpickle.dump(data, file)
+                self.dump(data, file)
         except OSError:
             raise
         except Exception as error:  # pickling runs the value's own code, which may raise anything
@@ -73,7 +73,7 @@ class CloudpickleMaterializer(BaseMaterializer):
             )
         try:
             with Path(self.uri, self.DATA_FILE).open("rb") as file:
-                return pickle.load(file)
+                return self.undump(file)
         except OSError:
             raise
         except Exception as error:  # unpickling runs the value's own code, which may raise anything
@@ -82,6 +82,14 @@ class CloudpickleMaterializer(BaseMaterializer):
                 f" {type(error).__name__}: {error}. Load it with the Python and the packages it was saved with",
                 subject=self.uri,
             ) from error
+
+    def dump(self, data: Any, file: BinaryIO) -> None:
+        """Write the pickle; subclasses may keep parts of the value elsewhere."""
+        cloudpickle.dump(data, file)
+
+    def undump(self, file: BinaryIO) -> Any:
+        """Read what `dump` wrote."""
+        return pickle.load(file)
 
     def _made_by(self) -> str:
         try:

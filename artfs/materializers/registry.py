@@ -184,7 +184,8 @@ def materializer_for(data: Any) -> type[BaseMaterializer]:
     """
     if isinstance(data, type) or get_origin(data) is not None:
         return registry.for_type(data)
-    return registry.for_type(type(data))
+    name = registry.name_for(type(data))
+    return registry.by_name(builtin.by_content(data) or name if name == builtin.CONTAINER else name)
 
 
 #: Classes whose own name is not where they can be found.
