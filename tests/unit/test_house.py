@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,31 @@ def test_sql_is_recognised(source: str) -> None:
 def test_importing_artfs_loads_nothing_heavy() -> None:
     heavy = {"fsspec", "numpy", "pandas", "pydantic", "pyfuse3", "rich", "sqlite3", "sqlite_utils", "torch", "trio"}
     assert heavy & _modules_after("import artfs") == set()
+
+
+def test_whatever_the_scripts_install_has_an_exact_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["mount"], *_without_own_extras(extras["dev"], extras)]
+    pinned = {_package(line) for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if "==" in line}
+    assert {_package(requirement) for requirement in wanted} - pinned == set()
+
+
+def _without_own_extras(requirements: list[str], extras: dict[str, list[str]]) -> Iterator[str]:
+    """Requirements with `artfs[a,b]` replaced by what these extras require."""
+    for requirement in requirements:
+        own = re.fullmatch(r"artfs\[(.+)\]", requirement)
+        if own:
+            yield from (inner for extra in own[1].split(",") for inner in extras[extra])
+        else:
+            yield requirement
+
+
+def _package(requirement: str) -> str:
+    """The name that a requirement begins with, in the one form that package indexes compare."""
+    name = re.match(r"[\w.-]+", requirement)
+    assert name, requirement
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
 
 
 def _modules_after(statement: str) -> set[str]:
