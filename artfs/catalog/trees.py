@@ -181,19 +181,13 @@ class Trees:
         return removed
 
     def remove_unneeded(self, tree_ids: Collection[int]) -> int:
-        """Remove those of the directories that no version needs, with all below that then nobody needs; return how many.
+        """Remove those of the directories that no version needs, with all below that nobody needs then.
 
-        For directories that just lost their version; `collect` finds the others.
+        For directories that just lost their version; `collect` finds the others. Returns how many were removed.
         """
-        removed, candidates = 0, sorted(tree_ids)
+        removed = 0
         with self._engine.transaction():
-            unneeded: list[int] = []
-            for part in chunks(candidates):
-                names, parameters = in_list(part)
-                rows = self._engine.query(
-                    f"SELECT t.id FROM tree t WHERE t.id IN ({names}) AND {_UNNEEDED}", parameters
-                )
-                unneeded += [row[0] for row in rows]
+            unneeded = self._unneeded(tree_ids)
             while unneeded:
                 removed += len(unneeded)
                 unneeded = self._remove(unneeded)
@@ -215,8 +209,12 @@ class Trees:
             children.update(row[0] for row in rows)
             self._engine.execute(f"DELETE FROM tree_entry WHERE tree_id IN ({names})", parameters)
             self._engine.execute(f"DELETE FROM tree WHERE id IN ({names})", parameters)
+        return self._unneeded(children)
+
+    def _unneeded(self, tree_ids: Collection[int]) -> list[int]:
+        """Those of the directories that nobody needs."""
         unneeded: list[int] = []
-        for part in chunks(sorted(children)):
+        for part in chunks(sorted(tree_ids)):
             names, parameters = in_list(part)
             rows = self._engine.query(f"SELECT t.id FROM tree t WHERE t.id IN ({names}) AND {_UNNEEDED}", parameters)
             unneeded += [row[0] for row in rows]

@@ -165,3 +165,16 @@ def test_collection_removes_exactly_what_no_version_needs(
 
 def _directories(tree: Tree) -> list[Tree]:
     return [tree, *(entry.tree for _, entry in tree.walk() if entry.tree is not None)]
+
+
+def test_removing_some_directories_leaves_what_others_need(catalog: Catalog) -> None:
+    kept = save(catalog, "kept", {b"shared/f": b"1", b"own": b"2"})
+    gone = save(catalog, "gone", {b"shared/f": b"1", b"other/f": b"3"})
+    assert gone.tree_id is not None
+    assert kept.tree_id is not None
+    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == 0
+    catalog.versions.purge(gone.id, "test")
+    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == 2
+    assert catalog.trees.tree(gone.tree_id) is None
+    assert catalog.trees.load(kept.tree_id) == tree_with({b"shared/f": b"1", b"own": b"2"})
+    assert catalog.trees.collect() == 0
