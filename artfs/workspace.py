@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts import seal
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
-from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
+from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
-from artfs.stores.base import Store, store_class
+from artfs.stores.base import Store
 from artfs.stores.inplace import open_in_place
+from artfs.stores.registry import store_class
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ DEFAULT = "default"
 
 CACHED_BLOCKS = 8
 """Verified blocks (4 MiB) kept in memory for all readers of one process together."""
+
+logger = logging.getLogger(__name__)
 
 
 class Workspace:
@@ -186,7 +190,13 @@ class Stores:
 
     def local(self) -> list[Store]:
         """Return the stores whose files are on this machine."""
-        stores = [self._open(row) for row in self._workspace.catalog.stores.list()]
+        stores: list[Store] = []
+        for row in self._workspace.catalog.stores.list():
+            try:
+                stores.append(self._open(row))
+            except (StoreError, MissingLibrary) as error:
+                # A flavour that only other programs have must not stop those who ask about this machine's files.
+                logger.info("artifact store '%s' is left out: %s", row.name, error)
         return [store for store in stores if store.is_local]
 
     def close(self) -> None:
@@ -199,7 +209,8 @@ class Stores:
     def _open(self, row: StoreRow) -> Store:
         with self._lock:
             if row.id not in self._opened:
-                self._opened[row.id] = store_class(row.flavor)(row.root, row.options, id=row.id, name=row.name)
+                store = store_class(row.flavor, row.options)
+                self._opened[row.id] = store(row.root, row.options, id=row.id, name=row.name)
             return self._opened[row.id]
 
 

@@ -114,7 +114,7 @@ class Store(ABC):
         if scheme is None:
             schemes = ", ".join(sorted(cls.SUPPORTED_SCHEMES)) or "a scheme, but its class names none"
             raise InvalidValue(
-                f"a {cls.flavor} store cannot be at {root!r}: its path must begin with {schemes}", subject=root
+                f"a {cls.flavor} store cannot be at {_without_password(root)!r}: its path must begin with {schemes}"
             )
         if why := _root_fault(root, scheme):
             raise InvalidValue(f"a {cls.flavor} store cannot be at {_without_password(root)!r}: {why}")
@@ -313,15 +313,19 @@ class _FileReader(PlaceReader):
 
 def _root_fault(root: str, scheme: str) -> str | None:
     """Why nothing can be at `root`, which begins with `scheme`."""
+    if "\0" in root:
+        return "it has a NUL byte in it"
+    if not scheme.endswith("://"):
+        return None
     rest = root.removeprefix(scheme)
+    if not rest.strip("/"):
+        return f"it needs a path after {scheme}"
     if not root.isprintable():
         return "it has control characters in it"
-    if scheme.endswith("://") and not rest.strip("/"):
-        return f"it needs a path after {scheme}"
-    if scheme.endswith("://") and any(part in (".", "..") for part in rest.split("/")):
+    if any(part in (".", "..") for part in rest.split("/")):
         return "'.' and '..' mean nothing in a URI"
     if _without_password(root) != root:
-        return "a password in it would be kept in the catalog: set it in the environment instead"
+        return "a password in it would be kept in the catalog; set it in the environment instead"
     return None
 
 

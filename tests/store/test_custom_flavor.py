@@ -11,7 +11,8 @@ import pytest
 
 from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidName, InvalidValue, OutsideStore, PlaceExists
-from artfs.stores.base import PathType, Store, store_class
+from artfs.stores.base import PathType, Store
+from artfs.stores.registry import store_class
 from artfs.stores.verified import BlobReader, Candidate
 
 

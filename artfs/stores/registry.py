@@ -1,0 +1,244 @@
+"""Which class serves which flavour of artifact store.
+
+    local             a directory of this machine
+    s3, gcs, azure    object stores, each in a module of its own on top of `artfs.stores.fsspec_store`, with its extra
+    custom            any class that extends BaseArtifactStore; the option `class` says which: `package.module:Class`
+
+A class that has a `flavor` (or `FLAVOR`) of its own is registered by being defined. So that other processes find it
+without importing it first, its package names it in the entry point group `artfs.stores`:
+
+    [project.entry-points."artfs.stores"]
+    shelf = "my_package.stores:ShelfStore"      # imported when a store of that flavour is first used
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from artfs.errors import InvalidValue, MissingLibrary, StoreError
+from artfs.stores.base import Store
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINT_GROUP = "artfs.stores"
+
+CUSTOM = "custom"
+CLASS_OPTION = "class"
+"""The option of a custom store that names its class."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """A kind of artifact store, for people to choose from.
+
+    Args:
+        name: what `artifact-store register -f` takes.
+        schemes: what paths of its stores begin with.
+        source: where it comes from: `built in`, or the class of somebody else.
+        problem: why it cannot be used here; None if it can.
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    source: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _BuiltIn:
+    """A flavour of artfs itself.
+
+    Args:
+        target: its class, as `module:Class`; a module that this release does not have makes the flavour unusable.
+        extra: what to install for it, `artfs[extra]`.
+    """
+
+    target: str
+    schemes: tuple[str, ...]
+    extra: str | None = None
+
+
+BUILT_IN: Mapping[str, _BuiltIn] = {
+    "local": _BuiltIn("artfs.stores.local:LocalStore", ("/", "file://")),
+    "s3": _BuiltIn("artfs.stores.s3:S3Store", ("s3://",), "s3"),
+    "gcs": _BuiltIn("artfs.stores.gcs:GCSStore", ("gs://",), "gcs"),
+    "azure": _BuiltIn("artfs.stores.azure:AzureStore", ("abfs://", "az://"), "azure"),
+}
+
+ALIASES = {"gcp": "gcs"}
+"""What flavours are called elsewhere."""
+
+
+class FlavorRegistry:
+    """The flavours that this process knows. There is one, `registry`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._defined: dict[str, type[Store]] = {}
+        self._installed: dict[str, EntryPoint] | None = None  # read when first needed
+
+    def register(self, store: type[Store]) -> None:
+        """Let `store` serve its flavour from now on; defining a subclass of Store with a flavour calls this.
+
+        Raises:
+            InvalidValue: the flavour is artfs's own, or the class does not say which schemes it supports.
+        """
+        name = store.flavor
+        if name in {*BUILT_IN, *ALIASES, CUSTOM} and not store.__module__.startswith("artfs.stores."):
+            raise InvalidValue(f"{_shown(store)} cannot be the flavor '{name}', which is artfs's own: choose another")
+        if not store.SUPPORTED_SCHEMES:
+            raise InvalidValue(f"{_shown(store)} needs SUPPORTED_SCHEMES, for example {{'{name}://'}}", subject=name)
+        with self._lock:
+            self._defined[name] = store
+
+    def find(self, flavor: str, options: Mapping[str, Any] | None = None) -> type[Store]:
+        """Return the class that serves a flavour, importing its module.
+
+        Args:
+            flavor: its name.
+            options: of the store; the class of a custom store is one of them.
+
+        Raises:
+            StoreError: there is no such flavour, or its class cannot be used.
+            MissingLibrary: it needs a library that is not installed.
+            InvalidValue: a custom store does not name its class.
+        """
+        flavor = ALIASES.get(flavor, flavor)
+        if flavor == CUSTOM:
+            return _class_named((options or {}).get(CLASS_OPTION))
+        with self._lock:
+            if (found := self._defined.get(flavor)) is not None:
+                return found
+        if (built_in := BUILT_IN.get(flavor)) is not None:
+            return _built_in_class(flavor, built_in)
+        entry = self._entry_points().get(flavor)
+        if entry is None:
+            raise StoreError(
+                f"no artifact store flavor '{flavor}'; known flavors are {', '.join(self._names())}; install the"
+                " package that provides it",
+                subject=flavor,
+            )
+        return self._loaded(entry)
+
+    def flavors(self) -> list[Flavor]:
+        """Return every flavour that there is here, also those that cannot be used, with the reason."""
+        listed = [_described(name, built_in) for name, built_in in BUILT_IN.items()]
+        listed.append(Flavor(CUSTOM, (), "built in"))
+        others = sorted(set(self._names()) - {flavor.name for flavor in listed})
+        return listed + [self._foreign(name) for name in others]
+
+    def _names(self) -> list[str]:
+        with self._lock:
+            return list(dict.fromkeys([*BUILT_IN, CUSTOM, *sorted({*self._defined, *self._entry_points()})]))
+
+    def _foreign(self, name: str) -> Flavor:
+        try:
+            found = self.find(name)
+        except StoreError as error:
+            entry = self._entry_points()[name]
+            return Flavor(name, (), entry.value, str(error))
+        return Flavor(name, tuple(sorted(found.SUPPORTED_SCHEMES)), _shown(found))
+
+    def _entry_points(self) -> Mapping[str, EntryPoint]:
+        with self._lock:
+            if self._installed is None:
+                from importlib.metadata import entry_points  # here: importing it takes long
+
+                self._installed = {}
+                for entry in entry_points(group=ENTRY_POINT_GROUP):
+                    if entry.name in {*BUILT_IN, *ALIASES, CUSTOM}:
+                        logger.warning(
+                            "the entry point %r of %s is left out: the flavor is artfs's own",
+                            entry.name,
+                            ENTRY_POINT_GROUP,
+                        )
+                    else:
+                        self._installed[entry.name] = entry
+            return self._installed
+
+    def _loaded(self, entry: EntryPoint) -> type[Store]:
+        try:
+            found = entry.load()
+        except Exception as error:  # importing runs a stranger's code, which may raise anything
+            raise StoreError(
+                f"the artifact store flavor '{entry.name}' cannot be used: {entry.value} cannot be imported ({error})",
+                subject=entry.name,
+            ) from error
+        store = _checked(found, entry.value)
+        with self._lock:
+            # Under the name that was asked for, whatever the class calls itself.
+            return self._defined.setdefault(entry.name, store)
+
+
+registry = FlavorRegistry()
+
+
+def store_class(flavor: str, options: Mapping[str, Any] | None = None) -> type[Store]:
+    """Return the class that serves a flavour; see `FlavorRegistry.find`."""
+    return registry.find(flavor, options)
+
+
+def check_options(flavor: str, options: Mapping[str, Any]) -> None:
+    """Raise InvalidValue for an option that stores of the flavour do not take."""
+    store = registry.find(flavor, options)
+    store.check_options({name: value for name, value in options.items() if (flavor, name) != (CUSTOM, CLASS_OPTION)})
+
+
+def _described(name: str, built_in: _BuiltIn) -> Flavor:
+    try:
+        _built_in_class(name, built_in)
+    except (StoreError, MissingLibrary) as error:
+        return Flavor(name, built_in.schemes, "built in", str(error))
+    return Flavor(name, built_in.schemes, "built in")
+
+
+def _built_in_class(flavor: str, built_in: _BuiltIn) -> type[Store]:
+    module, _, name = built_in.target.partition(":")
+    try:
+        found: type[Store] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name == module:
+            raise StoreError(
+                f"the artifact store flavor '{flavor}' is not part of this release yet (it will come with the extra"
+                f" artfs[{built_in.extra}]): use a local store until then",
+                subject=flavor,
+            ) from None
+        raise MissingLibrary(
+            f"the artifact store flavor '{flavor}' needs {error.name}: pip install 'artfs[{built_in.extra}]'",
+            subject=flavor,
+        ) from error
+    return found
+
+
+def _class_named(target: Any) -> type[Store]:
+    """The class that `package.module:Class`, or the same with a dot, names."""
+    if not isinstance(target, str) or not target:
+        raise InvalidValue(f"a custom artifact store needs the option '{CLASS_OPTION}': package.module:Class")
+    module, _, name = target.partition(":") if ":" in target else target.rpartition(".")
+    try:
+        found = getattr(import_module(module), name) if module and name else None
+    except Exception as error:  # importing runs a stranger's code, which may raise anything
+        raise StoreError(f"the artifact store class {target} cannot be imported ({error})", subject=target) from error
+    return _checked(found, target)
+
+
+def _checked(found: Any, target: str) -> type[Store]:
+    if not (isinstance(found, type) and issubclass(found, Store)):
+        raise StoreError(f"{target} is no artifact store: it is no subclass of BaseArtifactStore", subject=target)
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise StoreError(f"{target} is no complete artifact store: it lacks {missing}", subject=target)
+    return found
+
+
+def _shown(store: type[Store]) -> str:
+    return f"{store.__module__}.{store.__qualname__}"
