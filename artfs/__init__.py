@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from artfs.artifacts.load import load_artifact
+    from artfs.artifacts.metadata import log_artifact_metadata
+    from artfs.artifacts.register import register_artifact
+    from artfs.artifacts.save import save_artifact
 
 __version__ = "0.1.0"
 
+__all__ = ["load_artifact", "log_artifact_metadata", "register_artifact", "save_artifact"]
+
 #: public name -> module that defines it; loaded on first use, so that `import artfs` stays light.
-_EXPORTS: dict[str, str] = {}
+_EXPORTS: dict[str, str] = {
+    "ArtifactConfig": "artfs.pipelines",
+    "ExternalArtifact": "artfs.pipelines",
+    "get_step_context": "artfs.pipelines",
+    "load_artifact": "artfs.artifacts.load",
+    "log_artifact_metadata": "artfs.artifacts.metadata",
+    "pipeline": "artfs.pipelines",
+    "register_artifact": "artfs.artifacts.register",
+    "save_artifact": "artfs.artifacts.save",
+    "step": "artfs.pipelines",
+}
 
 
 def __getattr__(name: str) -> Any:

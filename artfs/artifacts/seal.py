@@ -16,14 +16,13 @@ import os
 import re
 import uuid as uuids
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.catalog.blobs import Place
 from artfs.content import files
-from artfs.content.digest import Digest, FileDigest, hash_file
+from artfs.content.digest import Digest
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 
@@ -39,7 +38,6 @@ __all__ = [
     "Measured",
     "MeasuredFile",
     "Places",
-    "Shown",
     "VersionFacts",
     "commit",
     "measure",
@@ -52,25 +50,7 @@ __all__ = [
 
 Places = dict[Digest, Place]
 
-SHOWN_SUFFIX = ".visualizations"
-"""Visualizations lie in `<artifact>/<version's uuid>.visualizations`: beside the version's files, not among them."""
-
-_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(SHOWN_SUFFIX)})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A visualization of a version to be.
-
-    Args:
-        source: the file.
-        name: what it is called in the version's `.artfs/visualizations`.
-        kind: csv, html, image, markdown or json.
-    """
-
-    source: Path
-    name: str
-    kind: str
+_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
 
 
 class VersionFacts(TypedDict, total=False):
@@ -96,7 +76,7 @@ def seal(
     uuid: str | None = None,
     store: Store | None = None,
     adopt: bool = True,
-    visualizations: Sequence[Shown] = (),
+    visualizations: Sequence[shown.Shown] = (),
     **facts: Unpack[VersionFacts],
 ) -> Version:
     """Make a version of what was measured: all of it, or nothing.
@@ -130,13 +110,10 @@ def seal(
             places = place(measured, store, catalog, artifact, uuid, adopt=adopt)
             if not visualizations:
                 return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
-            directory = _directory(artifact, uuid) + SHOWN_SUFFIX.encode()
-            claims.enter_context(store.claim(directory))
-            placed = _place_visualizations(visualizations, store, directory)
+            placed = shown.place_visualizations(visualizations, store, catalog, artifact, uuid, places, claims)
             with catalog.transaction():
                 version = commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
-                for shown, at, file in placed:
-                    catalog.visualizations.add(version.id, shown.name, shown.kind, at, file.digest, file.size)
+                shown.record_visualizations(placed, store, catalog, version)
             return version
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
@@ -252,7 +229,7 @@ def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Dig
     if version.tree_id is None:
         return found
     for directory in _directories_of(store, version.uuid):
-        if directory.endswith(SHOWN_SUFFIX.encode()):
+        if directory.endswith(shown.SUFFIX.encode()):
             continue
         for at in store.places(directory):
             entry = catalog.trees.find(version.tree_id, at.removeprefix(directory + b"/"))
@@ -300,19 +277,8 @@ def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool)
         store.place(file.source, target, adopt=adopt and readable)
     now = os.lstat(file.source_path)
     if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
-        shown = os.fsdecode(file.source_path)
-        raise ChangedWhileReading(f"'{shown}' was changed while it was stored; try again", subject=shown)
-
-
-def _place_visualizations(
-    visualizations: Sequence[Shown], store: Store, directory: bytes
-) -> list[tuple[Shown, bytes, FileDigest]]:
-    placed = []
-    for shown in visualizations:
-        at = store.place(shown.source, directory + b"/" + os.fsencode(shown.name))
-        placed.append((shown, at, hash_file(shown.source)))
-    store.sync([at for _, at, _ in placed])
-    return placed
+        name = os.fsdecode(file.source_path)
+        raise ChangedWhileReading(f"'{name}' was changed while it was stored; try again", subject=name)
 
 
 def _in_place(file: MeasuredFile) -> Place:
@@ -326,6 +292,6 @@ def _directory(artifact: str, uuid: str) -> bytes:
 def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
     own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
-        for name in (own, own + SHOWN_SUFFIX):
+        for name in (own, own + shown.SUFFIX):
             if store.isdir(f"{artifact}/{name}"):
                 yield os.fsencode(f"{artifact}/{name}")

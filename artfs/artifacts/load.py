@@ -1,0 +1,81 @@
+"""Versions become Python values again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from artfs.artifacts.lookup import find_version
+from artfs.artifacts.standing import standing
+from artfs.current import current_workspace
+from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.registry import registry
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.workspace import Workspace
+
+
+def load_artifact(name_or_id: str | UUID, version: str | int | None = None, *, trust: bool = False) -> Any:
+    """Return the value of a version.
+
+    What artfs saved comes back as the value it was. What was registered, or came through `/incoming`, comes as a
+    `pathlib.Path` of the file or folder, which is to be read and not written.
+
+    Args:
+        name_or_id: the name of an artifact, or the id of a version or its beginning.
+        version: a number, a name, `latest` or `@tag`; the newest when not given.
+        trust: whether code may be run that this catalog did not save itself, as unpickling does.
+
+    Raises:
+        ArtifactNotFound, VersionNotFound: there is none.
+        DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
+        UntrustedPickle: loading would run code that is not trusted.
+        MaterializerError, MaterializerNotFound, ClassNotFound: the value cannot be made here.
+
+    Example:
+        >>> load_artifact("settings")["lr"]
+        0.1
+    """
+    workspace = current_workspace()
+    return load(workspace, find_version(workspace.catalog, name_or_id, version), trust=trust)
+
+
+def load(
+    workspace: Workspace,
+    version: Version,
+    *,
+    trust: bool = False,
+    materializer: type[BaseMaterializer] | None = None,
+    data_type: type[Any] | None = None,
+) -> Any:
+    """Return the value of a version of a workspace.
+
+    Args:
+        materializer: what makes the value of the files, where that is not what saved it.
+        data_type: what the value is to be, where that is not what was saved.
+
+    The other arguments, and what is raised, are as for `load_artifact`.
+    """
+    directory = standing(workspace, version)
+    trusted = version.trusted or trust
+    if materializer is None:
+        if version.materializer is None:
+            return _path(directory, version)
+        materializer = registry.by_name(version.materializer, trusted=trusted)
+    if data_type is None:
+        recorded = version.data_type
+        data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
+    store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
+    loader = materializer(str(directory), store)
+    loader.trusted = trusted
+    return loader.load(data_type)
+
+
+def _path(directory: Path, version: Version) -> Path:
+    """The path of what came through /incoming: a single file is named like its artifact."""
+    names = os.listdir(directory)
+    single = directory / names[0] if len(names) == 1 else None
+    return single if single is not None and single.name == version.artifact and single.is_file() else directory

@@ -1,0 +1,113 @@
+"""Which artifact or version is meant by a name, an id, the beginning of an id, or a tag."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from artfs.errors import ArtifactNotFound, InvalidValue, VersionNotFound
+
+if TYPE_CHECKING:
+    from artfs.catalog.artifacts import Artifact
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.versions import Version
+
+LATEST = "latest"
+
+_ID_PREFIX = re.compile(r"[0-9a-f]{4,8}(-[0-9a-f-]{0,27})?|[0-9a-f]{9,32}", re.IGNORECASE)
+"""At least four digits: shorter ones are rather names that do not exist."""
+
+
+def find_artifact(catalog: Catalog, name: str) -> Artifact:
+    """Return the artifact of that name.
+
+    Raises:
+        ArtifactNotFound: there is none.
+    """
+    found = catalog.artifacts.get(name)
+    if found is None:
+        raise ArtifactNotFound(f"no artifact is named '{name}'; 'artfs artifact list' lists them", subject=name)
+    return found
+
+
+def find_version(catalog: Catalog, name_or_id: str | UUID, version: str | int | None = None) -> Version:
+    """Return the version that is meant; it is not a tombstone.
+
+    Args:
+        name_or_id: the name of an artifact, or the id of a version or its beginning (at least 4 digits). What is the
+            name of an artifact means that.
+        version: which version of the artifact: its number or name, `latest`, or `@tag` for the newest that carries the
+            tag. The newest when not given.
+
+    Raises:
+        ArtifactNotFound, VersionNotFound: there is none (any more).
+        InvalidValue: several ids begin so.
+    """
+    text = str(name_or_id)
+    artifact = catalog.artifacts.get(text) if not isinstance(name_or_id, UUID) else None
+    if artifact is not None:
+        return version_of(catalog, artifact, LATEST if version is None else str(version))
+    if version is not None:
+        return version_of(catalog, find_artifact(catalog, text), str(version))
+    found = _by_id(catalog, text)
+    if found is None:
+        raise VersionNotFound(
+            f"'{text}' is neither an artifact's name nor the id of a version; 'artfs artifact list' lists the names",
+            subject=text,
+        )
+    return _still_there(found)
+
+
+def version_of(catalog: Catalog, artifact: Artifact, version: str) -> Version:
+    """Return the version of an artifact that a number, a name, `latest` or `@tag` means.
+
+    Raises:
+        VersionNotFound: there is none (any more).
+    """
+    if version == LATEST:
+        found, problem = catalog.versions.latest(artifact.id), "has no versions"
+    elif version.startswith("@"):
+        found = catalog.versions.by_tag(artifact.id, version[1:])
+        problem = f"has no version with the tag '{version[1:]}'"
+    else:
+        found, problem = catalog.versions.get(artifact.id, version), f"has no version '{version}'"
+    if found is None:
+        raise VersionNotFound(
+            f"artifact '{artifact.name}' {problem}; 'artfs artifact version list {artifact.name}' lists them",
+            subject=version,
+        )
+    return _still_there(found)
+
+
+def shown_name(version: Version) -> str:
+    """Return how to name a version to people: `artifact/version`."""
+    return f"{version.artifact}/{version.name}"
+
+
+def _by_id(catalog: Catalog, text: str) -> Version | None:
+    try:
+        return catalog.versions.by_uuid(str(UUID(text)))
+    except ValueError:
+        pass
+    if not _ID_PREFIX.fullmatch(text):
+        return None
+    found = catalog.versions.by_uuid_prefix(_with_dashes(text))
+    if len(found) > 1:
+        candidates = ", ".join(f"{each.uuid} ({shown_name(each)})" for each in found)
+        raise InvalidValue(f"the ids of several versions begin with '{text}': {candidates}; give more digits")
+    return found[0] if found else None
+
+
+def _with_dashes(digits: str) -> str:
+    """The beginning of an id as ids are written, whether or not its dashes were."""
+    plain = digits.replace("-", "")
+    parts = (plain[:8], plain[8:12], plain[12:16], plain[16:20], plain[20:])
+    return "-".join(part for part in parts if part)
+
+
+def _still_there(version: Version) -> Version:
+    if version.tree_id is None:
+        why = f": {version.purge_reason}" if version.purge_reason else ""
+        raise VersionNotFound(f"version {shown_name(version)} was removed{why}", subject=shown_name(version))
+    return version

@@ -1,0 +1,181 @@
+"""Existing data becomes a version where it is: listed, measured, and not copied."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artfs.artifacts import seal
+from artfs.artifacts.metadata import storable
+from artfs.artifacts.save import checked_tags, checked_type
+from artfs.content.digest import FileDigest, hash_file
+from artfs.current import current_workspace
+from artfs.enums import ArtifactSaveType, ArtifactType
+from artfs.errors import SourceNotFound, StoreError
+from artfs.materializers.classes import qualified_name
+from artfs.names import check_artifact_name, check_version_name
+from artfs.stores.local import local_path
+from artfs.types import StorageSize, Uri
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.materializers.base import BaseMaterializer
+    from artfs.responses import ArtifactVersionResponse
+    from artfs.workspace import Workspace
+
+
+def register_artifact(
+    folder_or_file_uri: str | os.PathLike[str],
+    name: str,
+    version: str | int | None = None,
+    artifact_type: ArtifactType | str | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> ArtifactVersionResponse:
+    """Make a version of a file or folder that stays where it is.
+
+    Every file is listed with its size and digest. If one changes later, reading that file of the version is an error
+    that says so, and never other bytes. Nothing that artfs does removes the data.
+
+    Args:
+        folder_or_file_uri: path or `file://` URI.
+        name: of the artifact; it is made if there is none.
+        version: name of the version, which the artifact must not have had; the next number when not given.
+        artifact_type: what the artifact is for; DataArtifact when not given.
+        tags: for the version.
+        metadata: values to log about the version, as for `log_artifact_metadata`.
+
+    Raises:
+        SourceNotFound: nothing is there.
+        InvalidName, InvalidValue: an argument cannot be used.
+        VersionExists: the artifact has, or had, a version of that name.
+        ChangedWhileReading: something was written to meanwhile.
+
+    Example:
+        >>> register_artifact("/data/images", name="images", tags=["raw"])
+        >>> load_artifact("images")
+        PosixPath('/data/images')
+    """
+    from artfs.responses import ArtifactVersionResponse  # here: verbs know nothing of responses otherwise
+
+    workspace = current_workspace()
+    made = register(
+        workspace,
+        folder_or_file_uri,
+        name,
+        version=version,
+        artifact_type=artifact_type,
+        tags=tags,
+        metadata=metadata,
+    )
+    return ArtifactVersionResponse(workspace, made)
+
+
+def register(
+    workspace: Workspace,
+    source: str | os.PathLike[str],
+    name: str,
+    *,
+    version: str | int | None = None,
+    artifact_type: ArtifactType | str | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    producer_id: int | None = None,
+) -> Version:
+    """Register a file or folder in a workspace and return the version's row.
+
+    Args:
+        producer_id: the step run that made the data.
+
+    The other arguments, and what is raised, are as for `register_artifact`.
+    """
+    check_artifact_name(name)
+    version_name = check_version_name(str(version)) if version is not None else None
+    tags = checked_tags(tags)
+    type_ = checked_type(artifact_type, ArtifactType.DATA)
+    given_metadata = storable(metadata or {})
+    path = _resolved(source)
+    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path)), in_place=True)
+    facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
+    return seal.seal(
+        measured,
+        workspace,
+        name,
+        name=version_name,
+        tags=tags,
+        type=type_,
+        save_type=ArtifactSaveType.PREEXISTING.value,
+        materializer=qualified_name(_materializer(path)),
+        data_type="pathlib.Path",
+        producer_id=producer_id,
+        metadata={**facts, **given_metadata},
+    )
+
+
+def _resolved(source: str | os.PathLike[str]) -> Path:
+    """Where the data really is, with all links followed: what a link leads to may change."""
+    shown = os.fspath(source)
+    path = local_path(shown)
+    if path is None:
+        scheme = shown.partition("://")[0]
+        raise StoreError(f"cannot register '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
+    try:
+        return Path(os.path.realpath(os.path.expanduser(path), strict=True))
+    except FileNotFoundError:
+        raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
+
+
+def _materializer(path: Path) -> type[BaseMaterializer]:
+    """What gives the path back: of the folder, or of the one file."""
+    from artfs.materializers.paths import PathMaterializer, PreexistingDataMaterializer
+
+    return PreexistingDataMaterializer if path.is_dir() else PathMaterializer
+
+
+_Identity = tuple[int, int, int, int, int]
+
+
+def _hashed_ahead(path: Path) -> seal.Known:
+    """Hash all files below a directory in threads, and tell the digests to a walk that comes after.
+
+    A digest counts only for a file that the walk finds exactly as it was before and after it was hashed; what cannot be
+    read here is left to the walk, which says why.
+    """
+    if not path.is_dir():
+        return lambda status, source: None
+    sources = [os.path.join(directory, name) for directory, _, names in os.walk(os.fsencode(path)) for name in names]
+    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
+        batches = [sources[start : start + 32] for start in range(0, len(sources), 32)]
+        found = {key: digest for batch in pool.map(_hashed, batches) for key, digest in batch}
+
+    return lambda status, source: found.get(_identity(status))
+
+
+def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
+    hashed = []
+    for source in sources:
+        try:
+            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                continue
+            digest = hash_file(descriptor)
+            if _identity(os.fstat(descriptor)) == _identity(before) and digest.size == before.st_size:
+                hashed.append((_identity(before), digest))
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+    return hashed
+
+
+def _identity(status: os.stat_result) -> _Identity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

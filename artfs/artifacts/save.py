@@ -1,0 +1,221 @@
+"""Python values become versions: a materializer writes files, and those are sealed as they are."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artfs.artifacts import seal
+from artfs.artifacts.metadata import storable
+from artfs.artifacts.shown import Shown
+from artfs.artifacts.staging import staging_directory
+from artfs.current import current_workspace
+from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
+from artfs.errors import InvalidName, InvalidValue
+from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.classes import qualified_name
+from artfs.materializers.registry import registry
+from artfs.names import check_artifact_name, check_entry_name, check_tag_name, check_version_name
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.responses import ArtifactVersionResponse
+    from artfs.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+MaterializerChoice = type[BaseMaterializer] | str
+
+
+def save_artifact(
+    data: Any,
+    name: str,
+    version: str | int | None = None,
+    artifact_type: ArtifactType | str | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    materializer: MaterializerChoice | None = None,
+    extract_metadata: bool = True,
+    include_visualizations: bool = True,
+    *,
+    user_metadata: Mapping[str, Any] | None = None,
+) -> ArtifactVersionResponse:
+    """Save a value as a new version of an artifact.
+
+    When this returns, the version is complete and on stable storage, and every mount shows it. When it fails, nothing
+    was made.
+
+    Args:
+        data: any value.
+        name: of the artifact; it is made if there is none.
+        version: name of the version, which the artifact must not have had; the next number when not given.
+        artifact_type: what the artifact is for; the materializer says so when not given.
+        tags: for the version.
+        metadata: values to log about the version, as for `log_artifact_metadata`.
+        materializer: what turns `data` into files, as class or "module.ClassName"; chosen by type when not given.
+        extract_metadata: whether to log what the materializer finds out about `data` (shape, length, ...).
+        include_visualizations: whether to keep pictures or pages that show `data`.
+        user_metadata: the same as `metadata`.
+
+    Raises:
+        InvalidName, InvalidValue: an argument cannot be used.
+        VersionExists: the artifact has, or had, a version of that name.
+        MaterializerError: `data` cannot be turned into files.
+
+    Example:
+        >>> save_artifact({"lr": 0.1}, name="settings", tags=["candidate"])
+    """
+    from artfs.responses import ArtifactVersionResponse  # here: verbs know nothing of responses otherwise
+
+    workspace = current_workspace()
+    saved = save(
+        workspace,
+        data,
+        name,
+        version=version,
+        artifact_type=artifact_type,
+        tags=tags,
+        metadata={**(metadata or {}), **(user_metadata or {})},
+        materializer=materializer,
+        extract_metadata=extract_metadata,
+        include_visualizations=include_visualizations,
+    )
+    return ArtifactVersionResponse(workspace, saved)
+
+
+def save(
+    workspace: Workspace,
+    data: Any,
+    name: str,
+    *,
+    version: str | int | None = None,
+    artifact_type: ArtifactType | str | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    materializer: MaterializerChoice | None = None,
+    data_type: type[Any] | None = None,
+    extract_metadata: bool = True,
+    include_visualizations: bool = True,
+    save_type: ArtifactSaveType = ArtifactSaveType.MANUAL,
+    producer_id: int | None = None,
+) -> Version:
+    """Save a value in a workspace and return the version's row.
+
+    Args:
+        data_type: what to record as the type of `data`, where that is not its class.
+        save_type: how the version came to be.
+        producer_id: the step run that made it.
+
+    The other arguments, and what is raised, are as for `save_artifact`.
+    """
+    check_artifact_name(name)
+    version_name = check_version_name(str(version)) if version is not None else None
+    tags = checked_tags(tags)
+    chosen = _materializer(data, materializer)
+    artifact_type = checked_type(artifact_type, chosen.ASSOCIATED_ARTIFACT_TYPE)
+    given_metadata = storable(metadata or {})
+    store = workspace.stores.active
+    with staging_directory(store, workspace.home, name) as staging:
+        files, shown = staging / "files", staging / "visualizations"
+        files.mkdir()
+        shown.mkdir()
+        saver = chosen(str(files), store)
+        saver.trusted = True
+        saver.visualizations_dir = str(shown)
+        saver.save(data)
+        extracted = _extracted_metadata(saver, data) if extract_metadata else {}
+        visualizations = _visualizations(saver, data, shown) if include_visualizations else []
+        measured = seal.measure(files)
+        return seal.seal(
+            measured,
+            workspace,
+            name,
+            store=store,
+            adopt=_protect(measured),
+            visualizations=visualizations,
+            name=version_name,
+            tags=tags,
+            type=artifact_type,
+            save_type=save_type.value,
+            materializer=qualified_name(chosen),
+            data_type=qualified_name(data_type or type(data)),
+            trusted=True,
+            producer_id=producer_id,
+            metadata={**extracted, **given_metadata},
+        )
+
+
+def checked_tags(tags: Sequence[str] | None) -> list[str]:
+    """Return tags, each once, or raise InvalidName."""
+    if isinstance(tags, str):
+        raise InvalidValue(f"tags must be a list of texts: give [{tags!r}]")
+    return list(dict.fromkeys(check_tag_name(tag) for tag in tags or ()))
+
+
+def checked_type(artifact_type: ArtifactType | str | None, default: ArtifactType) -> str:
+    """Return the value of an artifact type, or raise InvalidValue for an unknown one."""
+    if artifact_type is None:
+        return default.value
+    try:
+        return ArtifactType(artifact_type).value
+    except ValueError:
+        known = ", ".join(ArtifactType)
+        raise InvalidValue(f"unknown artifact type '{artifact_type}' (known: {known})") from None
+
+
+def _materializer(data: Any, given: MaterializerChoice | None) -> type[BaseMaterializer]:
+    if given is None:
+        return registry.for_type(type(data))
+    if isinstance(given, str):
+        return registry.by_name(given)
+    if isinstance(given, type) and issubclass(given, BaseMaterializer):
+        return given
+    raise InvalidValue(f"materializer must be a subclass of BaseMaterializer or its name, not {given!r}")
+
+
+def _extracted_metadata(saver: BaseMaterializer, data: Any) -> dict[str, Any]:
+    try:
+        found = saver.extract_full_metadata(data)
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and the value is saved already
+        logger.warning("%s found no metadata: %s: %s", type(saver).__name__, type(error).__name__, error)
+        return {}
+    kept: dict[str, Any] = {}
+    for key, value in found.items():
+        try:
+            kept.update(storable({key: value}))
+        except InvalidValue as error:
+            logger.warning("%s: %s; it is left out", type(saver).__name__, error)
+    return kept
+
+
+def _visualizations(saver: BaseMaterializer, data: Any, directory: Path) -> list[Shown]:
+    try:
+        return [_shown(path, kind, directory) for path, kind in saver.save_visualizations(data).items()]
+    except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and the value is saved already
+        logger.warning("%s made no visualization: %s: %s", type(saver).__name__, type(error).__name__, error)
+        return []
+
+
+def _shown(path: str, kind: VisualizationType | str, directory: Path) -> Shown:
+    file = Path(os.path.abspath(path))
+    if not file.is_file() or not file.is_relative_to(directory):
+        raise InvalidValue(f"the visualization {path} is not a file in {directory}")
+    name = "-".join(file.relative_to(directory).parts)
+    try:
+        check_entry_name(os.fsencode(name), at_root=True)
+    except InvalidName as error:
+        raise InvalidValue(f"the visualization {path}: {error}") from None
+    return Shown(file, name, VisualizationType(kind).value)
+
+
+def _protect(measured: seal.Measured) -> bool:
+    """Make written files read-only, and answer whether the store may take them: not those that have other names."""
+    for file in measured.files:
+        if os.lstat(file.source_path).st_nlink > 1:
+            return False
+    for file in measured.files:
+        os.chmod(file.source_path, file.entry.mode & ~0o222)
+    return True

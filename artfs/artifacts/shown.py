@@ -1,0 +1,100 @@
+"""Visualizations of a version to be: files that show it to people, and are not among its own.
+
+They lie in `<artifact>/<version's uuid>.visualizations`, and count as a part of what was placed for the version. One
+with the same bytes as a file of the version is not stored again: it is read from where that file lies.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid as uuids
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artfs.content.digest import Digest, FileDigest, hash_file
+
+if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.versions import Version
+    from artfs.stores.base import Store
+
+SUFFIX = ".visualizations"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A visualization of a version to be.
+
+    Args:
+        source: the file.
+        name: what it is called in the version's `.artfs/visualizations`.
+        kind: csv, html, image, markdown or json.
+    """
+
+    source: Path
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A visualization that is ready to be recorded.
+
+    Args:
+        at: its own place in the store; None when it is a file of the version too.
+    """
+
+    shown: Shown
+    file: FileDigest
+    at: bytes | None
+
+
+def place_visualizations(
+    visualizations: Sequence[Shown],
+    store: Store,
+    catalog: Catalog,
+    artifact: str,
+    uuid: str,
+    placed: Collection[Digest],
+    claims: ExitStack,
+) -> list[Placed]:
+    """Bring visualizations into the store, durably.
+
+    Args:
+        visualizations: what to bring.
+        store: of the version.
+        catalog: knows what else is in the store.
+        artifact, uuid: of the version.
+        placed: contents that were brought into the store for the version.
+        claims: keeps the claim on their directory until the version is there.
+    """
+    directory = os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}{SUFFIX}")
+    found: list[Placed] = []
+    for shown in visualizations:
+        file = hash_file(shown.source)
+        if file.digest in placed or _place_of(catalog, store, file.digest) is not None:
+            found.append(Placed(shown, file, None))
+            continue
+        if all(each.at is None for each in found):
+            claims.enter_context(store.claim(directory))
+        found.append(Placed(shown, file, store.place(shown.source, directory + b"/" + os.fsencode(shown.name))))
+    store.sync([each.at for each in found if each.at is not None])
+    return found
+
+
+def record_visualizations(placed: Sequence[Placed], store: Store, catalog: Catalog, version: Version) -> None:
+    """Record visualizations of a version, in the transaction that makes it: then the files that it shares stay."""
+    for each in placed:
+        at = each.at or _place_of(catalog, store, each.file.digest)
+        assert at is not None
+        catalog.visualizations.add(version.id, each.shown.name, each.shown.kind, at, each.file.digest, each.file.size)
+
+
+def _place_of(catalog: Catalog, store: Store, digest: Digest) -> bytes | None:
+    """Where a content lies in a store."""
+    blob = catalog.blobs.get(digest)
+    places = catalog.blobs.places(blob.id) if blob is not None else []
+    return next((place.path for place in places if place.owned and place.store_id == store.id), None)

@@ -1,0 +1,336 @@
+"""A directory in which all files of a version stand, each compared with its digest.
+
+Mostly that is where the version's bytes lie anyway. When they are shared with other versions, or lie in several places,
+it is a *view*: links under the cache, made once for each version and checked again whenever it is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artfs.artifacts.lookup import shown_name
+from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_bytes, hash_file
+from artfs.content.files import write_all
+from artfs.content.tree import Kind
+from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
+from artfs.stores.local import local_path
+
+if TYPE_CHECKING:
+    from artfs.catalog.blobs import BlobPlace
+    from artfs.catalog.trees import EntryRow
+    from artfs.catalog.versions import Version
+    from artfs.workspace import Workspace
+
+_WORTH_A_THREAD = 2 * BLOCK_SIZE
+"""Below so many bytes, threads cost more than they bring."""
+_MOST_THREADS = 8
+_SPAN_BLOCKS = 4
+
+_NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a version, and where its bytes should be.
+
+    Args:
+        digest: of the content; None where it is not known, and the place's size and time are all there is.
+    """
+
+    path: bytes
+    digest: FileDigest | None
+    blob_id: int
+    places: Sequence[tuple[BlobPlace, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A file, and the place that its bytes are taken from."""
+
+    file: _File
+    place: BlobPlace
+    shown: str
+
+
+def standing(workspace: Workspace, version: Version) -> Path:
+    """Return a directory in which all files of a version stand, after comparing each with its digest.
+
+    The files may be the store's own: never write to them.
+
+    Raises:
+        VersionNotFound: the version was purged.
+        DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
+        StoreError: the bytes of a file are nowhere.
+    """
+    current = workspace.catalog.versions.by_id(version.id)
+    if current is None or current.tree_id is None:
+        raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
+    rows = list(workspace.catalog.trees.walk(current.tree_id))
+    files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
+    directory = _common_directory(files)
+    if directory is not None and _holds_exactly(directory, rows):
+        failures = _failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
+        if not failures:
+            return Path(directory)
+    return _view(workspace, version, rows, files)
+
+
+def location(workspace: Workspace, version: Version) -> str:
+    """Return the directory that all files of a version are in, or its `artfs://` URI where they are in several."""
+    current = workspace.catalog.versions.by_id(version.id)
+    uri = f"artfs://{version.artifact}/{version.name}"
+    if current is None or current.tree_id is None:
+        return uri
+    rows = list(workspace.catalog.trees.walk(current.tree_id))
+    files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
+    return _common_directory(files) or uri
+
+
+def drop_view(workspace: Workspace, version_uuid: str) -> None:
+    """Remove the view of a version, if there is one, so that it keeps no bytes alive."""
+    shutil.rmtree(_view_path(workspace, version_uuid), ignore_errors=True)
+
+
+def _file(workspace: Workspace, path: bytes, row: EntryRow) -> _File:
+    assert row.blob_id is not None
+    blob = workspace.catalog.blobs.by_id(row.blob_id)
+    assert blob is not None
+    places = [(place, _shown_place(workspace, place)) for place in workspace.catalog.blobs.places(row.blob_id)]
+    return _File(path, blob.file if blob.kind == "content" else None, blob.id, places)
+
+
+def _shown_place(workspace: Workspace, place: BlobPlace) -> str:
+    """The full path or URI of a place."""
+    if place.store_id is None:
+        return os.fsdecode(place.path)
+    return workspace.stores.by_id(place.store_id).place_path(place.path)
+
+
+def _common_directory(files: Sequence[_File]) -> str | None:
+    """The local directory that the first places of all files are in, each under the path that it has in the version."""
+    directory: str | None = None
+    for file in files:
+        path = local_path(file.places[0][1]) if file.places else None
+        ending = "/" + os.fsdecode(file.path)
+        if path is None or not path.endswith(ending) or directory not in (None, path[: -len(ending)]):
+            return None
+        directory = path[: -len(ending)]
+    return directory
+
+
+def _holds_exactly(directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, links_are_files: bool = False) -> bool:
+    """Whether the entries of a directory, at any depth, are those of the version.
+
+    Args:
+        links_are_files: whether links may stand for files, as in views.
+    """
+    wanted = {path: row.kind for path, row in rows}
+    pending = [b""]
+    while pending:
+        above = pending.pop()
+        try:
+            with os.scandir(os.path.join(os.fsencode(directory), above)) as entries:
+                for entry in entries:
+                    path = above + entry.name
+                    kind = _kind(entry)
+                    expected = wanted.pop(path, None)
+                    stands_for_file = links_are_files and kind == Kind.SYMLINK and expected == Kind.FILE
+                    if expected != kind and not stands_for_file:
+                        return False
+                    if kind == Kind.DIRECTORY:
+                        pending.append(path + b"/")
+        except OSError:
+            # Whoever looks at each file finds out what is wrong.
+            return False
+    return not wanted
+
+
+def _kind(entry: os.DirEntry[bytes]) -> Kind | None:
+    if entry.is_symlink():
+        return Kind.SYMLINK
+    if entry.is_dir():
+        return Kind.DIRECTORY
+    return Kind.FILE if entry.is_file() else None
+
+
+# Comparing files with their digests.
+
+
+def _failures(files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
+    """Why files are not what they should be, by path in the version."""
+    large = [file for file in files if file.digest is not None and file.digest.blocks is not None]
+    small = [file for file in files if file.digest is None or file.digest.blocks is None]
+    total = sum(file.digest.size for file in files if file.digest is not None)
+    work: list[tuple[_File, int | None]] = [(file, None) for file in small]
+    work += [(file, first) for file in large if file.digest is not None for first in _spans(file.digest.size)]
+
+    def check(item: tuple[_File, int | None]) -> tuple[bytes, str | None]:
+        file, first = item
+        return file.path, _why_not(file, where(file)) if first is None else _why_not_span(file, where(file), first)
+
+    if total < _WORTH_A_THREAD:
+        return {path: why for path, why in map(check, work) if why is not None}
+    with ThreadPoolExecutor(min(_MOST_THREADS, len(os.sched_getaffinity(0)))) as pool:
+        return {path: why for path, why in pool.map(check, work) if why is not None}
+
+
+def _spans(size: int) -> range:
+    """Numbers of the first blocks of pieces of a large file that are checked one beside the other."""
+    return range(0, (size + BLOCK_SIZE - 1) // BLOCK_SIZE, _SPAN_BLOCKS)
+
+
+def _why_not_span(file: _File, path: str, first: int) -> str | None:
+    """Why some blocks of a large file are not right; None if they are."""
+    assert file.digest is not None
+    size = file.digest.size
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.strerror or str(error)
+    try:
+        actual = os.fstat(descriptor).st_size
+        if actual != size:
+            return f"it has {actual} bytes instead of {size}"
+        buffer = memoryview(bytearray(BLOCK_SIZE))
+        for index in range(first, min(first + _SPAN_BLOCKS, (size + BLOCK_SIZE - 1) // BLOCK_SIZE)):
+            count = os.preadv(descriptor, [buffer], index * BLOCK_SIZE)
+            if hash_bytes(buffer[:count]) != file.digest.block(index):
+                return f"its bytes from {index * BLOCK_SIZE} on are not what was stored"
+    except OSError as error:
+        return error.strerror or str(error)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _why_not(file: _File, path: str) -> str | None:
+    """Why a file is not right; None if it is."""
+    try:
+        if file.digest is None:
+            status = os.stat(path)
+            place = file.places[0][0]
+            return None if place.mtime_ns in (None, status.st_mtime_ns) else "it was modified since it was registered"
+        found = hash_file(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    if found.size != file.digest.size:
+        return f"it has {found.size} bytes instead of {file.digest.size}"
+    if found.digest != file.digest.digest:
+        return f"it is {format_digest(found.digest)} instead of {format_digest(file.digest.digest)}"
+    return None
+
+
+# Views.
+
+
+def _view_path(workspace: Workspace, version_uuid: str) -> Path:
+    return workspace.home.cache / "views" / version_uuid
+
+
+def _view(
+    workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]], files: Sequence[_File]
+) -> Path:
+    view = _view_path(workspace, version.uuid)
+    if _holds_exactly(str(view), rows, links_are_files=True) and not _failures(
+        files, lambda file: os.path.join(view, os.fsdecode(file.path))
+    ):
+        return view
+    chosen = _good_places(version, files)
+    view.parent.mkdir(parents=True, exist_ok=True)
+    draft = view.with_name(f".{uuid.uuid4().hex}")
+    try:
+        draft.mkdir()
+        for path, row in rows:
+            target = os.path.join(os.fsencode(draft), path)
+            if row.kind == Kind.DIRECTORY:
+                os.mkdir(target)
+            elif row.kind == Kind.SYMLINK:
+                os.symlink(row.target or b"", target)
+            else:
+                _bring(workspace, chosen[path], target)
+        _put(draft, view)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return view
+
+
+def _good_places(version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
+    """For each file the first place that has the right bytes; what is on another machine is checked when it is read."""
+    chosen: dict[bytes, _Choice] = {}
+    whys: dict[bytes, str] = {}
+    waiting, attempt = list(files), 0
+    while waiting:
+        for file in waiting:
+            if attempt >= len(file.places):
+                raise _damaged(version, file, whys.get(file.path))
+            chosen[file.path] = _Choice(file, *file.places[attempt])
+        local = [file for file in waiting if local_path(chosen[file.path].shown) is not None]
+        failures = _failures(local, lambda file: str(local_path(chosen[file.path].shown)))
+        for path, why in failures.items():
+            whys.setdefault(path, f"{chosen[path].shown}: {why}")
+        waiting, attempt = [file for file in waiting if file.path in failures], attempt + 1
+    return chosen
+
+
+def _bring(workspace: Workspace, choice: _Choice, target: bytes) -> None:
+    """Make a file of a view: a link, or a copy of what is on another machine."""
+    source = local_path(choice.shown)
+    if source is None:
+        _fetch(workspace, choice, target)
+        return
+    # A hard link of the user's own file would be one that he does not know of.
+    if choice.place.owned:
+        try:
+            os.link(source, target)
+            return
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+    os.symlink(os.fsencode(source), target)
+
+
+def _fetch(workspace: Workspace, choice: _Choice, target: bytes) -> None:
+    if choice.file.digest is None:
+        raise StoreError(f"cannot fetch '{choice.shown}': its digest is not known", subject=choice.shown)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    try:
+        with workspace.open_blob(choice.file.digest.digest) as reader:
+            for start in range(0, reader.size, BLOCK_SIZE):
+                write_all(descriptor, reader.read(start, BLOCK_SIZE))
+    finally:
+        os.close(descriptor)
+
+
+def _put(draft: Path, view: Path) -> None:
+    """Give a new view its name. One that is there already is broken, or was made by somebody else just now."""
+    while True:
+        try:
+            os.rename(draft, view)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        aside = view.with_name(f".{uuid.uuid4().hex}")
+        try:
+            os.rename(view, aside)
+        except FileNotFoundError:
+            continue
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _damaged(version: Version, file: _File, why: str | None) -> ArtfsError:
+    name = f"'{os.fsdecode(file.path)}' of {shown_name(version)}"
+    if why is None:
+        return StoreError(f"the bytes of {name} lie in no store", subject=file.path)
+    if file.places[0][0].owned:
+        return DigestMismatch(f"{name} is damaged: {why}; run 'artfs verify' to see what else is", subject=file.path)
+    advice = "restore it, or register it again as a new version"
+    return PlaceChanged(f"{name} was changed after it was registered: {why}; {advice}", subject=file.path)

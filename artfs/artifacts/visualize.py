@@ -1,0 +1,155 @@
+"""Showing a version to a person: in the notebook, or as one page in the browser."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import json
+import mimetypes
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artfs.artifacts.lookup import shown_name
+from artfs.content.digest import hash_bytes
+from artfs.content.files import atomic_write
+from artfs.enums import VisualizationType
+from artfs.errors import DigestMismatch, StoreError
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.catalog.visualizations import Visualization
+    from artfs.workspace import Workspace
+
+_MOST_ROWS = 1000
+"""A table in a page is for looking at; the file itself has all rows."""
+
+_STYLE = (
+    "body{font-family:system-ui,sans-serif;margin:2rem;max-width:80rem}table{border-collapse:collapse}"
+    "td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:left}img{max-width:100%}"
+    "iframe{width:100%;height:80vh;border:1px solid #ccc}pre{white-space:pre-wrap}"
+)
+
+
+def visualize(workspace: Workspace, version: Version, *, open_browser: bool = True) -> Path | None:
+    """Show the visualizations of a version, or its metadata where it has none.
+
+    Args:
+        workspace: where it is.
+        version: what to show.
+        open_browser: False writes the page and does not open it.
+
+    Returns:
+        the path of the page; None when it was displayed in a notebook.
+
+    Raises:
+        DigestMismatch: a visualization is not what was stored.
+    """
+    shown = [
+        (row, read_visualization(workspace, version, row)) for row in workspace.catalog.visualizations.list(version.id)
+    ]
+    if open_browser and _display_in_notebook(workspace, version, shown):
+        return None
+    page = workspace.home.cache / "pages" / f"{version.uuid}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(page, _page(workspace, version, shown).encode("utf-8", "backslashreplace"))
+    if open_browser:
+        webbrowser.open(page.as_uri())
+    return page
+
+
+def read_visualization(workspace: Workspace, version: Version, row: Visualization) -> bytes:
+    """Return the bytes of a visualization, checked.
+
+    Raises:
+        StoreError: the version has no store.
+        DigestMismatch: they are not what was stored.
+    """
+    if version.store_id is None:
+        raise StoreError(f"the visualization '{row.name}' of {shown_name(version)} lies in no store", subject=row.name)
+    store = workspace.stores.by_id(version.store_id)
+    with store.open_place(row.path) as reader:
+        content = reader.pread(0, row.size + 1)
+    if hash_bytes(content) != row.digest:
+        raise DigestMismatch(f"'{store.place_path(row.path)}' is damaged: save the version again", subject=row.name)
+    return content
+
+
+def _display_in_notebook(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> bool:
+    """Display all, if this is a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "kernel"):
+        return False
+    notebook: Any = import_module("IPython.display")
+    pieces = [_as_html(row, content) for row, content in shown] or [_facts(workspace, version)]
+    for piece in pieces:
+        notebook.display(notebook.HTML(piece))
+    return True
+
+
+def _page(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> str:
+    title = html.escape(shown_name(version))
+    pieces = [f"<h2>{html.escape(row.name)}</h2>\n{_as_html(row, content)}" for row, content in shown]
+    body = "\n".join([*pieces, "<h2>Metadata</h2>", _facts(workspace, version)])
+    return (
+        f"<!doctype html>\n<html><head><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{title}</h1>\n{body}\n</body></html>\n"
+    )
+
+
+def _facts(workspace: Workspace, version: Version) -> str:
+    from artfs.html import facts
+
+    return facts(workspace.catalog.metadata.get(version.id), shown_name(version))
+
+
+def _as_html(row: Visualization, content: bytes) -> str:
+    return _PIECES[VisualizationType(row.kind)](row.name, content)
+
+
+def _html_piece(name: str, content: bytes) -> str:
+    # In a frame of its own, without scripts: the page may come from anywhere.
+    return f'<iframe sandbox srcdoc="{html.escape(_text(content))}"></iframe>'
+
+
+def _image_piece(name: str, content: bytes) -> str:
+    kind = mimetypes.guess_type(name)[0] or "image/png"
+    return f'<img alt="{html.escape(name)}" src="data:{kind};base64,{base64.b64encode(content).decode()}">'
+
+
+def _csv_piece(name: str, content: bytes) -> str:
+    rows = list(csv.reader(io.StringIO(_text(content))))
+    cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows[:_MOST_ROWS]]
+    more = f"<p>and {len(rows) - _MOST_ROWS} more rows</p>" if len(rows) > _MOST_ROWS else ""
+    return f"<table>{''.join(f'<tr>{each}</tr>' for each in cells)}</table>{more}"
+
+
+def _json_piece(name: str, content: bytes) -> str:
+    try:
+        text = json.dumps(json.loads(content), indent=2, ensure_ascii=False)
+    except ValueError:
+        text = _text(content)
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def _markdown_piece(name: str, content: bytes) -> str:
+    return f"<pre>{html.escape(_text(content))}</pre>"
+
+
+_PIECES: Mapping[VisualizationType, Callable[[str, bytes], str]] = {
+    VisualizationType.HTML: _html_piece,
+    VisualizationType.IMAGE: _image_piece,
+    VisualizationType.CSV: _csv_piece,
+    VisualizationType.JSON: _json_piece,
+    VisualizationType.MARKDOWN: _markdown_piece,
+}
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

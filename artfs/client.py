@@ -1,0 +1,314 @@
+"""`Client`: everything that is known about artifacts, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from artfs.artifacts.lookup import find_artifact, find_version
+from artfs.current import current_workspace
+from artfs.errors import InvalidValue
+from artfs.pages import Page
+from artfs.responses import (
+    PAGE_SIZE,
+    ArtifactResponse,
+    ArtifactVersionResponse,
+    StackResponse,
+    TagResponse,
+    version_page,
+)
+
+if TYPE_CHECKING:
+    from artfs.catalog.artifacts import Artifact
+    from artfs.catalog.versions import Version
+    from artfs.workspace import Workspace
+
+Filter = object
+"""What a field must be: a value, `operator:value` such as "gt:5", "contains:x" or 'oneof:["a", "b"]', or a list of
+them. Operators: equals notequals contains notcontains startswith endswith oneof notoneof in isnull isnotnull gt gte lt
+lte."""
+
+
+class Client:
+    """Finds, lists, changes and removes artifacts and their versions.
+
+    Args:
+        home: artfs's directory; that of `$ARTFS_HOME`, or the usual one, when not given.
+
+    Example:
+        >>> Client().get_artifact_version("iris", "3").load()
+    """
+
+    def __init__(self, home: Path | str | None = None) -> None:
+        self._home = Path(home) if home is not None else None
+        self._own: Workspace | None = None
+
+    @property
+    def workspace(self) -> Workspace:
+        """The home, catalog and stores that the client works in."""
+        if self._home is None:
+            return current_workspace()
+        if self._own is None:
+            from artfs.workspace import Workspace
+
+            self._own = Workspace.open(self._home)
+        return self._own
+
+    # Artifacts.
+
+    def get_artifact(self, name_id_or_prefix: str) -> ArtifactResponse:
+        """Return an artifact by name; `Client().get_artifact("iris").load()` loads its newest version.
+
+        Raises:
+            ArtifactNotFound: there is none.
+        """
+        return ArtifactResponse(self.workspace, self._artifact(name_id_or_prefix))
+
+    def list_artifacts(
+        self,
+        sort_by: str | None = None,
+        page: int = 1,
+        size: int = PAGE_SIZE,
+        logical_operator: str = "and",
+        **filters: Filter,
+    ) -> Page[ArtifactResponse]:
+        """Return artifacts, oldest first.
+
+        Args:
+            sort_by: `asc:field` or `desc:field`.
+            page, size: which page to return; iterating goes on to the next ones.
+            logical_operator: `and`, or `or` when one of the filters is enough.
+            filters: name, tag, created, updated, user or versions (how many); see `Filter`.
+
+        Raises:
+            InvalidValue: a field or operator is not known.
+        """
+        workspace, any_of = self.workspace, _any_of(logical_operator)
+        where = _where(filters)
+
+        def fetch(index: int) -> list[ArtifactResponse]:
+            rows = workspace.catalog.artifacts.list(where, any_of=any_of, sort=sort_by, page=index, size=size)
+            return [ArtifactResponse(workspace, row) for row in rows]
+
+        return Page(fetch, page, size, workspace.catalog.artifacts.count(where, any_of=any_of))
+
+    def update_artifact(
+        self,
+        name_id_or_prefix: str,
+        new_name: str | None = None,
+        add_tags: Sequence[str] | None = None,
+        remove_tags: Sequence[str] | None = None,
+    ) -> ArtifactResponse:
+        """Rename an artifact, or change its tags, and return it; all of it or nothing.
+
+        Raises:
+            ArtifactNotFound, InvalidName, TagNotFound: an argument names nothing, or cannot be used.
+            AlreadyExists: the new name is taken.
+        """
+        catalog = self.workspace.catalog
+        with catalog.transaction():
+            artifact = self._artifact(name_id_or_prefix)
+            if new_name is not None:
+                artifact = catalog.artifacts.rename(artifact.id, new_name)
+            catalog.tags.add_to_artifact(artifact.id, *(add_tags or ()))
+            for tag in remove_tags or ():
+                catalog.tags.remove_from_artifact(artifact.id, tag)
+        return ArtifactResponse(self.workspace, artifact)
+
+    def delete_artifact(self, name_id_or_prefix: str, *, force: bool = False) -> None:
+        """Remove an artifact with all its versions.
+
+        Args:
+            name_id_or_prefix: its name.
+            force: also when runs made or read its versions.
+
+        Raises:
+            InvalidValue: a run uses one of its versions, or one is pinned; nothing was changed.
+        """
+        from artfs.artifacts.delete import delete_artifact
+
+        delete_artifact(self.workspace, self._artifact(name_id_or_prefix), force=force)
+
+    # Versions.
+
+    def get_artifact_version(
+        self, name_id_or_prefix: str | UUID, version: str | int | None = None
+    ) -> ArtifactVersionResponse:
+        """Return a version.
+
+        Args:
+            name_id_or_prefix: the name of an artifact, or the id of a version or its beginning.
+            version: a number, a name, `latest` or `@tag`; the newest when not given.
+
+        Raises:
+            ArtifactNotFound, VersionNotFound: there is none.
+            InvalidValue: several ids begin so.
+        """
+        return ArtifactVersionResponse(self.workspace, self._version(name_id_or_prefix, version))
+
+    def list_artifact_versions(
+        self,
+        sort_by: str | None = None,
+        page: int = 1,
+        size: int = PAGE_SIZE,
+        logical_operator: str = "and",
+        *,
+        artifact: str | ArtifactResponse | None = None,
+        name: Filter = None,
+        tag: Filter = None,
+        tags: Sequence[str] | None = None,
+        run_metadata: Mapping[str, Filter] | None = None,
+        metadata: Mapping[str, Filter] | None = None,
+        **filters: Filter,
+    ) -> Page[ArtifactVersionResponse]:
+        """Return versions, oldest first.
+
+        Args:
+            sort_by: `asc:field` or `desc:field`; also `desc:metadata.accuracy`.
+            page, size: which page to return; iterating goes on to the next ones.
+            logical_operator: `and`, or `or` when one of the filters is enough.
+            artifact: only versions of this artifact, also with `or`.
+            name: the artifact's name. A plain name is the same as `artifact`; with an operator it is a filter.
+            tag: a tag that the version carries.
+            tags: all tags that it carries.
+            run_metadata, metadata: by key, what was logged: `{"accuracy": "gt:0.9"}`.
+            filters: version, number, type, save_type, created, bytes, files, user, store, materializer, data_type,
+                digest, id, run; see `Filter`.
+
+        Raises:
+            ArtifactNotFound: there is no such artifact.
+            InvalidValue: a field or operator is not known.
+        """
+        scope = self._scope(artifact, name)
+        where = _where(filters)
+        if scope is None and name is not None:
+            where["artifact"] = name
+        if tag is not None or tags:
+            where["tag"] = [*([tag] if tag is not None else []), *(tags or ())]
+        for key, condition in {**(metadata or {}), **(run_metadata or {})}.items():
+            where[f"metadata.{key}"] = condition
+        return version_page(
+            self.workspace,
+            scope,
+            where,
+            any_of=_any_of(logical_operator),
+            sort=sort_by,
+            page=page,
+            size=size,
+        )
+
+    def update_artifact_version(
+        self,
+        name_id_or_prefix: str | UUID,
+        version: str | int | None = None,
+        add_tags: Sequence[str] | None = None,
+        remove_tags: Sequence[str] | None = None,
+        artifact_type: str | None = None,
+    ) -> ArtifactVersionResponse:
+        """Change tags or type of a version and return it; all of it or nothing.
+
+        Raises:
+            ArtifactNotFound, VersionNotFound, TagNotFound, InvalidName, InvalidValue: an argument names nothing, or
+                cannot be used.
+        """
+        from artfs.artifacts.save import checked_tags, checked_type
+        from artfs.enums import ArtifactType
+
+        catalog = self.workspace.catalog
+        with catalog.transaction():
+            row = self._version(name_id_or_prefix, version)
+            catalog.tags.add(row.id, *checked_tags(add_tags))
+            for tag in remove_tags or ():
+                catalog.tags.remove(row.id, tag)
+            if artifact_type is not None:
+                row = catalog.versions.update(row.id, type=checked_type(artifact_type, ArtifactType.DATA))
+        return ArtifactVersionResponse(self.workspace, row)
+
+    def delete_artifact_version(
+        self, name_id_or_prefix: str | UUID, version: str | int | None = None, *, force: bool = False
+    ) -> None:
+        """Remove a version; its number is never used again.
+
+        Args:
+            name_id_or_prefix, version: as for `get_artifact_version`.
+            force: also when a run made or read it.
+
+        Raises:
+            InvalidValue: a run uses it, or it is pinned; nothing was changed.
+        """
+        from artfs.artifacts.delete import delete_version
+
+        delete_version(self.workspace, self._version(name_id_or_prefix, version), force=force)
+
+    def prune_artifacts(self, **options: Any) -> Any:
+        """Remove versions that nothing needs any more; see `artfs.artifacts.prune.prune` for the options."""
+        from artfs.artifacts.prune import prune
+
+        return prune(self.workspace, **options)
+
+    # Tags.
+
+    def list_tags(self) -> list[TagResponse]:
+        """Return all tags, by name."""
+        return [TagResponse.of(row) for row in self.workspace.catalog.tags.list()]
+
+    def create_tag(self, name: str, *, exclusive: bool = False) -> TagResponse:
+        """Make a tag, or change whether it is exclusive: then at most one version of an artifact carries it.
+
+        A tag that becomes exclusive stays on the newest version of each artifact.
+        """
+        return TagResponse.of(self.workspace.catalog.tags.set_exclusive(name, exclusive))
+
+    def delete_tag(self, name: str) -> None:
+        """Take a tag off everything and forget it. Raises TagNotFound."""
+        self.workspace.catalog.tags.delete(name)
+
+    # Stacks.
+
+    @property
+    def active_stack(self) -> StackResponse:
+        """Where new versions go: `Client().active_stack.artifact_store.path`."""
+        workspace = self.workspace
+        return StackResponse(workspace.home.config.active_stack, workspace.stores.active, True)
+
+    def list_stacks(self) -> list[StackResponse]:
+        """Return all stacks, by name."""
+        workspace = self.workspace
+        active = workspace.home.config.active_stack
+        return [
+            StackResponse(row.name, workspace.stores.by_id(row.store_id), row.name == active)
+            for row in workspace.catalog.stacks.list()
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.workspace.home.path}>"
+
+    def _artifact(self, name: str) -> Artifact:
+        return find_artifact(self.workspace.catalog, name)
+
+    def _version(self, name_or_id: str | UUID, version: str | int | None) -> Version:
+        return find_version(self.workspace.catalog, name_or_id, version)
+
+    def _scope(self, artifact: str | ArtifactResponse | None, name: Filter) -> int | None:
+        """The artifact that a list is of."""
+        if isinstance(artifact, ArtifactResponse):
+            return artifact.id
+        if artifact is not None:
+            return self._artifact(artifact).id
+        found = self.workspace.catalog.artifacts.get(name) if isinstance(name, str) else None
+        return found.id if found is not None else None
+
+
+def _any_of(logical_operator: str) -> bool:
+    operator = str(getattr(logical_operator, "value", logical_operator)).lower()
+    if operator not in ("and", "or"):
+        raise InvalidValue(f"logical_operator must be 'and' or 'or', not '{logical_operator}'")
+    return operator == "or"
+
+
+def _where(filters: Mapping[str, Filter]) -> dict[str, object]:
+    """Filters that were given; None means that one was not."""
+    renamed = {"artifact_type": "type", "size": "bytes"}
+    return {renamed.get(field, field): condition for field, condition in filters.items() if condition is not None}
