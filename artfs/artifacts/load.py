@@ -9,7 +9,7 @@ from uuid import UUID
 
 from artfs.artifacts.lookup import find_version
 from artfs.artifacts.standing import standing
-from artfs.current import current_workspace
+from artfs.current import current_workspace, step_scope
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.registry import registry
 
@@ -60,6 +60,8 @@ def load(
     The other arguments, and what is raised, are as for `load_artifact`.
     """
     directory = standing(workspace, version)
+    if (scope := step_scope.get()) is not None:
+        scope.loaded(version)
     trusted = version.trusted or trust
     if materializer is None:
         if version.materializer is None:

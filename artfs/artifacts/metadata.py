@@ -29,7 +29,8 @@ def log_artifact_metadata(
         metadata: values by key: None, bool, int, float, str, datetime, date, Path, the types of `artfs.types`, numpy
             scalars, and list, tuple, set, dict of these. Dictionaries group values.
         artifact_name: of which artifact. Can be left out in a step with one output.
-        artifact_version: of which version (a number, a name, `latest`, `@tag`); the newest when not given.
+        artifact_version: of which version (a number, a name, `latest`, `@tag`). When not given, what a step logs for
+            one of its outputs is for the version that it is about to make; else it is for the newest.
         version: the same.
 
     Raises:
@@ -41,10 +42,12 @@ def log_artifact_metadata(
     """
     if artifact_version is not None and version is not None and artifact_version != version:
         raise InvalidValue(f"artifact_version={artifact_version!r} and version={version!r} differ: give one of them")
+    chosen = artifact_version if artifact_version is not None else version
+    if chosen is None and _goes_to_output_of_step(artifact_name, metadata):
+        return
     if artifact_name is None:
         raise InvalidValue("give artifact_name: it can be left out only in a step with one output")
     workspace = current_workspace()
-    chosen = artifact_version if artifact_version is not None else version
     log(workspace, find_version(workspace.catalog, artifact_name, chosen), metadata)
 
 
@@ -71,6 +74,19 @@ def storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
         except InvalidValue as error:
             raise InvalidValue(f"metadata '{key}': {error}", subject=key) from None
     return values
+
+
+def _goes_to_output_of_step(artifact_name: str | None, metadata: Mapping[str, Any]) -> bool:
+    """Leave metadata to the step that runs, if it is for an output of it; answer whether it was."""
+    contexts = sys.modules.get("artfs.pipelines.context")
+    context = contexts.current_context.get() if contexts is not None else None
+    if context is None:
+        return False
+    outputs = {name for output in context.task.outputs for name in (output.slot, output.artifact)}
+    if artifact_name is not None and artifact_name not in outputs:
+        return False
+    context.add_output_metadata(storable(metadata), artifact_name)
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import FileDigest, hash_file
-from artfs.current import current_workspace
+from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import SourceNotFound, StoreError
 from artfs.materializers.classes import qualified_name
@@ -90,7 +90,7 @@ def register(
     """Register a file or folder in a workspace and return the version's row.
 
     Args:
-        producer_id: the step run that made the data.
+        producer_id: the step run that made the data; the one that runs here when not given.
 
     The other arguments, and what is raised, are as for `register_artifact`.
     """
@@ -102,7 +102,8 @@ def register(
     path = _resolved(source)
     measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path)), in_place=True)
     facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
-    return seal.seal(
+    scope = step_scope.get()
+    made = seal.seal(
         measured,
         workspace,
         name,
@@ -112,9 +113,12 @@ def register(
         save_type=ArtifactSaveType.PREEXISTING.value,
         materializer=qualified_name(_materializer(path)),
         data_type="pathlib.Path",
-        producer_id=producer_id,
+        producer_id=scope.step_run_id if producer_id is None and scope is not None else producer_id,
         metadata={**facts, **given_metadata},
     )
+    if scope is not None:
+        scope.saved(made)
+    return made
 
 
 def _resolved(source: str | os.PathLike[str]) -> Path:

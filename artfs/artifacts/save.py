@@ -12,7 +12,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import Shown
 from artfs.artifacts.staging import staging_directory
-from artfs.current import current_workspace
+from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
 from artfs.materializers.base import BaseMaterializer
@@ -107,7 +107,7 @@ def save(
     Args:
         data_type: what to record as the type of `data`, where that is not its class.
         save_type: how the version came to be.
-        producer_id: the step run that made it.
+        producer_id: the step run that made it; the one that runs here when not given.
 
     The other arguments, and what is raised, are as for `save_artifact`.
     """
@@ -117,6 +117,7 @@ def save(
     chosen = _materializer(data, materializer)
     artifact_type = checked_type(artifact_type, chosen.ASSOCIATED_ARTIFACT_TYPE)
     given_metadata = storable(metadata or {})
+    scope = step_scope.get()
     store = workspace.stores.active
     with staging_directory(store, workspace.home, name) as staging:
         files, shown = staging / "files", staging / "visualizations"
@@ -129,7 +130,7 @@ def save(
         extracted = _extracted_metadata(saver, data) if extract_metadata else {}
         visualizations = _visualizations(saver, data, shown) if include_visualizations else []
         measured = seal.measure(files)
-        return seal.seal(
+        saved = seal.seal(
             measured,
             workspace,
             name,
@@ -143,9 +144,12 @@ def save(
             materializer=qualified_name(chosen),
             data_type=qualified_name(data_type or type(data)),
             trusted=True,
-            producer_id=producer_id,
+            producer_id=scope.step_run_id if producer_id is None and scope is not None else producer_id,
             metadata={**extracted, **given_metadata},
         )
+    if scope is not None:
+        scope.saved(saved)
+    return saved
 
 
 def checked_tags(tags: Sequence[str] | None) -> list[str]:
