@@ -229,7 +229,12 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
     area.write_mount({**facts, "pid": os.getpid(), "clean": False})
     incoming = Incoming(workspace, area, Blobs(workspace))
     recover(incoming, clean=clean)
-    trio.run(_main, incoming, options, facts, ready)
+    try:
+        trio.run(_main, incoming, options, facts, ready)
+    except ExceptionGroup as group:  # what a nursery wraps whatever ends it in
+        if refused := group.subgroup(MountError):
+            raise refused.exceptions[0] from group
+        raise
     area.write_mount({**facts, "pid": None, "clean": True})
 
 
