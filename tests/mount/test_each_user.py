@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
-from support.mount import Mount
+from support.mount import Mount, plain_user
+from support.mount_fixtures import StartMount
 
 pytestmark = pytest.mark.each_user
 
@@ -39,3 +44,13 @@ def test_versions_and_drafts_outlive_a_killed_daemon(mounted: Mount) -> None:
     mounted.remount()
     mounted.run(["cmp", "/etc/services", mounted.artifacts / "names" / "@good" / "names"])
     mounted.run(["cmp", "/etc/protocols", mounted.incoming / "unsealed"])
+
+
+def test_a_mount_that_the_system_refuses_fails_in_one_line(start_mount: StartMount) -> None:
+    if os.geteuid() != 0 or re.search(r"^user_allow_other", Path("/etc/fuse.conf").read_text("utf-8"), re.MULTILINE):
+        pytest.skip("needs a user whom the system does not let open a mount to others")
+    mount = start_mount(plain_user())
+    mount.unmount()
+    done = mount.artfs("mount", "--allow-other", mount.path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"artfs: {mount.path}: ") and done.stderr.count("\n") == 1
