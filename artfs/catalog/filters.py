@@ -44,12 +44,14 @@ class Field:
         sql: expression of the row; or, within `exists`, of the related row.
         kind: `text`, `number`, `time`, `bool` or `bytes`: how a value is read.
         exists: for a related table, `EXISTS (... AND {})` or `x IN (... {})`: the condition goes where the braces are.
+        rare: the same as a SELECT of the rows' ids, which is better where few fulfil the condition.
         sort: expression to sort by, if not `sql`; empty if it cannot be sorted by.
     """
 
     sql: str
     kind: str = "text"
     exists: str = ""
+    rare: str = ""
     sort: str | None = None
 
 
@@ -59,7 +61,7 @@ class Fields:
 
     Args:
         named: by name.
-        tiebreak: unique expression that makes any order total.
+        tiebreak: the rows' id, which makes any order total.
         prefixed: for families such as `metadata.<key>`: returns the field of a key, as text or as number.
     """
 
@@ -76,8 +78,7 @@ class MetadataField:
         key: the key.
         text, number: the columns.
         each: what is true of a row whose value fulfils the `{condition}`, looked at row by row: `{key}` is the key.
-        among: the same, by finding the rows from the numbers: better where few fulfil it.
-        matches: SELECT of the numbers that fulfil it, to see how many they are.
+        rare: the same for numbers, as a SELECT of the rows' ids, which is better where few fulfil it.
         order: what to sort by, first to last, with `:sort_key` for the key.
     """
 
@@ -85,8 +86,7 @@ class MetadataField:
     text: str
     number: str
     each: str
-    among: str
-    matches: str
+    rare: str
     order: tuple[str, str]
 
 
@@ -101,6 +101,11 @@ class _Compiler:
         self.parameters[name] = value
         return f":{name}"
 
+    def related(self, each: str, rare: str) -> str:
+        """What is true of a row: looked at row by row, or found first if that is few rows."""
+        found_first = rare and self.is_rare(rare, self.parameters)
+        return f"({self.fields.tiebreak} IN ({rare}))" if found_first else f"({each})"
+
 
 def compile_where(
     fields: Fields, where: Where | None, *, any_of: bool = False, is_rare: IsRare = lambda sql, parameters: False
@@ -111,7 +116,7 @@ def compile_where(
         fields: what can be filtered.
         where: field -> condition, as the module says.
         any_of: whether one of the conditions is enough.
-        is_rare: whether a SELECT (with parameters) finds few rows; asked for `MetadataField.matches`.
+        is_rare: whether a SELECT (with parameters) finds few rows; asked for what fields have as `rare`.
     """
     compiler = _Compiler(fields, is_rare)
     conditions = [
@@ -198,7 +203,7 @@ def _condition(compiler: _Compiler, name: str, operator: str, value: object) -> 
     if found.exists:
         # Of a related table: "is null" means that there is no such row.
         inner = "1 = 1" if operator == "isnull" else _test(compiler, found.sql, found.kind, name, operator, value)
-        exists = f"({found.exists.format(inner)})"
+        exists = compiler.related(found.exists.format(inner), found.rare.format(inner))
         return f"(NOT COALESCE({exists}, 1 = 0))" if operator == "isnull" else exists
     if operator == "isnull":
         return f"({found.sql} IS NULL)"
@@ -212,8 +217,8 @@ def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, op
     tests = []
     if _may_be_number(operator, value):
         condition = _test(compiler, found.number, "number", name, operator, value)
-        rare = compiler.is_rare(found.matches.format(key=key, condition=condition), compiler.parameters)
-        tests.append((found.among if rare else found.each).format(key=key, condition=condition))
+        each, rare = (sql.format(key=key, condition=condition) for sql in (found.each, found.rare))
+        tests.append(compiler.related(each, rare))
     if _may_be_text(operator, value):
         condition = _test(compiler, found.text, "text", name, operator, value)
         tests.append(found.each.format(key=key, condition=condition))

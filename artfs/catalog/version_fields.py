@@ -5,7 +5,7 @@ from __future__ import annotations
 from artfs.catalog.filters import Field, Fields, MetadataField
 
 _META_OF = "m.version_id = v.id AND m.key = {key} AND m.newest = 1"
-_META_MATCHES = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
+_META_NUMBERS = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
 
 
 def _metadata_field(key: str) -> MetadataField:
@@ -15,8 +15,7 @@ def _metadata_field(key: str) -> MetadataField:
         text="m.text",
         number="m.number",
         each=f"EXISTS (SELECT 1 FROM version_meta m WHERE {_META_OF} AND {{condition}})",
-        among=f"v.id IN ({_META_MATCHES})",
-        matches=_META_MATCHES,
+        rare=_META_NUMBERS,
         order=(value.format("number"), value.format("text")),
     )
 
@@ -50,6 +49,7 @@ FIELDS = Fields(
             "g.name",
             exists="EXISTS (SELECT 1 FROM version_tag x JOIN tag g ON g.id = x.tag_id "
             "WHERE x.version_id = v.id AND {})",
+            rare="SELECT x.version_id FROM version_tag x JOIN tag g ON g.id = x.tag_id WHERE {}",
             sort="",
         ),
     },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,13 +229,15 @@ def test_artifacts_and_runs_are_filtered_alike(catalog: Catalog) -> None:
     assert catalog.runs.list(pipeline.id + 1, {"status": "failed", "name": "iris-run"}, any_of=True) == []
 
 
-def test_many_matches_are_found_as_few_are(catalog_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two ways lead to the versions with a number; both find the same."""
-    with Catalog.open(catalog_path) as catalog:
-        for number in range(20):
-            version = save(catalog, "iris", metadata={"n": number})
-            catalog.metadata.set(version.id, {"n": number * 10})
-        few = catalog.versions.list(where={"metadata.n": "gte:100"})
-        monkeypatch.setattr("artfs.catalog.versions._RARE", 3)
-        assert catalog.versions.list(where={"metadata.n": "gte:100"}) == few
-        assert len(few) == 10
+@pytest.mark.parametrize("where", [{"metadata.n": "gte:100"}, {"tag": "even"}, {"tag": "notequals:even"}], ids=str)
+def test_many_matches_are_found_as_few_are(
+    where: dict[str, str], catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ways lead to the versions with a number or a tag; both find the same."""
+    for number in range(20):
+        version = save(catalog, "iris", metadata={"n": number}, tags=["odd" if number % 2 else "even"])
+        catalog.metadata.set(version.id, {"n": number * 10})
+    few = catalog.versions.list(where=where)
+    monkeypatch.setattr("artfs.catalog.versions._RARE", 3)
+    assert catalog.versions.list(where=where) == few
+    assert len(few) == 10

@@ -31,6 +31,7 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "staged versions": lambda c: c.versions.staged(),
     "page of an artifact": lambda c: c.versions.list(1, {"type": "x"}, sort="desc:created", size=20),
     "page by rare number": lambda c: c.versions.list(None, {"metadata.n": "gt:5"}, sort="desc:created", size=20),
+    "page by rare tag": lambda c: c.versions.list(None, {"tag": "prod"}, sort="desc:created", size=20),
     "page by name": lambda c: c.versions.list(None, {"name": "x"}, sort="desc:created", size=20),
     "page by type": lambda c: c.versions.list(None, {"type": "x"}, sort="desc:created", size=20),
     "count by rare number": lambda c: c.versions.count(None, {"metadata.n": "gt:5"}),
