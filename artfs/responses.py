@@ -59,6 +59,11 @@ class ArtifactVersionResponse:
         self._version = version
 
     @property
+    def row(self) -> Version:
+        """The catalog's row, as it was when this was fetched."""
+        return self._version
+
+    @property
     def id(self) -> UUID:
         """Its id, which no other version anywhere has."""
         return UUID(self._version.uuid)

@@ -20,11 +20,11 @@ import trio
 from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, SetattrFields, StatvfsData
 
 from artfs.names import check_artifact_name, check_version_name
+from artfs.processes import ancestors
 from artfs_mount.errno import code_of
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.processes import ancestors
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.status import Status
@@ -89,7 +89,11 @@ class Operations(pyfuse3.Operations):
         return self.inodes.attributes(inode)
 
     def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:  # type: ignore[override] # there is nobody to answer
-        self.inodes.forget(inode_list)
+        for inode, count in inode_list:
+            try:
+                self.inodes.forget(inode, count)
+            except Exception as error:  # noqa: BLE001 - the status logs it
+                self.status.failed("forget", error, None)
 
     @handler
     async def readlink(self, inode: int, ctx: RequestContext) -> bytes:
@@ -107,8 +111,8 @@ class Operations(pyfuse3.Operations):
         node = await self._changeable(inode)
         change = change_of(attr, fields)
         if change.size and node.blob is not None:
-            descriptor = self.incoming.contents.writable(node)
-            await in_thread(self.incoming.contents.materialize, node, descriptor, change.size, seconds=None)
+            await self._truncate_stub(node, change.size, ctx.pid)
+            node = await self._changeable(inode)
         return self.inodes.of_incoming(node, self.incoming.attributes.change(node, change, ctx.pid))
 
     @handler
@@ -124,12 +128,14 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def opendir(self, inode: int, ctx: RequestContext) -> int:
-        return self.handles.add(DirectoryHandle(inode, self.inodes.names(inode)))
+        return self.handles.add(DirectoryHandle(inode, []))
 
     @handler
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory = self.handles.directory(fh)
         parent = self.inodes.node(directory.number)
+        if start_id == 0:
+            directory.names = self.inodes.names(directory.number)
         for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
             if node is not None:
                 told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
@@ -187,11 +193,11 @@ class Operations(pyfuse3.Operations):
     async def rename(
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
     ) -> None:
-        directory = await self._changeable(parent, name)
         if unpack(new_parent)[0] == Kind.ARTIFACT:
-            await self._rename_into_version(directory, name, new_parent, new_name)
+            await self._rename_into_version(await self._changeable(parent, name), name, new_parent, new_name)
             return
-        new_directory = await self._changeable(new_parent, new_name)
+        directory, new_directory = self.inodes.writable(parent), self.inodes.writable(new_parent)
+        await self._until_free((directory, name), (new_directory, new_name))
         self.incoming.namespace.rename(directory, name, new_directory, new_name, flags, ctx.pid)
 
     # Files
@@ -289,12 +295,26 @@ class Operations(pyfuse3.Operations):
     # Helpers
 
     async def _changeable(self, inode: int, name: bytes | None = None) -> Node:
-        """The node below `/incoming`, once nobody is turning its draft's files into stubs."""
+        """The node below `/incoming`, once nobody is making a version of its draft."""
         node = self.inodes.writable(inode)
-        if self.sealer.any_busy:
-            draft = self.incoming.nodes.draft_of(node) or (name if node is self.incoming.nodes.root else None)
-            await self.sealer.until_free(draft)
+        await self._until_free((node, name))
         return node
+
+    async def _until_free(self, *places: tuple[Node, bytes | None]) -> None:
+        if self.sealer.any_busy:
+            root = self.incoming.nodes.root
+            await self.sealer.until_free(
+                *(name if node is root else self.incoming.nodes.draft_of(node) for node, name in places)
+            )
+
+    async def _truncate_stub(self, node: Node, size: int, pid: int) -> None:
+        """Truncates as whoever opens a file for it would: until it is done, no version is made of the draft."""
+        handle = DraftHandle(node, self.incoming.contents, None, writer=True)
+        self.incoming.contents.open(node, os.O_RDWR, pid)
+        try:
+            await in_thread(self.incoming.contents.truncate_open, node, size, seconds=None)
+        finally:
+            handle.close()
 
     async def _open_draft(self, inode: int, flags: int, pid: int) -> DraftHandle:
         writer = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)

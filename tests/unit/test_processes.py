@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from artfs_mount.incoming.processes import Writers, ancestors, is_kernel_thread, process_of
+from artfs.processes import ancestors, is_kernel_thread, process_of
+from artfs_mount.incoming.processes import Writers
 
 
 def test_a_writer_that_runs_has_not_ended() -> None:

@@ -1,0 +1,86 @@
+"""The cache key of a step: everything that its outputs depend on, part by part, so that a miss can be explained."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from artfs.artifacts.measure import measure
+from artfs.catalog.versions import Version
+from artfs.content.digest import Digest, hash_file, tagged
+from artfs.errors import SourceNotFound
+from artfs.materializers.classes import qualified_name
+from artfs.pipelines.code import code_parts
+from artfs.pipelines.config import CachePolicy
+from artfs.pipelines.graph import Invocation
+from artfs.pipelines.plan import OutputPlan
+
+Parts = Mapping[str, str]
+"""Digests in hex, by what they are of: `code:<function>`, `parameter:<name>`, `input:<slot>`, `output:<slot>`,
+`file:<path>`, `environment:<name>`."""
+
+
+@dataclass(frozen=True)
+class CacheKey:
+    """A step's key and what it is made of."""
+
+    digest: Digest
+    parts: Parts
+
+
+def cache_key(
+    invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan], policy: CachePolicy
+) -> CacheKey:
+    """The key of one call of a step. Inputs count by their content's digest: never by names, ids or places."""
+    parts: dict[str, Digest] = {}
+    if policy.code:
+        for name, digest in code_parts(invocation.step.function).items():
+            parts[f"code:{name}"] = digest
+    for name, value in invocation.parameters.items():
+        parts[f"parameter:{name}"] = tagged(b"parameter", json.dumps(value, sort_keys=True).encode())
+    for slot, versions in inputs.items():
+        parts[f"input:{slot}"] = tagged(b"input", *(version.digest for version in versions))
+    for output in outputs:
+        parts[f"output:{output.slot}"] = _output(output)
+    for path in policy.files:
+        parts[f"file:{path}"] = _file(Path(path))
+    for name in policy.environment:
+        parts[f"environment:{name}"] = tagged(
+            b"environment", os.environ.get(name, "").encode("utf-8", "surrogateescape")
+        )
+    pieces = (piece for name, digest in sorted(parts.items()) for piece in (name.encode(), digest))
+    key = tagged(b"cache key", invocation.step.name.encode(), *pieces)
+    return CacheKey(key, {name: digest.hex() for name, digest in sorted(parts.items())})
+
+
+def explain(before: Parts, now: Parts) -> list[str]:
+    """What is different between two keys, a line each.
+
+    >>> explain({"parameter:rate": "aa"}, {"parameter:rate": "bb"})
+    ["parameter 'rate' changed"]
+    """
+    lines = []
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            kind, _, what = name.partition(":")
+            verb = "changed" if name in before and name in now else "is new" if name in now else "is no longer there"
+            lines.append(f"{kind} '{what}' {verb}")
+    return lines
+
+
+def _output(output: OutputPlan) -> Digest:
+    materializer = output.materializer
+    chosen = materializer if isinstance(materializer, str) else qualified_name(materializer) if materializer else ""
+    return tagged(b"output", output.artifact.encode(), chosen.encode(), repr(output.annotation).encode())
+
+
+def _file(path: Path) -> Digest:
+    if path.is_dir():
+        return measure(path.absolute()).tree.digest
+    try:
+        return hash_file(path).digest
+    except FileNotFoundError:
+        raise SourceNotFound(f"the cache policy names {path}, but nothing is there", subject=path) from None

@@ -1,0 +1,60 @@
+"""What a run ran in: Python, packages, machine, git commit. Recorded once and shared by all runs in it."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def environment() -> dict[str, Any]:
+    """The facts of this process's environment. No child process is started for any of them."""
+    return {**_lasting(), "git": _git(Path.cwd())}
+
+
+@functools.cache
+def _lasting() -> dict[str, Any]:
+    packages = {dist.name: dist.version for dist in importlib.metadata.distributions() if dist.name}
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "executable": sys.executable,
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """The commit that is checked out, and whether tracked files differ from it; None outside of a repository."""
+    root = next((path for path in (folder, *folder.parents) if (path / ".git").exists()), None)
+    if root is None:
+        return None
+    from dulwich.errors import NotGitRepository
+    from dulwich.repo import Repo
+
+    try:
+        with Repo(str(root)) as repository:
+            head = repository.head().decode()
+            return {"commit": head, "dirty": _is_dirty(repository, root)}
+    except (KeyError, NotGitRepository, OSError):
+        return None  # a repository without commits, or one that cannot be read
+
+
+def _is_dirty(repository: Any, root: Path) -> bool:
+    """Whether a tracked file's size or time is not what the index says: cheap, and right but for files only touched."""
+    for path, entry in repository.open_index().items():
+        try:
+            status = os.lstat(os.path.join(os.fsencode(root), path))
+        except FileNotFoundError:
+            return True
+        if status.st_size != entry.size or int(status.st_mtime) != int(_seconds(entry.mtime)):
+            return True
+    return False
+
+
+def _seconds(mtime: Any) -> float:
+    return float(mtime[0]) if isinstance(mtime, tuple) else float(mtime)

@@ -1,0 +1,140 @@
+"""What a pipeline's function composes: which step is called with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from artfs.errors import InvalidValue
+from artfs.pipelines.config import ExternalArtifact, Options, checked_parameters
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.pipelines.step import Step
+
+
+class OutputReference:
+    """Stands, while a pipeline is composed, for a value that a step will have made."""
+
+    def __init__(self, invocation: str, slot: str) -> None:
+        self.invocation = invocation
+        self.slot = slot
+
+    def __repr__(self) -> str:
+        return f"<output '{self.slot}' of step '{self.invocation}', not made yet>"
+
+    def _no_value(self, *_: object) -> NoReturn:
+        raise InvalidValue(
+            f"{self!r}: a pipeline only says which step is given what; work on the value in a step", subject=self.slot
+        )
+
+    __iter__ = __len__ = __bool__ = __getitem__ = __add__ = __lt__ = _no_value
+
+
+@dataclass(frozen=True)
+class VersionReference:
+    """A version that exists already, given to a step. It is loaded when the step runs."""
+
+    version: Version
+
+
+Value = OutputReference | VersionReference | ExternalArtifact
+Source = Value | tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One call of a step in a pipeline.
+
+    name: the step's, with `_2`, `_3` where it is called again. sources: inputs that are artifacts. parameters: inputs
+    that are plain values. after: steps that must have run although nothing of theirs is used.
+    """
+
+    name: str
+    step: Step
+    options: Options
+    sources: Mapping[str, Source]
+    parameters: Mapping[str, Any]
+    after: frozenset[str] = frozenset()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The invocations that must have run before."""
+        return self.after | {value.invocation for _, value in self.values() if isinstance(value, OutputReference)}
+
+    def values(self) -> Iterator[tuple[str, Value]]:
+        """All values that come from artifacts, with their inputs' names."""
+        for slot, source in self.sources.items():
+            for value in source if isinstance(source, tuple) else (source,):
+                yield slot, value
+
+
+@dataclass
+class Composition:
+    """A pipeline while its function runs. steps: settings from a file, by the step's name."""
+
+    pipeline: str
+    options: Options
+    steps: Mapping[str, Options] = field(default_factory=dict)
+    invocations: dict[str, Invocation] = field(default_factory=dict)
+
+    def add(self, step: Step, bound: Mapping[str, Any], after: frozenset[str]) -> Invocation:
+        """Takes in a call of a step."""
+        name = self._free_name(step.name)
+        unknown = after - set(self.invocations)
+        if unknown:
+            raise InvalidValue(f"step '{name}' is to run after '{min(unknown)}', which this pipeline has not called")
+        sources = {slot: source for slot, value in bound.items() if (source := as_source(value)) is not None}
+        plain = {slot: value for slot, value in bound.items() if slot not in sources}
+        configured = self.steps.get(name) or self.steps.get(step.name) or Options()
+        options = configured.over(step.options).over(self.options)
+        parameters = {
+            **{key: value for key, value in options.parameters.items() if key in step.signature.inputs},
+            **plain,
+        }
+        missing = step.signature.missing({**parameters, **sources})
+        if missing:
+            raise InvalidValue(f"step '{name}' is not given its input '{missing[0]}'", subject=missing[0])
+        checked = checked_parameters(
+            {key: value for key, value in parameters.items() if key not in sources}, f"step '{name}'"
+        )
+        invocation = Invocation(name, step, options, sources, checked, after)
+        self.invocations[name] = invocation
+        return invocation
+
+    def _free_name(self, name: str) -> str:
+        if name not in self.invocations:
+            return name
+        number = 2
+        while f"{name}_{number}" in self.invocations:
+            number += 1
+        return f"{name}_{number}"
+
+
+current_composition: ContextVar[Composition | None] = ContextVar("artfs_composition", default=None)
+
+
+def as_source(value: Any) -> Source | None:
+    """What an argument stands for when it is an artifact; None for a plain value."""
+    single = _as_value(value)
+    if single is not None:
+        return single
+    if isinstance(value, list | tuple) and value:
+        values = [_as_value(part) for part in value]
+        if all(part is not None for part in values):
+            return tuple(part for part in values if part is not None)
+    return None
+
+
+def _as_value(value: Any) -> Value | None:
+    if isinstance(value, OutputReference | ExternalArtifact):
+        return value
+    from artfs.responses import ArtifactResponse, ArtifactVersionResponse
+
+    if isinstance(value, ArtifactResponse):
+        value = value.latest_version
+    if isinstance(value, ArtifactVersionResponse):
+        return VersionReference(value.row)
+    return None

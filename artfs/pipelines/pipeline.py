@@ -1,0 +1,149 @@
+"""The `@pipeline` decorator."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from artfs.names import check_artifact_name
+from artfs.pipelines.config import Options, checked_parameters
+from artfs.pipelines.graph import Composition, current_composition
+
+if TYPE_CHECKING:
+    from artfs.pipelines.responses import PipelineRunResponse
+    from artfs.pipelines.runner import RunOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Pipeline:
+    """A function that says which steps are given what. Calling it runs them."""
+
+    def __init__(self, function: Callable[..., Any], name: str, options: Options, run: RunOptions) -> None:
+        self.function = function
+        self.name = check_artifact_name(name)
+        self.options = options
+        self.run_options = run
+        self._steps: Mapping[str, Options] = {}
+        functools.update_wrapper(self, function)
+
+    def __repr__(self) -> str:
+        return f"<pipeline '{self.name}'>"
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Compose and run the pipeline; returns the run. In another pipeline: its steps become that one's."""
+        if current_composition.get() is not None:
+            return self.function(*arguments, **named)
+        return self._run(self._bound(arguments, named))
+
+    def with_options(
+        self,
+        *,
+        run_name: str | None = None,
+        enable_cache: bool | None = None,
+        substitutions: Mapping[str, str] | None = None,
+        config_path: str | PathLike[str] | None = None,
+        executor: str | None = None,
+        workers: int | None = None,
+    ) -> Pipeline:
+        """A copy of the pipeline with other settings.
+
+        Args:
+            run_name: of the next run; may hold `{date}`, `{time}` and substitutions.
+            enable_cache: whether outputs of earlier runs may be used.
+            substitutions: values of placeholders.
+            config_path: a YAML file with `parameters`, `enable_cache`, `run_name`, `substitutions`, and under `steps`
+            for
+                each step `parameters`, `enable_cache`, `retries` and `outputs: {<output>: {version: ...}}`.
+            executor: `threads` or `processes`.
+            workers: how many steps may run at once.
+        """
+        from artfs.pipelines.configuration import read_configuration
+
+        found = read_configuration(config_path) if config_path is not None else None
+        options = Options(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        options = options.over(found.pipeline) if found else options
+        run = replace(
+            self.run_options,
+            run_name=run_name or (found.run_name if found else None) or self.run_options.run_name,
+            executor=executor or self.run_options.executor,
+            workers=workers or self.run_options.workers,
+        )
+        changed = Pipeline(self.function, self.name, options.over(self.options), run)
+        changed._steps = {**self._steps, **(found.steps if found else {})}
+        return changed
+
+    def _bound(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+        signature = inspect.signature(self.function)
+        configured = {key: value for key, value in self.options.parameters.items() if key in signature.parameters}
+        given = signature.bind_partial(*arguments, **named).arguments
+        bound = signature.bind(**{**configured, **given})
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def _run(self, parameters: Mapping[str, Any]) -> PipelineRunResponse:
+        from artfs.current import current_workspace
+        from artfs.pipelines.responses import PipelineRunResponse
+        from artfs.pipelines.runner import Runner
+
+        config = {"parameters": checked_parameters(parameters, f"pipeline '{self.name}'")}
+        # A parameter of the pipeline is not one of every step that has an input of the same name.
+        composition = Composition(self.name, replace(self.options, parameters={}), dict(self._steps))
+        token = current_composition.set(composition)
+        try:
+            self.function(**parameters)
+        finally:
+            current_composition.reset(token)
+        workspace = current_workspace()
+        run = Runner(workspace, composition, replace(self.run_options, config=config)).run()
+        return PipelineRunResponse(workspace, run)
+
+
+@overload
+def pipeline(function: F) -> Pipeline: ...
+@overload
+def pipeline(
+    function: None = None,
+    *,
+    name: str | None = None,
+    enable_cache: bool | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    executor: str = "threads",
+    workers: int = 4,
+) -> Callable[[F], Pipeline]: ...
+def pipeline(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    enable_cache: bool | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    executor: str = "threads",
+    workers: int = 4,
+) -> Any:
+    """Make a function a pipeline: calling it runs the steps that it calls, with caching and lineage.
+
+    Args:
+        function: the function, when used without brackets.
+        name: of the pipeline; the function's when not given.
+        enable_cache: whether outputs of earlier runs may be used; yes, unless a step says otherwise.
+        substitutions: values of placeholders in output names.
+        executor: `threads` of this process, or `processes` of their own.
+        workers: how many steps may run at once.
+
+    Example:
+        >>> @pipeline
+        ... def training(rate: float = 0.1):
+        ...     train(data=load(), rate=rate)
+        >>> training(rate=0.2)
+    """
+    from artfs.pipelines.runner import RunOptions
+
+    def decorate(function: Callable[..., Any]) -> Pipeline:
+        options = Options(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        return Pipeline(function, name or function.__name__, options, RunOptions(executor=executor, workers=workers))
+
+    return decorate(function) if function is not None else decorate

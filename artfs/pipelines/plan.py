@@ -1,0 +1,104 @@
+"""What is known of a step before it runs: the names of its outputs, and the task that an executor is given."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from artfs.enums import ArtifactType
+from artfs.errors import InvalidValue
+from artfs.materializers.base import BaseMaterializer
+from artfs.names import check_artifact_name
+from artfs.pipelines.graph import Invocation
+from artfs.pipelines.step import Step
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """An output whose names are settled. slot: the name within the step; artifact: the name it is kept under."""
+
+    slot: str
+    artifact: str
+    annotation: Any
+    version: str | None
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    artifact_type: ArtifactType | str | None
+    materializer: type[BaseMaterializer] | str | None
+
+
+@dataclass(frozen=True)
+class StepTask:
+    """All that an executor needs to run a step, here or on another machine that sees the same catalog and store.
+
+    home: of the catalog. inputs: ids of the versions for each input; several for an input that is a list.
+    lists: inputs that take a list even of one version. values: inputs that are at hand in memory, for executors that
+    run in this process.
+    """
+
+    home: Path
+    run_uuid: str
+    pipeline: str
+    run_name: str
+    step_run_id: int
+    name: str
+    step: Step
+    inputs: Mapping[str, Sequence[int]]
+    lists: frozenset[str]
+    parameters: Mapping[str, Any]
+    outputs: Sequence[OutputPlan]
+    log_path: Path
+    retries: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Values of the placeholders in one run: `{date}`, `{time}` (UTC) and what the user substitutes."""
+
+    date: str
+    time: str
+
+    @classmethod
+    def at(cls, moment: datetime) -> Names:
+        moment = moment.astimezone(UTC)
+        return cls(moment.strftime("%Y_%m_%d"), moment.strftime("%H_%M_%S_%f"))
+
+    def fill(self, template: str, substitutions: Mapping[str, str]) -> str:
+        """Replaces the placeholders. Raises InvalidValue for one that has no value."""
+        values = {"date": self.date, "time": self.time, **substitutions}
+        wanted = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        for name in wanted:
+            if name not in values:
+                raise InvalidValue(
+                    f"'{template}': nothing says what {{{name}}} is; give it with substitutions={{'{name}': ...}}",
+                    subject=name,
+                )
+        return template.format_map(values) if wanted else template
+
+
+def plan_outputs(invocation: Invocation, pipeline: str, names: Names) -> list[OutputPlan]:
+    """Settles the names of a step's outputs."""
+    planned = []
+    for spec in invocation.step.signature.outputs:
+        options, config = invocation.options, spec.config
+        slot = names.fill(spec.slot, options.substitutions) if spec.named else spec.slot
+        artifact = slot if spec.named else f"{pipeline}::{invocation.name}::{slot}"
+        version = options.versions.get(slot, config.version)
+        planned.append(
+            OutputPlan(
+                slot=slot,
+                artifact=check_artifact_name(artifact),
+                annotation=spec.annotation,
+                version=None if version is None else names.fill(str(version), options.substitutions),
+                tags=tuple(config.tags or ()),
+                metadata=dict(config.run_metadata or {}),
+                artifact_type=config.artifact_type,
+                materializer=options.materializer_of(slot) or options.materializer_of(spec.slot),
+            )
+        )
+    return planned

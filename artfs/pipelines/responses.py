@@ -1,0 +1,216 @@
+"""Runs and steps as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from artfs import html
+from artfs.catalog.runs import Run
+from artfs.catalog.steps import Input, Output, StepRun
+from artfs.enums import ExecutionStatus
+from artfs.errors import InvalidValue, RunNotFound
+from artfs.responses import ArtifactVersionResponse
+from artfs.workspace import Workspace
+
+
+class StepRunResponse:
+    """One run of a step."""
+
+    def __init__(self, workspace: Workspace, row: StepRun) -> None:
+        self._workspace = workspace
+        self.row = row
+
+    @property
+    def id(self) -> UUID:
+        """Its id."""
+        return UUID(self.row.uuid)
+
+    @property
+    def name(self) -> str:
+        """Its name in the run."""
+        return self.row.name
+
+    @property
+    def status(self) -> ExecutionStatus | str:
+        """How it ended; `skipped` when a step before it had failed."""
+        return _status(self.row.status)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The values of its parameters."""
+        return self.row.parameters
+
+    @property
+    def source(self) -> str | None:
+        """Its source code."""
+        return self.row.source
+
+    @property
+    def error(self) -> str | None:
+        """The traceback of its failure."""
+        return self.row.error
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took."""
+        return _duration(self.row.started_us, self.row.ended_us)
+
+    @property
+    def inputs(self) -> dict[str, ArtifactVersionResponse]:
+        """The versions that it read, by input; of a list the first."""
+        return self._by_slot(self._workspace.catalog.steps.inputs(self.row.id))
+
+    @property
+    def outputs(self) -> dict[str, ArtifactVersionResponse]:
+        """The versions that it gave out, by output."""
+        return self._by_slot(self._workspace.catalog.steps.outputs(self.row.id))
+
+    @property
+    def output(self) -> ArtifactVersionResponse:
+        """The only output. Raises InvalidValue when there are none or several."""
+        outputs = self.outputs
+        if len(outputs) != 1:
+            raise InvalidValue(f"step '{self.name}' has {len(outputs)} outputs; use .outputs[name]", subject=self.name)
+        return next(iter(outputs.values()))
+
+    @property
+    def logs(self) -> str:
+        """What it printed and logged."""
+        path = self.row.log_path
+        return Path(path).read_text("utf-8") if path and Path(path).exists() else ""
+
+    def _by_slot(self, rows: Any) -> dict[str, ArtifactVersionResponse]:
+        found: dict[str, ArtifactVersionResponse] = {}
+        row: Input | Output
+        for row in rows:
+            version = self._workspace.catalog.versions.by_id(row.version_id)
+            if version is not None:
+                found.setdefault(row.slot, ArtifactVersionResponse(self._workspace, version))
+        return found
+
+    def __repr__(self) -> str:
+        return f"<step run {self.name}: {self.status}>"
+
+
+class PipelineRunResponse:
+    """One run of a pipeline."""
+
+    def __init__(self, workspace: Workspace, row: Run) -> None:
+        self._workspace = workspace
+        self.row = row
+
+    @property
+    def id(self) -> UUID:
+        """Its id."""
+        return UUID(self.row.uuid)
+
+    @property
+    def name(self) -> str:
+        """Its name among the pipeline's runs."""
+        return self.row.name
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return self.row.pipeline
+
+    @property
+    def status(self) -> ExecutionStatus | str:
+        """Where it stands."""
+        return _status(self.row.status)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """What it was started with."""
+        return self.row.config
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed."""
+        return self.row.error
+
+    @property
+    def started(self) -> datetime:
+        """When it began, UTC."""
+        return datetime.fromtimestamp(self.row.started_us / 1_000_000, UTC)
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took."""
+        return _duration(self.row.started_us, self.row.ended_us)
+
+    @property
+    def environment(self) -> Mapping[str, Any] | None:
+        """Python, packages, machine and git commit that it ran with."""
+        number = self.row.environment_id
+        return self._workspace.catalog.environments.get(number) if number is not None else None
+
+    @property
+    def steps(self) -> dict[str, StepRunResponse]:
+        """Its steps, by name, in the order in which they began."""
+        rows = self._workspace.catalog.steps.list(self.row.id)
+        return {row.name: StepRunResponse(self._workspace, row) for row in rows}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What was logged about it."""
+        return self._workspace.catalog.run_metadata.get(self.row.id)
+
+    def refresh(self) -> PipelineRunResponse:
+        """The run as it is in the catalog now."""
+        return run_response(self._workspace, self.row.uuid)
+
+    def __repr__(self) -> str:
+        return f"<run {self.pipeline}/{self.name}: {self.status}, {len(self.steps)} steps>"
+
+    def _repr_html_(self) -> str:
+        facts: dict[str, object] = {"run": self.name, "status": str(self.status), "started": f"{self.started:%F %T}"}
+        facts.update({step.name: str(step.status) for step in self.steps.values()})
+        return html.facts(facts, f"{self.pipeline}/{self.name}")
+
+
+def run_response(workspace: Workspace, name_or_id: str | UUID) -> PipelineRunResponse:
+    """The run with this id, beginning of an id, `pipeline/run` or name. Raises RunNotFound, InvalidValue."""
+    return PipelineRunResponse(workspace, find_run(workspace, str(name_or_id)))
+
+
+def find_run(workspace: Workspace, wanted: str) -> Run:
+    """The run that is meant; see `run_response`. `pipeline/latest` is its newest."""
+    runs = workspace.catalog.runs
+    pipeline, slash, name = wanted.partition("/")
+    if slash:
+        row = runs.pipeline(pipeline)
+        found = None if row is None else runs.latest(row.id) if name == "latest" else runs.get(pipeline, name)
+    else:
+        found = runs.by_uuid(wanted) or _by_prefix(workspace, wanted) or _by_name(workspace, wanted)
+    if found is None:
+        raise RunNotFound(f"there is no run '{wanted}'; 'artfs run list' lists them", subject=wanted)
+    return found
+
+
+def _by_prefix(workspace: Workspace, prefix: str) -> Run | None:
+    if len(prefix) < 4 or not all(character in "0123456789abcdef-" for character in prefix.lower()):
+        return None
+    found = workspace.catalog.runs.by_uuid_prefix(prefix)
+    if len(found) > 1:
+        raise InvalidValue(f"several runs have an id that begins with '{prefix}'; give more of it", subject=prefix)
+    return found[0] if found else None
+
+
+def _by_name(workspace: Workspace, name: str) -> Run | None:
+    found = workspace.catalog.runs.list(where={"name": name}, size=2)
+    if len(found) > 1:
+        raise InvalidValue(f"several pipelines have a run '{name}'; give it as pipeline/run", subject=name)
+    return found[0] if found else None
+
+
+def _status(text: str) -> ExecutionStatus | str:
+    return ExecutionStatus(text) if text in set(ExecutionStatus) else text
+
+
+def _duration(started_us: int, ended_us: int | None) -> timedelta | None:
+    return timedelta(microseconds=ended_us - started_us) if ended_us is not None else None

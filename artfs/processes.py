@@ -1,0 +1,52 @@
+"""What the kernel tells of processes: whose thread, whose child, since when."""
+
+from __future__ import annotations
+
+
+def ancestors(thread: int) -> frozenset[int]:
+    """The process of a thread and all its parents up to, not including, the first process."""
+    found: set[int] = set()
+    process = process_of(thread)
+    while process and process > 1 and process not in found:
+        found.add(process)
+        process = _stat_field(process, 1)
+    return frozenset(found)
+
+
+def process_of(thread: int) -> int | None:
+    """The process that a thread belongs to, or None when it is gone."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as lines:
+            for line in lines:
+                if line.startswith(b"Tgid:"):
+                    return int(line.split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None
+
+
+def is_kernel_thread(thread: int) -> bool:
+    """Whether the kernel itself asks: its writeback brings sizes and times that a program has long been done with."""
+    pf_kthread = 0x0020_0000
+    fields = _stat_fields(thread)
+    return fields is not None and bool(int(fields[6]) & pf_kthread)
+
+
+def start_time(process: int) -> int | None:
+    """When a process was started, in clock ticks since boot; None when it is gone or a zombie."""
+    state = _stat_fields(process)
+    return None if state is None or state[0] in (b"Z", b"X") else int(state[19])
+
+
+def _stat_field(process: int, index: int) -> int | None:
+    fields = _stat_fields(process)
+    return None if fields is None else int(fields[index])
+
+
+def _stat_fields(process: int) -> list[bytes] | None:
+    """The fields of /proc/<pid>/stat that follow the command's name, which may itself hold spaces and brackets."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
