@@ -105,6 +105,12 @@ class OutsideStore(ArtfsOSError, PermissionError):
     code = errno.EACCES
 
 
+class ReadOnly(ArtfsOSError, PermissionError):
+    """Versions never change, and there is no other way to write here."""
+
+    code = errno.EROFS
+
+
 class DigestMismatch(ArtfsOSError):
     """Stored bytes are not what was stored; they are never returned."""
 

@@ -37,6 +37,16 @@ def check_tag_name(name: str) -> str:
     return _check_text("tag name", name, MAX_NAME_BYTES - 1)
 
 
+def check_store_name(name: str) -> str:
+    """Return `name` if an artifact store may be called so, else raise InvalidName."""
+    return _check_text("artifact store name", name, MAX_NAME_BYTES)
+
+
+def check_stack_name(name: str) -> str:
+    """Return `name` if a stack may be called so, else raise InvalidName."""
+    return _check_text("stack name", name, MAX_NAME_BYTES)
+
+
 def check_entry_name(name: bytes, *, at_root: bool = False) -> bytes:
     """Return `name` if a file inside a version may be called so, else raise InvalidName.
 

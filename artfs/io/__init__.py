@@ -1,0 +1,3 @@
+"""Files by path or URI, in artifact stores and outside of them."""
+
+from __future__ import annotations

@@ -1,0 +1,129 @@
+"""Making artifact stores known to the catalog, and forgetting them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artfs.errors import AlreadyExists, InvalidValue, StoreError
+from artfs.names import check_store_name
+from artfs.stores.base import Store
+from artfs.stores.local import local_path
+from artfs.stores.registry import ALIASES, BUILT_IN, check_options, store_class
+
+if TYPE_CHECKING:
+    from artfs.catalog.stores import Store as StoreRow
+    from artfs.workspace import Workspace
+
+
+def register_store(
+    workspace: Workspace, name: str, flavor: str, path: str, options: Mapping[str, Any] | None = None
+) -> Store:
+    """Make a store known under a name, and its root if it is not there yet.
+
+    Args:
+        workspace: where.
+        name: what to call it.
+        flavor: which kind it is; `artfs artifact-store flavor list` lists them.
+        path: its root: an absolute path, or a URI with a scheme that the flavour supports. No other store may be
+            there, above it or below it: each would take the bytes of the other for its own.
+        options: settings of the flavour; never a secret.
+
+    Raises:
+        InvalidName, InvalidValue: the name, path or an option cannot be used.
+        AlreadyExists: the name, or the place, is taken.
+        StoreError, MissingLibrary: the flavour cannot be used here, or the root cannot be made or written.
+
+    Example:
+        >>> register_store(workspace, "disk", "local", "/mnt/disk/artifacts")
+    """
+    check_store_name(name)
+    flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
+    check_options(flavor, options)
+    store = store_class(flavor, options)(path, options, name=name)
+    try:
+        _check_free(store, workspace.catalog.stores.list())
+        _check_not_artfs_own(store, workspace)
+        _make_usable(store)
+    finally:
+        store.close()
+    catalog = workspace.catalog
+    with catalog.transaction():
+        _check_free(store, catalog.stores.list())
+        row = catalog.stores.register(name, flavor, store.root, options)
+        user = catalog.users.ensure(workspace.user)
+        catalog.audit.append("store.register", name, {"flavor": flavor, "path": store.root}, user.id)
+    return workspace.stores.by_id(row.id)
+
+
+def delete_store(workspace: Workspace, name: str) -> None:
+    """Forget a store that nothing uses. What lies in it is left as it is.
+
+    Raises:
+        StoreNotFound: there is none of that name.
+        InvalidValue: a stack, a version or stored bytes need it.
+    """
+    catalog = workspace.catalog
+    with catalog.transaction():
+        catalog.stores.delete(name)
+        user = catalog.users.ensure(workspace.user)
+        catalog.audit.append("store.delete", name, user_id=user.id)
+
+
+def _check_free(store: Store, others: Iterable[StoreRow]) -> None:
+    where = _parts(store.root)
+    for other in others:
+        if other.name == store.name:
+            raise AlreadyExists(f"a store named '{other.name}' exists already: choose another name", subject=other.name)
+        there = _parts(other.root)
+        if where[: len(there)] == there or there[: len(where)] == where:
+            how = "is" if where == there else "lies in" if len(where) > len(there) else "lies around"
+            raise AlreadyExists(
+                f"'{store.root}' {how} the artifact store '{other.name}' at '{other.root}': choose a path of its own",
+                subject=store.root,
+            )
+
+
+def _check_not_artfs_own(store: Store, workspace: Workspace) -> None:
+    """Bytes of a store must not lie where artfs keeps other things, or where it would read them from itself."""
+    if not store.is_local:
+        return
+    from artfs.mounts import mount_of
+
+    resolved = Path(os.path.realpath(store.root))
+    home = workspace.home
+    if mount_of(resolved).is_artfs:
+        raise InvalidValue(f"'{store.root}' is in a mount of artfs: choose a path on a disk", subject=store.root)
+    if any(resolved.is_relative_to(os.path.realpath(own)) for own in (home.cache, home.mounts)):
+        raise InvalidValue(
+            f"'{store.root}' is where artfs keeps its own files: choose a path outside of {home.path}",
+            subject=store.root,
+        )
+
+
+def _make_usable(store: Store) -> None:
+    if store.exists(store.root) and not store.isdir(store.root):
+        raise InvalidValue(f"'{store.root}' is a file: an artifact store needs a directory", subject=store.root)
+    try:
+        store.create()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StoreError(f"the artifact store '{store.root}' cannot be made: {why}", subject=store.root) from error
+    if store.is_local and not os.access(store.root, os.R_OK | os.W_OK | os.X_OK):
+        raise StoreError(
+            f"the artifact store '{store.root}' cannot be written: give yourself the right to, or choose another path",
+            subject=store.root,
+        )
+
+
+def _parts(root: str) -> tuple[str, ...]:
+    """A root such that two are the same, or one below the other, exactly when their parts say so."""
+    local = local_path(root)
+    if local is not None:
+        return ("", *(part for part in os.path.realpath(local).split("/") if part))
+    scheme, _, rest = root.partition("://")
+    # az:// and abfs:// are one place.
+    names = (name for name, built_in in BUILT_IN.items() if f"{scheme}://" in built_in.schemes)
+    return (next(names, scheme), *(part for part in rest.split("/") if part))
