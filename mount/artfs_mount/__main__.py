@@ -8,6 +8,7 @@ import faulthandler
 import logging
 import logging.handlers
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> int:
     """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted."""
     arguments = _arguments()
     _keep_memory_together()
+    _allow_many_open_files()
     ready = _Ready(arguments.ready_fd)
     try:
         mount_point = mountpoint.prepare(arguments.mount_point)
@@ -88,6 +90,12 @@ def _keep_memory_together() -> None:
     """One heap for all threads: with one each, what a burst of writes needed stays with every thread that wrote."""
     m_arena_max = -8
     ctypes.CDLL(None).mallopt(m_arena_max, 1)
+
+
+def _allow_many_open_files() -> None:
+    """Every file that is open in `/incoming` is open here too; the usual limit of 1,024 is for programs of old."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _log_to(path: Path, *, also_to_terminal: bool) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import gc
 import logging
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pathlib import Path
 import pyfuse3
 import trio
 
-from artfs.errors import ArtfsError, Cancelled, MountError
+from artfs.errors import ArtfsError, Cancelled, DraftHeld, MountError
 from artfs.mounts import mounted_at
 from artfs.workspace import Workspace
 from artfs_mount import tuning
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 0.1
 """Drafts are looked at no more often than this, however often they change."""
 SEALS_AT_ONCE = 2
+STUBS_AT_ONCE = 256
+"""Stubs are put in their places in batches, and requests are answered between them."""
 
 
 class Sealer:
@@ -52,18 +54,22 @@ class Sealer:
         self._settled = trio.Event()
         self._locks: dict[bytes, trio.Lock] = {}
         self._busy: dict[bytes, trio.Event] = {}
+        self._stuck: dict[bytes, str] = {}
         self._limit = trio.Semaphore(SEALS_AT_ONCE)
         incoming.drafts.on_change = self._changed
 
     @property
     def any_busy(self) -> bool:
-        """Whether any draft's files are just being turned into stubs."""
-        return bool(self._busy)
+        """Whether any draft must not be changed just now."""
+        return bool(self._busy or self._stuck)
 
-    async def until_free(self, draft: bytes | None) -> None:
-        """Waits until a draft may be changed."""
-        while draft is not None and draft in self._busy:
-            await self._busy[draft].wait()
+    async def until_free(self, *drafts: bytes | None) -> None:
+        """Waits until drafts may be changed. Raises OSError (EIO) for one that must not be before the next mount."""
+        while busy := [self._busy[draft] for draft in drafts if draft in self._busy]:
+            await busy[0].wait()
+        for draft in drafts:
+            if draft in self._stuck:
+                raise OSError(errno.EIO, self._stuck[draft])
 
     async def run(self) -> None:
         """Seals complete drafts, for as long as the daemon lives."""
@@ -84,13 +90,15 @@ class Sealer:
         Raises DraftHeld, and what else keeps it from becoming a version; the reason stays with the draft.
         """
         draft = self._incoming.draft(name)
+        if name in self._stuck:
+            raise DraftHeld(self._stuck[name], subject=name)
         try:
-            self._sealing.check(draft, request)
             while True:
+                self._sealing.check(draft, request)
                 try:
                     return await self._seal(draft, request, remove=remove)
                 except Cancelled:
-                    self._sealing.check(draft, request)
+                    draft = self._incoming.draft(name)  # which may have been removed and made anew
         except (ArtfsError, OSError) as error:
             draft.error = str(error)
             raise
@@ -155,46 +163,76 @@ class Sealer:
             self._changed()
 
     async def _seal(self, draft: Draft, request: Request, *, remove: bool) -> Outcome:
+        """Raises Cancelled when the draft was changed, removed or opened for writing meanwhile, whatever came of it."""
         lock = self._locks.setdefault(draft.name, trio.Lock())
         try:
             async with lock, self._limit:
-                cancelled = _Flag()
+                changes = draft.changes
                 try:
-                    measure = functools.partial(self._sealing.measure, draft, cancelled=cancelled)
-                    measurement = await in_thread(measure, seconds=None)
-                except BaseException:
-                    cancelled.set()
+                    self._check_still(draft, changes)
+                    return await self._commit(draft, await self._measure(draft, changes), request, remove=remove)
+                except (ArtfsError, OSError):
+                    self._check_still(draft, changes)
                     raise
-                return await self._commit(draft, measurement, request, remove=remove)
         finally:
             if self._locks.get(draft.name) is lock and not lock.locked():
                 del self._locks[draft.name]
 
+    async def _measure(self, draft: Draft, changes: int) -> Measurement:
+        cancelled = _Flag()
+        try:
+            measure = functools.partial(self._sealing.measure, draft, changes, cancelled=cancelled)
+            return await in_thread(measure, seconds=float("inf"))
+        except BaseException:
+            cancelled.set()  # the thread goes on when the daemon ends
+            raise
+
     async def _commit(self, draft: Draft, measurement: Measurement, request: Request, *, remove: bool) -> Outcome:
-        if draft.changes != measurement.changes:
-            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
+        self._check_still(draft, measurement.changes)
         busy = self._busy[draft.name] = trio.Event()
         try:
             with trio.CancelScope(shield=True):
-                outcome = await in_thread(self._sealing.commit, draft, measurement, request, seconds=None)
-                self._sealing.finish(draft, outcome)
+                outcome = await self._make(draft, measurement, request)
+                await self._finish(draft, outcome)
                 if remove:
                     await in_thread(_delete, self._sealing.detach(draft), seconds=None)
-        except BaseException:
-            self._incoming.drafts.changed(draft)
-            raise
         finally:
             del self._busy[draft.name]
             busy.set()
         log.info("draft %s is version %s", draft.title, outcome.version.name)
         return outcome
 
+    async def _make(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
+        try:
+            return await in_thread(self._sealing.commit, draft, measurement, request, seconds=None)
+        except BaseException:
+            self._incoming.drafts.changed(draft)
+            raise
 
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+    async def _finish(self, draft: Draft, outcome: Outcome) -> None:
+        """Puts the stubs in place. Where that fails, files share bytes with the version, and must not be changed."""
+        try:
+            for start in range(0, len(outcome.waiting), STUBS_AT_ONCE):
+                self._sealing.put(outcome.waiting[start : start + STUBS_AT_ONCE])
+                await trio.lowlevel.checkpoint()
+        except BaseException as error:
+            why = f"{draft.title}: it is version {outcome.version.name}, but can be changed only after the next mount"
+            draft.error = self._stuck[draft.name] = f"{why} ({error})"
+            raise
+        self._incoming.drafts.sealed(draft, outcome.version.name)
+
+    def _check_still(self, draft: Draft, changes: int) -> None:
+        changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
+        if changed or self._incoming.open_writers()[draft.name]:
+            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
+
+
+def _delete(path: bytes) -> None:
+    """Deletes what has been a draft. What cannot be deleted now is deleted at the next start."""
+    try:
+        areas.remove(path)
+    except OSError as error:
+        log.warning("%r cannot be deleted: %s", path, error)
 
 
 class _Flag:

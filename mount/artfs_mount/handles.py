@@ -122,9 +122,9 @@ class DraftHandle:
         self._contents.close(self.node, writer=self._writer, reader=self._reader)
 
 
-@dataclass(frozen=True)
+@dataclass
 class DirectoryHandle:
-    """A directory's names at the moment it was opened, so that positions hold while entries come and go."""
+    """A directory's names when it was last read from the start, so that positions hold while entries come and go."""
 
     number: int
     names: list[tuple[bytes, TreeNode | None]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
 
 from pyfuse3 import EntryAttributes, SetattrFields
 
@@ -76,15 +75,14 @@ class Inodes:
         self.tree.remember(node)
         return entry
 
-    def forget(self, numbers: Iterable[tuple[int, int]]) -> None:
-        """The kernel has forgotten numbers, each a number of times."""
-        for number, count in numbers:
-            if number >> PAYLOAD_BITS == Kind.INCOMING:
-                node = self.incoming.nodes.get(number)
-                node.lookups -= count
-                self.incoming.nodes.release_if_unused(node)
-            elif number != INCOMING_ROOT:
-                self.tree.forget(number, count)
+    def forget(self, number: int, count: int) -> None:
+        """The kernel has forgotten a number so many of the times that it was told of it."""
+        if number >> PAYLOAD_BITS == Kind.INCOMING:
+            node = self.incoming.nodes.get(number)
+            node.lookups -= count
+            self.incoming.nodes.release_if_unused(node)
+        elif number != INCOMING_ROOT:
+            self.tree.forget(number, count)
 
     def names(self, number: int) -> list[tuple[bytes, TreeNode | None]]:
         """What a directory holds at this moment; drafts' files are looked at when they are told."""

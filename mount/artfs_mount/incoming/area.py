@@ -16,12 +16,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from artfs.content.files import atomic_write
+from artfs.content.files import atomic_write, remove_tree
 from artfs.errors import MountError
 
 
@@ -98,6 +97,20 @@ def mounted_at(area: Path) -> str | None:
     return point if isinstance(point, str) else None
 
 
+def remove(path: bytes) -> None:
+    """Removes a file, or a directory with all that is in it, whatever modes its owner gave to directories."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        os.unlink(path)
+        return
+    pending = [path]
+    while pending:
+        directory = pending.pop()
+        os.chmod(directory, 0o700)
+        with os.scandir(directory) as entries:
+            pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    remove_tree(path)
+
+
 def _lock(path: Path) -> int | None:
     descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -110,7 +123,7 @@ def _lock(path: Path) -> int | None:
 
 def _prepared(area: Area) -> Area:
     if area.scratch.exists():
-        shutil.rmtree(area.scratch)
+        remove(os.fsencode(area.scratch))
     for folder in (area.work, area.scratch, area.records):
         folder.mkdir(parents=True, exist_ok=True)
     _check_attributes(area.scratch)

@@ -3,8 +3,9 @@
 `open`, `close` and `truncate` run on the event loop's thread. `read`, `write` and `sync` may run on worker threads; a
 node's lock puts them in order where order matters (turning a stub back into a file, hashing what is written).
 
-A file that holds its own bytes is read and written through one descriptor shared by all its handles. A stub is read
-from its blob; the first write copies the blob's bytes into it, and from then on it is a file again.
+A file that is open has one descriptor, shared by all its handles: a file that holds its own bytes is read and written
+through it. A stub is read from its blob; the first write copies the blob's bytes into it, and from then on it is a file
+again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE, Digest
@@ -43,15 +44,15 @@ class Contents:
         """Opens a handle; returns a reader when the node is a stub that is only read."""
         if flags & os.O_ACCMODE == os.O_RDONLY and not flags & os.O_TRUNC:
             reader = self._reader(node.blob) if node.blob is not None else None
-            if reader is None:
-                self._descriptor(node, writable=False)
             node.opens += 1
+            with self._closed_on_failure(node, reader=reader):
+                self._descriptor(node, writable=False)
             return reader
         self._touch(node, pid)
-        descriptor = self._descriptor(node, writable=True)
-        self._start_writing(node, descriptor)
+        self._start_writing(node)
         if flags & os.O_TRUNC:
-            self._truncate(node, descriptor, 0)
+            with self._closed_on_failure(node, writer=True):
+                self._truncate(node, self._descriptor(node, writable=True), 0)
         return None
 
     def opened(self, node: Node, number: int) -> None:
@@ -60,17 +61,25 @@ class Contents:
             node.descriptor = Descriptor(number, writable=True)
         else:
             os.close(number)
-        self._start_writing(node, node.descriptor)
+        self._start_writing(node)
 
     def read(self, node: Node, reader: Reader | None, offset: int, size: int) -> bytes | memoryview:
         """Bytes of a file. `reader`: the handle's own, None when the file became a stub after it was opened."""
-        if node.blob is not None:
-            if reader is not None:
-                return reader.read(offset, size)
-            with closing(self._reader(node.blob)) as passing:
-                return passing.read(offset, size)
         descriptor = self._descriptor(node, writable=False)  # the name keeps it open while this thread reads
-        return os.pread(descriptor.number, size, offset)
+        blob = node.blob  # asked after the descriptor was got, which may be the one of a stub
+        if blob is None:
+            return os.pread(descriptor.number, size, offset)
+        if reader is not None:
+            return reader.read(offset, size)
+        with closing(self._reader(blob)) as passing:
+            return passing.read(offset, size)
+
+    def became_stub(self, node: Node, digest: Digest) -> None:
+        """Lets a node mean the stub that has taken its file's place; whoever has it open goes on with the blob."""
+        node.blob = digest
+        node.descriptor = None
+        if node.opens:
+            self._descriptor(node, writable=False)
 
     def read_at_once(self, node: Node, offset: int, size: int) -> bytes | memoryview | None:
         """What `read` returns, if the kernel has it in memory; None when a disk would have to be waited for."""
@@ -114,14 +123,9 @@ class Contents:
             if borrowed and node.opens == 0:
                 node.descriptor = None
 
-    def writable(self, node: Node) -> Descriptor:
-        """A descriptor with which the file can be changed, for `materialize`."""
-        return self._descriptor(node, writable=True)
-
-    def materialize(self, node: Node, descriptor: Descriptor, keep: int) -> None:
-        """Makes a stub a file that holds its own bytes, of which the first `keep` are needed."""
-        with _lock(node):
-            self._own(node, descriptor.number, keep)
+    def truncate_open(self, node: Node, size: int) -> None:
+        """Sets the size of a file that is open for writing, which may have to get its bytes back first."""
+        self._truncate(node, self._descriptor(node, writable=True), size)
 
     def sync(self, node: Node, *, data_only: bool) -> None:
         """Puts a file's bytes on stable storage."""
@@ -133,23 +137,28 @@ class Contents:
     def close(self, node: Node, *, writer: bool, reader: Reader | None) -> None:
         """Closes a handle; the last one that wrote settles whether the file is whole and what its digest is."""
         node.opens -= 1
-        if reader is not None:
-            reader.close()
-        if writer:
-            node.writers -= 1
-            if node.writers == 0:
-                self._stop_writing(node)
-        if node.opens == 0:
-            node.descriptor = None
-        self._nodes.release_if_unused(node)
+        try:
+            if reader is not None:
+                reader.close()
+            if writer:
+                node.writers -= 1
+                if node.writers == 0:
+                    self._stop_writing(node)
+        finally:
+            self._let_go_if_unused(node)
 
-    def _start_writing(self, node: Node, descriptor: Descriptor) -> None:
-        if node.writers == 0:
-            stubs.mark_unfinished(descriptor.number, b"open")
-            node.failure = None
-            if os.fstat(descriptor.number).st_size == 0:
-                node.hasher = SequentialHasher()
-        self._forget_digest(node)
+    def _start_writing(self, node: Node) -> None:
+        try:
+            descriptor = self._descriptor(node, writable=True)
+            if node.writers == 0:
+                stubs.mark_unfinished(descriptor.number, b"open")
+                node.failure = None
+                if os.fstat(descriptor.number).st_size == 0:
+                    node.hasher = SequentialHasher()
+        except BaseException:
+            self._let_go_if_unused(node)
+            raise
+        self._drafts.digests.pop(node.backing, None)
         node.opens += 1
         node.writers += 1
         self._nodes.writing.add(node)
@@ -161,18 +170,32 @@ class Contents:
         if node.failure is None:
             stubs.clear(number, stubs.UNFINISHED)
         else:
-            stubs.mark_unfinished(number, errno.errorcode.get(node.failure.errno or errno.EIO, "EIO").encode())
+            with suppress(OSError):  # then the mark says "open" for ever, which holds the draft just as well
+                stubs.mark_unfinished(number, errno.errorcode.get(node.failure.errno or errno.EIO, "EIO").encode())
         digest = node.hasher.result(os.fstat(number).st_size) if node.hasher is not None else None
         node.hasher = None
         draft = self._touch(node)
         if draft is not None and digest is not None:
-            draft.digests[node.backing] = digest
+            self._drafts.digests[node.backing] = digest
+
+    def _let_go_if_unused(self, node: Node) -> None:
+        if node.opens == 0:
+            node.descriptor = None
+        self._nodes.release_if_unused(node)
+
+    @contextmanager
+    def _closed_on_failure(self, node: Node, *, writer: bool = False, reader: Reader | None = None) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close(node, writer=writer, reader=reader)
+            raise
 
     def _truncate(self, node: Node, descriptor: Descriptor, size: int) -> None:
         with _lock(node):
             self._own(node, descriptor.number, keep=size)
             os.ftruncate(descriptor.number, size)
-            self._forget_digest(node)
+            self._drafts.digests.pop(node.backing, None)
             if size == 0:
                 node.failure = None
                 if node.writers:
@@ -188,7 +211,12 @@ class Contents:
             return
         size = os.fstat(number).st_size
         with closing(self._reader(node.blob)) as reader:
-            _fill(number, reader, size if keep is None else min(size, keep))
+            try:
+                _fill(number, reader, size if keep is None else min(size, keep))
+            except OSError:
+                os.ftruncate(number, 0)  # it is still a stub, so what was copied is given back
+                os.ftruncate(number, size)
+                raise
         stubs.clear(number, stubs.BLOB)
         node.blob = None
         node.hasher = None
@@ -205,12 +233,6 @@ class Contents:
     def _touch(self, node: Node, pid: int | None = None) -> Draft | None:
         name = self._nodes.draft_of(node)
         return self._drafts.touch(name, pid) if name is not None else None
-
-    def _forget_digest(self, node: Node) -> None:
-        name = self._nodes.draft_of(node)
-        draft = self._drafts.get(name) if name is not None else None
-        if draft is not None:
-            draft.digests.pop(node.backing, None)
 
 
 def _lock(node: Node) -> threading.Lock:

@@ -83,7 +83,8 @@ def statuses(incoming: Incoming) -> list[DraftStatus]:
         if draft.name in changed:
             found.append(replace(_of_changed(draft, changed[draft.name]), error=draft.error))
         else:
-            state = "sealed" if draft.state is State.SEALED else "sealing"
+            stuck = "held" if draft.error else "sealing"
+            state = "sealed" if draft.state is State.SEALED else stuck
             found.append(DraftStatus(draft.title, state, draft.version, draft.error, None, draft.error))
     return sorted(found, key=lambda status: status.name)
 

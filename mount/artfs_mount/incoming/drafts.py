@@ -9,6 +9,7 @@ journal in order.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from artfs.content.digest import FileDigest, tagged
 from artfs_mount.incoming.processes import Writers
+
+log = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -45,8 +48,7 @@ class Draft:
     """One entry of `/incoming`.
 
     changes: counts every change, so that whoever looked at the draft can tell whether it still is what it saw.
-    changed_at: the clock at the last change. digests: of files written sequentially, by inode on disk, until sealed.
-    busy: while it is set the files are being turned into stubs, and whoever wants to change the draft waits.
+    changed_at: the clock at the last change. uuid: of the version being made, while `sealing`.
     error: why the last attempt to seal failed.
     """
 
@@ -54,12 +56,11 @@ class Draft:
     state: State = State.CHANGED
     changes: int = 0
     changed_at: float = 0.0
+    uuid: str | None = None
     version: str | None = None
     held: str | None = None
     error: str | None = None
     writers: Writers = field(default_factory=Writers)
-    digests: dict[int, FileDigest] = field(default_factory=dict)
-    busy: bool = False
 
     @property
     def title(self) -> str:
@@ -68,11 +69,16 @@ class Draft:
 
 
 class Drafts:
-    """All drafts of an area. `records` is the folder of their records; `clock` gives seconds that only grow."""
+    """All drafts of an area. `records` is the folder of their records; `clock` gives seconds that only grow.
+
+    digests: of files of any draft that were written from front to back, by inode on disk. A digest is dropped before
+    its file is written to again or its inode becomes free, so it is right wherever the file has been moved to.
+    """
 
     def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.on_change: Callable[[], None] = lambda: None
+        self.digests: dict[int, FileDigest] = {}
         self._records = records
         self._drafts: dict[bytes, Draft] = {}
 
@@ -92,8 +98,7 @@ class Drafts:
             draft = self._drafts[name] = Draft(name)
             self._write(draft)
         elif draft.state is not State.CHANGED or draft.held is not None:
-            draft.state = State.CHANGED
-            draft.held = None
+            draft.state, draft.held = State.CHANGED, None
             self._write(draft)
         draft.changes += 1
         draft.changed_at = self.clock()
@@ -105,33 +110,26 @@ class Drafts:
 
     def sealing(self, draft: Draft, uuid: str) -> None:
         """Says that the draft's files are about to be linked into the store for the version `uuid`."""
-        draft.state = State.SEALING
-        self._write(draft, uuid)
+        draft.state, draft.uuid, draft.error = State.SEALING, uuid, None
+        self._write(draft)
 
     def sealed(self, draft: Draft, version: str) -> None:
         """Says that the draft is the version `version` and all its files are stubs."""
-        draft.state = State.SEALED
+        draft.state, draft.uuid = State.SEALED, None
         draft.version = version
         draft.held = draft.error = None
         draft.writers.clear()
-        draft.digests.clear()
         self._write(draft)
 
     def changed(self, draft: Draft) -> None:
         """Goes back from `sealing` to `changed`: the version was not made."""
-        draft.state = State.CHANGED
+        draft.state, draft.uuid = State.CHANGED, None
         self._write(draft)
 
     def hold(self, draft: Draft, why: str) -> None:
         """Keeps a draft from sealing by itself until it changes again."""
         draft.held = why
         self._write(draft)
-
-    def moved(self, old: bytes, new: bytes) -> None:
-        """Takes what is known of a draft's files to the draft's new name."""
-        if old in self._drafts and new in self._drafts:
-            self._drafts[new].digests.update(self._drafts[old].digests)
-        self.remove(old)
 
     def remove(self, name: bytes) -> None:
         """Forgets a draft that is gone from `/incoming`."""
@@ -150,12 +148,21 @@ class Drafts:
     def _record(self, name: bytes) -> Path:
         return self._records / f"{tagged(b'artfs.draft', name).hex()[:32]}.json"
 
-    def _write(self, draft: Draft, uuid: str | None = None) -> None:
+    def _write(self, draft: Draft) -> None:
+        if self._drafts.get(draft.name) is not draft:
+            return  # removed while it was looked at
         path = self._record(draft.name)
-        facts = {"name": draft.title, "state": draft.state, "uuid": uuid, "version": draft.version, "held": draft.held}
         fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(facts), "ascii")
-        fresh.rename(path)
+        try:
+            fresh.write_text(json.dumps(_facts(draft)), "ascii")
+            fresh.rename(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            if draft.state is State.SEALING:
+                raise
+            # Without a record the next start takes the draft for one that was changed. So a full disk forbids nothing.
+            path.unlink(missing_ok=True)
+            log.warning("draft %s goes without a record: %s", draft.title, error)
 
 
 def read_records(records: Path) -> dict[bytes, Record]:
@@ -166,3 +173,13 @@ def read_records(records: Path) -> dict[bytes, Record]:
         name = facts["name"].encode("utf-8", "surrogateescape")
         found[name] = Record(name, State(facts["state"]), facts["uuid"], facts["version"], facts["held"])
     return found
+
+
+def _facts(draft: Draft) -> dict[str, str | None]:
+    return {
+        "name": draft.title,
+        "state": draft.state,
+        "uuid": draft.uuid,
+        "version": draft.version,
+        "held": draft.held,
+    }

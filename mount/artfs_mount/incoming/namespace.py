@@ -120,7 +120,7 @@ class Namespace:
             self._nodes.unlink(other, new_parent, new_name, last=False)
             self._nodes.link(other, parent, name)
         elif parent is self._nodes.root:
-            self._drafts.moved(old_draft, new_draft)
+            self._drafts.remove(old_draft)
 
     def _about_to_make(self, parent: Node, name: bytes, pid: int) -> bytes:
         self._check_draft_name(parent, name)
@@ -136,8 +136,10 @@ class Namespace:
 
     def _gone(self, parent: Node, name: bytes, status: os.stat_result, *, draft_stays: bool = False) -> None:
         node = self._nodes.known(status.st_ino)
+        last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
+        if last:
+            self._drafts.digests.pop(status.st_ino, None)
         if node is not None:
-            last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
             self._nodes.unlink(node, parent, name, last=last)
             self._nodes.release_if_unused(node)
         if parent is self._nodes.root and not draft_stays:

@@ -144,6 +144,14 @@ class Nodes:
         if last and self._by_backing.get(node.backing) is node:
             del self._by_backing[node.backing]
 
+    def cut_off(self, draft: bytes) -> None:
+        """Forgets the names of all nodes in a draft that is gone from the disk as a whole: its inodes get used anew."""
+        for node in [node for node in self if self.draft_of(node) == draft]:
+            for parent, name in list(node.links):
+                self.unlink(node, parent, name, last=True)
+                self.release_if_unused(parent)
+            self.release_if_unused(node)
+
     def rebind(self, node: Node, backing: int) -> None:
         """Lets a node mean another inode on disk: a stub has taken its file's place."""
         self._by_backing.pop(node.backing, None)

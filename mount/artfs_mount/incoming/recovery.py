@@ -68,7 +68,9 @@ def _stub_all(incoming: Incoming, draft: bytes, version: Version) -> int:
             names.setdefault(number, []).append(path)
     scratch = os.fsencode(incoming.area.scratch / "stub")
     for number, paths in names.items():
-        stubs.replace(paths, shared[number], scratch)
+        stub = stubs.make(paths, shared[number], scratch)
+        with stubs.times_kept([stub]):
+            stub.put()
     return len(names)
 
 

@@ -2,9 +2,9 @@
 
     measure   digest every file (most were digested while they were written), on a worker thread, while the draft may
               still change: then the measurement is thrown away
-    commit    link new bytes into the store, make them durable, insert the version's rows; nothing may change the draft
-    stub      put a stub in the place of every file whose inode the store now shares
-    finish    let the node table know the stubs
+    commit    make the stubs, link new bytes into the store, make them durable, insert the version's rows, on a worker
+              thread; nothing may change the draft, but it can be read
+    finish    put the stubs in the places of the files, on the event loop, so that nobody meets a stub unawares
 
 A kill between any two of them leaves either no version (the links are removed at the next start) or the version and
 files that still share inodes with it (they become stubs at the next start, before anybody can write to them):
@@ -13,18 +13,20 @@ recovery.py.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid as uuids
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from artfs.artifacts import seal
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
-from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
+from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
+from artfs.stores.local import local_path
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.completeness import DraftKind
 from artfs_mount.incoming.drafts import Draft
@@ -50,11 +52,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The version that a draft is now. made: it is new. moved: inodes on disk before and after stubs were made."""
+    """The version that a draft is now. made: it is new. waiting: stubs, to be put in the places of its files."""
 
     version: Version
     made: bool
-    moved: tuple[tuple[int, int, Digest], ...]
+    waiting: tuple[stubs.Stub, ...]
 
 
 class Sealing:
@@ -77,9 +79,11 @@ class Sealing:
                 f"{draft.title}: {files} still open for writing; close them, then commit", subject=draft.name
             )
 
-    def measure(self, draft: Draft, *, cancelled: Callable[[], bool]) -> Measurement:
-        """Looks at all of a draft. For a worker thread; raises Cancelled when the draft changes meanwhile."""
-        changes = draft.changes
+    def measure(self, draft: Draft, changes: int, *, cancelled: Callable[[], bool]) -> Measurement:
+        """Looks at all of a draft as it is while its `changes` stand at this number. For a worker thread.
+
+        Raises Cancelled when the draft changes meanwhile, whatever that looked like from here.
+        """
 
         def stop() -> bool:
             return draft.changes != changes or cancelled()
@@ -87,11 +91,9 @@ class Sealing:
         path = Path(os.fsdecode(self._incoming.path(draft.name)))
         if self._incoming.kind(draft.name) is DraftKind.LINK:
             return Measurement(changes, self._measure_in_place(path))
-        known = _Known(draft, os.fsencode(path))
+        known = _Known(self._incoming.drafts.digests, os.fsencode(path))
         measured = seal.measure(path, known=known.digest_of, cancelled=stop)
         known.check_links(measured)
-        if draft.changes != changes:
-            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
         return Measurement(changes, measured)
 
     def unchanged(self, draft: Draft, measurement: Measurement, request: Request) -> Version | None:
@@ -111,74 +113,71 @@ class Sealing:
         return latest if latest is not None and latest.digest == measurement.content.tree.digest else None
 
     def commit(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
-        """Makes the version and the stubs. For a worker thread, while nothing changes the draft."""
+        """Makes the version, or nothing. For a worker thread, while nothing changes the draft."""
         content = measurement.content
         version = self.unchanged(draft, measurement, request)
         made = version is None
-        if version is None:
-            uuid = str(uuids.uuid4())
-            self._incoming.drafts.sealing(draft, uuid)
-            version = seal.seal(
-                content,
-                self._workspace,
-                self._artifact(draft, request),
-                uuid=uuid,
-                name=request.version,
-                tags=request.tags,
-                save_type="preexisting" if content.in_place else "incoming",
-            )
-        else:
-            for tag in request.tags:
-                self._workspace.catalog.tags.add(version.id, tag)
-        return Outcome(version, made, tuple(self._stub(content)))
+        with contextlib.ExitStack() as undo:
+            waiting = tuple(self._stubs(content, undo))
+            if version is None:
+                uuid = str(uuids.uuid4())
+                self._incoming.drafts.sealing(draft, uuid)
+                version = seal.seal(
+                    content,
+                    self._workspace,
+                    self._artifact(draft, request),
+                    uuid=uuid,
+                    name=request.version,
+                    tags=request.tags,
+                    save_type="preexisting" if content.in_place else "incoming",
+                )
+            else:
+                for tag in request.tags:
+                    self._workspace.catalog.tags.add(version.id, tag)
+            undo.pop_all()
+        return Outcome(version, made, waiting)
 
-    def finish(self, draft: Draft, outcome: Outcome) -> None:
-        """Takes note, on the event loop, of what `commit` did."""
-        for before, after, digest in outcome.moved:
-            self.adopt(before, after, digest)
-        self._incoming.drafts.sealed(draft, outcome.version.name)
+    def put(self, waiting: Sequence[stubs.Stub]) -> None:
+        """Puts stubs in the places of files. For the event loop: no request may come between the disk and the nodes."""
+        with stubs.times_kept(waiting):
+            for stub in waiting:
+                stub.put()
+                self._adopt(stub)
 
-    def adopt(self, before: int, after: int, digest: Digest) -> None:
+    def _adopt(self, stub: stubs.Stub) -> None:
         """Lets the node of a file mean the stub that took its place."""
-        nodes = self._incoming.nodes
-        node = nodes.known(before)
+        self._incoming.drafts.digests.pop(stub.before, None)
+        node = self._incoming.nodes.known(stub.before)
         if node is not None:
-            nodes.rebind(node, after)
-            node.blob = digest
-            node.descriptor = None
+            self._incoming.nodes.rebind(node, stub.number)
+            self._incoming.contents.became_stub(node, stub.digest)
 
-    def detach(self, draft: Draft) -> Path:
+    def detach(self, draft: Draft) -> bytes:
         """Takes a draft out of `/incoming`, on the event loop; returns where its files are, to be deleted."""
         path = self._incoming.path(draft.name)
-        away = self._incoming.area.scratch / str(uuids.uuid4())
-        status = os.lstat(path)
+        away = os.fsencode(self._incoming.area.scratch / str(uuids.uuid4()))
+        if self._incoming.kind(draft.name) is DraftKind.DIRECTORY:
+            os.chmod(path, 0o700)  # to move a directory is to write in it
         os.rename(path, away)
-        nodes = self._incoming.nodes
-        node = nodes.known(status.st_ino)
-        if node is not None:
-            nodes.unlink(node, nodes.root, draft.name, last=True)
-            nodes.release_if_unused(node)
+        self._incoming.nodes.cut_off(draft.name)
         self._incoming.drafts.remove(draft.name)
         return away
 
-    def _stub(self, content: seal.Measured) -> Iterable[tuple[int, int, Digest]]:
+    def _stubs(self, content: seal.Measured, undo: contextlib.ExitStack) -> Iterator[stubs.Stub]:
+        """Makes the stubs, to be discarded unless all goes well. What is one already is left alone."""
         if content.in_place:
             return
         names: dict[int, list[bytes]] = defaultdict(list)
-        digests: dict[int, FileDigest] = {}
+        digests: dict[int, Digest] = {}
         for file in content.files:
             if not file.stand_in:
                 names[file.st_ino].append(file.source_path)
-                digests[file.st_ino] = file.digest
-        scratch = os.fsencode(self._incoming.area.scratch / "stub")
+                digests[file.st_ino] = file.digest.digest
+        scratch = os.fsencode(self._incoming.area.scratch / f"stub-{uuids.uuid4()}")
         for number, paths in names.items():
-            digest = digests[number]
-            if self._is_to_be_stub(paths, digest):
-                yield number, stubs.replace(paths, digest.digest, scratch), digest.digest
-
-    def _is_to_be_stub(self, paths: list[bytes], digest: FileDigest) -> bool:
-        """An empty file that the store did not take is left alone: a stub would save nothing."""
-        return digest.size > 0 or os.lstat(paths[0]).st_nlink > len(paths)
+            stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
+            undo.callback(stub.discard)
+            yield stub
 
     def _measure_in_place(self, link: Path) -> seal.Measured:
         target = os.readlink(link)
@@ -186,12 +185,13 @@ class Sealing:
             raise DraftHeld(
                 f"{link.name}: a relative link registers nothing; link to an absolute path or a URI", subject=link.name
             )
-        resolved = os.path.realpath(target)
-        mount_point = str(self._mount_point)
-        if resolved == mount_point or resolved.startswith(mount_point + "/"):
+        resolved = Path(os.path.realpath(local_path(target) or "/dev/null"))
+        if resolved.is_relative_to(self._mount_point):
             raise DraftHeld(
                 f"{link.name}: {target} lies in the mount itself; copy it instead of linking it", subject=link.name
             )
+        if self._mount_point.is_relative_to(resolved):
+            raise DraftHeld(f"{link.name}: the mount itself lies in {target}; link to a part of it", subject=link.name)
         return seal.measure_in_place(target)
 
     def _artifact(self, draft: Draft, request: Request) -> str:
@@ -208,10 +208,9 @@ class Sealing:
 class _Known:
     """Tells `measure` the digests that need no reading, and stops it at files that are not whole."""
 
-    def __init__(self, draft: Draft, root: bytes) -> None:
-        self._draft = draft
+    def __init__(self, digests: Mapping[int, FileDigest], root: bytes) -> None:
         self._root = root
-        self._digests = dict(draft.digests)
+        self._digests = digests
         self._linked: dict[int, tuple[int, bytes]] = {}
 
     def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | seal.Elsewhere | None:

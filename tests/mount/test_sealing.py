@@ -1,0 +1,673 @@
+"""When a draft becomes a version, when it must not, and that nothing done to it afterwards reaches the version."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.mount import MYSELF, Mount, new_base
+
+QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
+NEVER_BY_ITSELF = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
+
+Names = Iterator[str]
+
+
+@pytest.fixture(scope="module")
+def quick(fuse_for_everyone: None) -> Iterator[Mount]:
+    """A mount whose drafts become versions soon."""
+    yield from _mount(QUIET)
+
+
+@pytest.fixture(scope="module")
+def patient(fuse_for_everyone: None) -> Iterator[Mount]:
+    """A mount whose drafts become versions only when somebody asks."""
+    yield from _mount(NEVER_BY_ITSELF)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name of the test's own for its draft."""
+    return request.node.name.removeprefix("test_")
+
+
+@pytest.fixture
+def draft(patient: Mount, name: str) -> Path:
+    """A directory of the test's own in `/incoming`, with one file, which is version 1."""
+    path = patient.incoming / name
+    path.mkdir()
+    (path / "file").write_bytes(b"first")
+    commit(path)
+    return path
+
+
+@pytest.fixture
+def first(patient: Mount, name: str) -> Path:
+    """The file of version 1."""
+    return patient.artifacts / name / "1" / "file"
+
+
+class TestTriggers:
+    def test_a_quiet_file(self, quick: Mount, name: str) -> None:
+        (quick.incoming / name).write_bytes(b"content")
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "1" / name).read_bytes() == b"content"
+
+    def test_a_quiet_directory(self, quick: Mount, name: str) -> None:
+        (quick.incoming / name / "deep").mkdir(parents=True)
+        (quick.incoming / name / "deep" / "file").write_bytes(b"content")
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "latest" / "deep" / "file").read_bytes() == b"content"
+
+    def test_the_command(self, patient: Mount, name: str) -> None:
+        (patient.incoming / name).write_bytes(b"content")
+        assert patient.commit(name, version="v1", tags=["best"]) == "v1"
+        assert os.readlink(patient.artifacts / name / "@best") == "v1"
+
+    def test_the_attribute(self, patient: Mount, name: str) -> None:
+        (patient.incoming / name).write_bytes(b"content")
+        assert commit(patient.incoming / name, b'{"version": "v1", "tags": ["best"]}') == "v1"
+        assert (patient.artifacts / name / "@best" / name).read_bytes() == b"content"
+
+    def test_sync_when_the_writer_has_ended(self, patient: Mount, name: str) -> None:
+        patient.run(["cp", "/etc/services", patient.incoming / name])
+        patient.sync()
+        assert versions(patient, name) == ["1"]
+
+    def test_sync_waits_for_quiet_while_the_writer_lives(self, quick: Mount, name: str) -> None:
+        (quick.incoming / name).mkdir()
+        (quick.incoming / name / "file").write_bytes(b"written by this process, which goes on")
+        quick.sync()
+        assert versions(quick, name) == ["1"]
+
+    def test_moving_a_directory_into_artifacts(self, patient: Mount, name: str) -> None:
+        (patient.incoming / name).mkdir()
+        (patient.incoming / name / "file").write_bytes(b"content")
+        (patient.artifacts / "chosen").mkdir()
+        subprocess.run(["mv", patient.incoming / name, patient.artifacts / "chosen" / "v1"], check=True)
+        assert (patient.artifacts / "chosen" / "v1" / "file").read_bytes() == b"content"
+        assert not os.path.lexists(patient.incoming / name)
+        assert not (patient.artifacts / name).exists()
+
+    def test_moving_a_file_into_artifacts(self, patient: Mount, name: str) -> None:
+        (patient.incoming / name).write_bytes(b"content")
+        (patient.artifacts / name).mkdir()
+        subprocess.run(["mv", patient.incoming / name, patient.artifacts / name / "v1"], check=True)
+        assert (patient.artifacts / name / "v1" / name).read_bytes() == b"content"
+        assert name not in os.listdir(patient.incoming)
+
+
+class TestMovingIntoArtifacts:
+    def test_over_a_version_that_exists(self, patient: Mount, draft: Path, name: str) -> None:
+        (draft / "file").write_bytes(b"second")
+        with raises(errno.EEXIST):
+            os.rename(draft, patient.artifacts / name / "1")
+        assert (draft / "file").read_bytes() == b"second"
+        assert versions(patient, name) == ["1"]
+
+    def test_while_a_file_is_open_for_writing(self, patient: Mount, draft: Path, name: str) -> None:
+        with open(draft / "file", "r+b"), raises(errno.EBUSY):
+            os.rename(draft, patient.artifacts / name / "v2")
+        assert versions(patient, name) == ["1"]
+        os.rename(draft, patient.artifacts / name / "v2")
+        assert versions(patient, name) == ["1", "v2"]
+
+    def test_only_whole_drafts(self, patient: Mount, draft: Path, name: str) -> None:
+        with raises(errno.EPERM):
+            os.rename(draft / "file", patient.artifacts / name / "v2")
+
+    def test_only_below_an_artifact(self, patient: Mount, draft: Path) -> None:
+        with raises(errno.EROFS):
+            os.rename(draft, patient.artifacts / "elsewhere")
+
+    @pytest.mark.parametrize("bad", ["latest", "@best", ".artfs", " x", "a\nb"])
+    def test_bad_version_names(self, patient: Mount, name: str, bad: str) -> None:
+        artifact = patient.artifacts / "bad versions"
+        artifact.mkdir(exist_ok=True)
+        (patient.incoming / "bad versions").write_bytes(b"content")
+        with raises(errno.EINVAL):
+            os.rename(patient.incoming / "bad versions", artifact / bad)
+        assert os.listdir(artifact) == []
+
+    def test_new_files_are_not_taken_for_those_that_left(self, patient: Mount, name: str) -> None:
+        """The disk gives their inode numbers out again at once."""
+        old = patient.incoming / name
+        old.mkdir()
+        for number in range(20):
+            (old / str(number)).write_bytes(b"old %d" % number)
+        (patient.artifacts / name).mkdir()
+        os.rename(old, patient.artifacts / name / "v1")
+        new = patient.incoming / "new"
+        new.mkdir()
+        for number in range(20):
+            (new / f"directory {number}").mkdir()
+            (new / f"file {number}").touch()
+        assert all((new / f"directory {number}").is_dir() for number in range(20))
+        assert {(new / f"file {number}").read_bytes() for number in range(20)} == {b""}
+
+    def test_readers_of_the_draft_read_on(self, patient: Mount, draft: Path, name: str) -> None:
+        with open(draft / "file", "rb") as reader:
+            os.rename(draft, patient.artifacts / name / "v2")
+            assert os.fstat(reader.fileno()).st_size == 5
+            assert reader.read() == b"first"
+
+
+class TestNever:
+    """What keeps a draft from becoming a version, however quiet it is."""
+
+    def test_while_a_handle_may_write(self, quick: Mount, name: str) -> None:
+        with open(quick.incoming / name, "wb", buffering=0) as writer:
+            writer.write(b"half")
+            assert state(quick, name) == ("open", "1 file is open for writing")
+            with raises(errno.EBUSY):
+                commit(quick.incoming / name)
+            _let_others_become_versions(quick, name)
+            assert versions(quick, name) == []
+            writer.write(b" and half")
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "1" / name).read_bytes() == b"half and half"
+
+    def test_while_a_shared_mapping_may_write(self, quick: Mount, name: str) -> None:
+        path = quick.incoming / name
+        with open(path, "w+b") as file:
+            file.truncate(mmap.PAGESIZE)
+            mapping = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+        # Python keeps a duplicate of the descriptor until the mapping is closed; the C library would not.
+        _let_others_become_versions(quick, name)
+        assert versions(quick, name) == []
+        mapping[:7] = b"written"
+        mapping.close()
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "1" / name).read_bytes()[:8] == b"written\0"
+
+    def test_while_memory_is_mapped_and_no_descriptor_is_open(self, quick: Mount, name: str) -> None:
+        path = quick.incoming / name
+        path.write_bytes(bytes(mmap.PAGESIZE))
+        descriptor = os.open(path, os.O_RDWR)
+        address = _map_shared(descriptor)
+        os.close(descriptor)
+        _let_others_become_versions(quick, name)
+        assert versions(quick, name) == []
+        ctypes.memmove(address, b"written", 7)
+        assert _libc.munmap(ctypes.c_void_p(address), mmap.PAGESIZE) == 0
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "1" / name).read_bytes()[:8] == b"written\0"
+
+    def test_while_its_name_starts_with_a_dot(self, quick: Mount, name: str) -> None:
+        temporary = quick.incoming / f".{name}.tmp"
+        temporary.write_bytes(b"content")
+        _let_others_become_versions(quick, name)
+        assert state(quick, temporary.name)[0] == "open"
+        assert not (quick.artifacts / temporary.name).exists()
+        temporary.rename(quick.incoming / name)
+        wait_for_version(quick, name, "1")
+
+    def test_with_a_fifo_in_it(self, quick: Mount, name: str) -> None:
+        path = quick.incoming / name
+        path.mkdir()
+        (path / "file").write_bytes(b"content")
+        os.mkfifo(path / "pipe")
+        quick.wait_until(lambda: state(quick, name)[0] == "held", "the draft with a FIFO being held")
+        assert "is a FIFO" in (state(quick, name)[1] or "")
+        assert versions(quick, name) == []
+        (path / "pipe").unlink()
+        wait_for_version(quick, name, "1")
+
+    @pytest.mark.parametrize("bad", [b"not utf-8 \xff", b"control \x01", b".artfs-x", b" space", b"space "])
+    def test_names_that_no_artifact_can_have(self, patient: Mount, bad: bytes) -> None:
+        path = os.fsencode(patient.incoming) + b"/" + bad
+        for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(b"/etc/services", path)):
+            with raises(errno.EINVAL):
+                make(path)
+        with raises(errno.EINVAL):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+        assert bad not in os.listdir(os.fsencode(patient.incoming))
+
+    def test_artfs_keeps_its_own_name_at_the_top_of_a_version(self, patient: Mount, draft: Path) -> None:
+        with raises(errno.EINVAL):
+            (draft / ".artfs").mkdir()
+        (draft / "deeper" / ".artfs").mkdir(parents=True)
+
+    def test_equal_content_is_no_new_version(self, patient: Mount, draft: Path, name: str) -> None:
+        (draft / "file").write_bytes(b"first")
+        os.utime(draft / "file", ns=(1, 1))
+        assert commit(draft) == "1"
+        assert versions(patient, name) == ["1"]
+        (draft / "file").chmod(0o755)
+        assert commit(draft) == "2"
+
+    def test_equal_content_is_a_new_version_if_it_gets_a_name(self, patient: Mount, draft: Path, name: str) -> None:
+        assert commit(draft, b'{"version": "again"}') == "again"
+        assert versions(patient, name) == ["1", "again"]
+
+
+class TestWorkingCopy:
+    """The draft after it was sealed is the user's own; what it shares with the version is only bytes."""
+
+    def test_it_takes_no_space(self, patient: Mount, name: str) -> None:
+        path = patient.incoming / name
+        path.write_bytes(os.urandom(2**20))
+        commit(path)
+        assert path.stat().st_blocks * 512 >= 2**20
+        assert sum(stub.stat().st_blocks for stub in patient.home.glob(f"mounts/*/work/{name}")) == 0
+
+    def test_links_are_the_users_own(self, draft: Path) -> None:
+        assert (draft / "file").stat().st_nlink == 1
+        os.link(draft / "file", draft / "other")
+        assert (draft / "file").stat().st_nlink == 2
+        assert (draft / "other").read_bytes() == b"first"
+
+    def test_links_made_before(self, patient: Mount, name: str) -> None:
+        path = patient.incoming / name
+        path.mkdir()
+        (path / "one").write_bytes(b"content")
+        os.link(path / "one", path / "two")
+        commit(path)
+        assert {(path / each).stat().st_nlink for each in ("one", "two")} == {2}
+        assert (path / "one").stat().st_ino == (path / "two").stat().st_ino
+        with open(path / "one", "ab") as file:
+            file.write(b" and more")
+        assert (path / "two").read_bytes() == b"content and more"
+        assert (patient.artifacts / name / "1" / "two").read_bytes() == b"content"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda path: path.chmod(0o600), id="chmod"),
+            pytest.param(lambda path: os.chown(path, 12345, 54321), id="chown"),
+            pytest.param(lambda path: os.utime(path, ns=(5, 5)), id="utimens"),
+            pytest.param(lambda path: _write(path, "ab", b" appended"), id="append"),
+            pytest.param(lambda path: _write(path, "r+b", b"F"), id="overwrite"),
+            pytest.param(lambda path: path.write_bytes(b"other"), id="truncate and write"),
+            pytest.param(lambda path: os.truncate(path, 2), id="shorten"),
+            pytest.param(lambda path: os.truncate(path, 10_000), id="lengthen"),
+            pytest.param(lambda path: _write_mapped(path), id="shared mmap"),
+            pytest.param(lambda path: os.setxattr(path, "user.mine", b"1"), id="attribute"),
+            pytest.param(lambda path: path.rename(path.with_name("moved")), id="rename"),
+            pytest.param(lambda path: path.unlink(), id="rm"),
+        ],
+    )
+    def test_no_change_reaches_the_version(
+        self, patient: Mount, request: pytest.FixtureRequest, change: Callable[[Path], object]
+    ) -> None:
+        name = request.node.callspec.id
+        content = f"content before {name}".encode()
+        path = patient.incoming / name
+        path.mkdir()
+        (path / "file").write_bytes(content)
+        (path / "file").chmod(0o640)
+        commit(path)
+        (stored,) = patient.home.glob(f"store/{name}/*/file")
+        version = patient.artifacts / name / "1" / "file"
+        before = _facts(version), stored.read_bytes(), _facts(stored), os.listxattr(stored)
+        change(path / "file")
+        assert (_facts(version), stored.read_bytes(), _facts(stored), os.listxattr(stored)) == before
+        assert version.read_bytes() == content
+
+    def test_changes_become_the_next_version(self, patient: Mount, draft: Path, name: str) -> None:
+        (draft / "unchanged").write_bytes(b"the same")
+        commit(draft)
+        with open(draft / "file", "r+b") as file:
+            file.write(b"F")
+        assert commit(draft) == "3"
+        seen = [(patient.artifacts / name / version / "file").read_bytes() for version in versions(patient, name)]
+        assert seen == [b"first", b"first", b"First"]
+        assert len(list(patient.home.glob(f"store/{name}/*/unchanged"))) == 1
+
+    def test_a_reader_of_the_version_reads_on_while_the_draft_is_overwritten(self, patient: Mount, name: str) -> None:
+        old, new = os.urandom(6 * 2**20), os.urandom(2**20)
+        path = patient.incoming / name
+        path.write_bytes(old)
+        commit(path)
+        with open(patient.artifacts / name / "1" / name, "rb") as reader:
+            begin = reader.read(2**20)
+            path.write_bytes(new)
+            assert commit(path) == "2"
+            assert begin + reader.read() == old
+        assert (patient.artifacts / name / "2" / name).read_bytes() == new
+
+    def test_a_reader_of_the_draft_reads_on_while_it_becomes_a_version(self, patient: Mount, name: str) -> None:
+        content = os.urandom(9 * 2**20)
+        path = patient.incoming / name
+        path.write_bytes(content)
+        with open(path, "rb") as reader:
+            begin = reader.read(100)
+            commit(path)
+            assert begin + reader.read() == content
+            path.unlink()
+            os.fchmod(reader.fileno(), 0o600)
+            reader.seek(0)
+            assert reader.read() == content
+
+    def test_a_file_that_is_opened_while_stubs_are_put_in_place(self, patient: Mount, name: str) -> None:
+        path = patient.incoming / name
+        path.mkdir()
+        files = [path / str(number) for number in range(300)]
+        wrong: list[bytes] = []
+        for round_number in range(3):
+            for file in files:
+                file.write_bytes(b"%d" % round_number * 100)
+            done = threading.Event()
+            reader = threading.Thread(target=_read_again_and_again, args=(files, b"%d" % round_number, done, wrong))
+            reader.start()
+            commit(path)
+            done.set()
+            reader.join()
+        assert wrong == []
+
+    def test_directories_keep_their_times(self, patient: Mount, name: str) -> None:
+        (patient.incoming / name / "inner").mkdir(parents=True)
+        (patient.incoming / name / "inner" / "file").write_bytes(b"content")
+        for directory in (patient.incoming / name / "inner", patient.incoming / name):
+            os.utime(directory, ns=(1_000_000_001, 2_000_000_002))
+        commit(patient.incoming / name)
+        (kept,) = patient.home.glob(f"mounts/*/work/{name}/inner")
+        assert kept.stat().st_mtime_ns == kept.parent.stat().st_mtime_ns == 2_000_000_002
+        assert (patient.artifacts / name / "1" / "inner").stat().st_mtime_ns == 2_000_000_002
+
+    def test_rm_removes_no_version(self, patient: Mount, draft: Path, first: Path) -> None:
+        shutil.rmtree(draft)
+        assert first.read_bytes() == b"first"
+        draft.mkdir()
+        (draft / "file").write_bytes(b"anew")
+        assert commit(draft) == "2"
+
+    def test_many_files_can_be_shortened(self, patient: Mount, name: str) -> None:
+        """Each stub gets its bytes back, and none of them stays open in the daemon."""
+        path = patient.incoming / name
+        path.mkdir()
+        for number in range(200):
+            (path / str(number)).write_bytes(b"content")
+        commit(path)
+        before = len(os.listdir(f"/proc/{patient.pid}/fd"))
+        for number in range(200):
+            os.truncate(path / str(number), 3)
+        assert {(path / str(number)).read_bytes() for number in range(200)} == {b"con"}
+        assert len(os.listdir(f"/proc/{patient.pid}/fd")) < before + 20
+
+
+class TestFrameworks:
+    def test_rename_of_a_file_that_is_open(self, quick: Mount, name: str) -> None:
+        """safetensors 0.8: the size first, the name while the file is open, then close; it stays 0600."""
+        path = quick.incoming / name
+        path.mkdir()
+        content = os.urandom(100_000)
+        descriptor = os.open(path / ".tmpabcdef", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.ftruncate(descriptor, len(content))
+        os.pwrite(descriptor, content, 0)
+        os.rename(path / ".tmpabcdef", path / "model.safetensors")
+        _let_others_become_versions(quick, name)
+        assert versions(quick, name) == []
+        os.close(descriptor)
+        wait_for_version(quick, name, "1")
+        assert (quick.artifacts / name / "1" / "model.safetensors").read_bytes() == content
+
+    def test_rename_over_a_sealed_file(self, patient: Mount, draft: Path, first: Path) -> None:
+        (draft / "new").write_bytes(b"second")
+        os.replace(draft / "new", draft / "file")
+        assert commit(draft) == "2"
+        assert first.read_bytes() == b"first"
+
+    def test_modes_and_times_that_come_after_close(self, patient: Mount, name: str) -> None:
+        """Lightning through shutil.move: times, 0600, 0644 after the file is closed, maybe after it is a version."""
+        path = patient.incoming / name
+        path.write_bytes(b"checkpoint")
+        assert commit(path) == "1"
+        os.utime(path, ns=(1_500_000_000, 1_500_000_000))
+        path.chmod(0o600)
+        path.chmod(0o644)
+        assert (path.stat().st_mtime_ns, stat.S_IMODE(path.stat().st_mode)) == (1_500_000_000, 0o644)
+        assert commit(path) == "1"
+        assert (patient.artifacts / name / "1" / name).stat().st_mtime_ns != 1_500_000_000
+
+    def test_rotation_of_checkpoints(self, patient: Mount, name: str) -> None:
+        """save_total_limit: the oldest checkpoint is removed once the newest is written; versions keep them."""
+        run = patient.incoming / name
+        for step in range(1, 5):
+            (run / f"checkpoint-{step}").mkdir(parents=True)
+            (run / f"checkpoint-{step}" / "model").write_bytes(b"%d" % step * 1000)
+            if step > 2:
+                shutil.rmtree(run / f"checkpoint-{step - 2}")
+            commit(run)
+        kept = [sorted(os.listdir(patient.artifacts / name / version)) for version in versions(patient, name)]
+        assert kept == [
+            ["checkpoint-1"],
+            ["checkpoint-1", "checkpoint-2"],
+            ["checkpoint-2", "checkpoint-3"],
+            ["checkpoint-3", "checkpoint-4"],
+        ]
+        assert (patient.artifacts / name / "1" / "checkpoint-1" / "model").read_bytes() == b"1" * 1000
+
+    def test_an_append_after_the_file_was_closed(self, patient: Mount, name: str) -> None:
+        """LightGBM writes a model in two goes."""
+        path = patient.incoming / name
+        path.write_bytes(b"tree\n")
+        commit(path)
+        with open(path, "ab") as file:
+            file.write(b"pandas_categorical:[]\n")
+        assert commit(path) == "2"
+        assert (patient.artifacts / name / "2" / name).read_bytes() == b"tree\npandas_categorical:[]\n"
+
+
+class TestBetweenDrafts:
+    def test_hard_links_stay_within_a_draft(self, patient: Mount, draft: Path) -> None:
+        other = draft.with_name("another draft")
+        other.mkdir()
+        with raises(errno.EXDEV):
+            os.link(draft / "file", other / "file")
+        with raises(errno.EXDEV):
+            os.link(draft / "file", patient.incoming / "file draft")
+        os.link(draft / "file", draft / "linked")
+        with raises(errno.EXDEV):
+            os.rename(draft / "linked", other / "file")
+
+    def test_a_directory_that_leaves_half_of_a_hard_link_behind_is_held(self, patient: Mount, name: str) -> None:
+        """Else a write through the one name would reach the version that was made of the other."""
+        here, there = patient.incoming / name, patient.incoming / f"{name} there"
+        for directory in (here / "inner", there):
+            directory.mkdir(parents=True)
+        (here / "inner" / "file").write_bytes(b"content")
+        os.link(here / "inner" / "file", here / "file")
+        os.rename(here / "inner", there / "inner")
+        for path in (here, there):
+            done = patient.artfs("commit", path, check=False)
+            assert done.returncode == 1
+            assert "it has hard links outside of its draft" in done.stderr
+
+    def test_a_renamed_draft_is_another_artifact(self, patient: Mount, draft: Path, name: str) -> None:
+        renamed = draft.rename(draft.with_name(f"{name} renamed"))
+        assert commit(renamed) == "1"
+        assert (patient.artifacts / renamed.name / "1" / "file").read_bytes() == b"first"
+        assert name not in drafts(patient)
+
+    def test_a_draft_renamed_over_another(self, patient: Mount, name: str) -> None:
+        path = patient.incoming / name
+        path.write_bytes(b"first")
+        commit(path)
+        (patient.incoming / f"{name}.new").write_bytes(b"second")
+        os.replace(patient.incoming / f"{name}.new", path)
+        assert commit(path) == "2"
+        assert (patient.artifacts / name / "2" / name).read_bytes() == b"second"
+
+    def test_equal_drafts_share_bytes(self, patient: Mount, name: str) -> None:
+        content = os.urandom(2**20)
+        for which in ("one", "other"):
+            (patient.incoming / f"{name} {which}").write_bytes(content)
+            commit(patient.incoming / f"{name} {which}")
+        holding = [path for path in patient.home.rglob(f"{name}*") if path.is_file() and path.stat().st_blocks]
+        assert len(holding) == 1
+        for which in ("one", "other"):
+            assert (patient.artifacts / f"{name} {which}" / "1" / f"{name} {which}").read_bytes() == content
+
+    def test_a_file_moved_in_is_not_taken_for_one_that_was_there(self, patient: Mount, name: str) -> None:
+        """The disk gives a removed file's inode number to the next one."""
+        one, other = patient.incoming / name, patient.incoming / f"{name} other"
+        one.mkdir()
+        other.mkdir()
+        (one / "file").write_bytes(b"A" * 5000)
+        number = (one / "file").stat().st_ino
+        (one / "file").unlink()
+        for attempt in range(50):
+            path = other / str(attempt)
+            path.write_bytes(b"B" * 5000)
+            if path.stat().st_ino == number:
+                break
+        else:
+            pytest.skip("this file system does not use inode numbers again soon")
+        os.rename(path, one / "file")
+        commit(one)
+        assert (patient.artifacts / name / "1" / "file").read_bytes() == b"B" * 5000
+
+    def test_two_drafts_become_versions_at_once(self, patient: Mount, name: str) -> None:
+        paths = [patient.incoming / f"{name} {number}" for number in range(6)]
+        for path in paths:
+            path.mkdir()
+            for number in range(100):
+                (path / str(number)).write_bytes(f"{path.name} {number}".encode())
+        threads = [threading.Thread(target=commit, args=(path,)) for path in paths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for path in paths:
+            assert drafts(patient)[path.name]["state"] == "sealed"
+            for number in (0, 99):
+                with open(path / str(number), "r+b") as file:
+                    file.write(b"changed")
+                stored = patient.artifacts / path.name / "1" / str(number)
+                assert stored.read_bytes() == f"{path.name} {number}".encode()
+
+
+class TestWhileItChanges:
+    def test_a_draft_that_is_removed_and_made_anew_is_not_mixed_up(self, quick: Mount, name: str) -> None:
+        path = quick.incoming / name
+        for generation in range(30):
+            path.mkdir()
+            for number in range(5):
+                (path / str(number)).write_bytes(b"%d" % generation)
+            shutil.rmtree(path)
+        path.mkdir()
+        (path / "last").write_bytes(b"last")
+        quick.wait_until(lambda: state(quick, name)[0] == "sealed", "the last draft becoming a version")
+        for version in versions(quick, name):
+            files = [file.read_bytes() for file in (quick.artifacts / name / version).iterdir()]
+            assert len(set(files)) <= 1, "files of two drafts in one version"
+        assert os.listdir(quick.artifacts / name / "latest") == ["last"]
+
+    def test_versions_are_moments_of_a_draft_that_goes_on_changing(self, quick: Mount, name: str) -> None:
+        """One writer replaces one file at a time; a version must be what the draft was between two changes."""
+        script = (
+            "import os, sys, time\n"
+            "os.mkdir(sys.argv[1])\n"
+            "for number in range(120):\n"
+            "    for file in 'ab':\n"
+            "        with open(os.path.join(sys.argv[1], '.new'), 'wb') as new: new.write(b'%06d' % number * 500)\n"
+            "        os.replace(new.name, os.path.join(sys.argv[1], file))\n"
+            "    if number % 30 == 29: time.sleep(0.6)\n"
+        )
+        subprocess.run([sys.executable, "-c", script, quick.incoming / name], check=True)
+        quick.wait_until(lambda: state(quick, name)[0] == "sealed", "the last version")
+        found = versions(quick, name)
+        assert found
+        for version in found:
+            root = quick.artifacts / name / version
+            contents = {file: (root / file).read_bytes() for file in os.listdir(root)}
+            numbers = {file: int(content[:6]) for file, content in contents.items()}
+            assert all(content == b"%06d" % numbers[file] * 500 for file, content in contents.items())
+            if numbers.keys() == {"a", "b"}:
+                assert numbers["a"] - numbers["b"] in (0, 1)
+        assert {int(path.read_bytes()[:6]) for path in (quick.artifacts / name / "latest").iterdir()} == {119}
+
+
+def commit(path: Path, wish: bytes = b"") -> str:
+    """Seals a draft and returns the version's name."""
+    os.setxattr(path, "user.artfs.commit", wish)
+    return os.getxattr(path, "user.artfs.version").decode()
+
+
+def versions(mount: Mount, name: str) -> list[str]:
+    """The versions of an artifact, oldest first."""
+    artifact = mount.artifacts / name
+    if not artifact.exists():
+        return []
+    return [entry for entry in os.listdir(artifact) if entry != "latest" and not entry.startswith("@")]
+
+
+def drafts(mount: Mount) -> dict[str, dict[str, object]]:
+    """What status.json says of each draft."""
+    return {draft["name"]: draft for draft in mount.status()["drafts"]}
+
+
+def state(mount: Mount, name: str) -> tuple[str, str | None]:
+    """A draft's state and the reason for it."""
+    found = drafts(mount)[name]
+    return str(found["state"]), found["reason"] if found["reason"] is None else str(found["reason"])
+
+
+def wait_for_version(mount: Mount, name: str, version: str) -> None:
+    mount.wait_until(lambda: (mount.artifacts / name / version).exists(), f"version {version} of {name}")
+
+
+def raises(number: int) -> pytest.RaisesExc[OSError]:
+    """Expects an OSError with an errno."""
+    return pytest.raises(OSError, check=lambda error: error.errno == number)
+
+
+def _mount(settings: dict[str, float]) -> Iterator[Mount]:
+    mount = Mount(new_base(MYSELF), settings=settings).mount()
+    yield mount
+    mount.unmount()
+    words = [line for line in mount.log().splitlines() if " WARNING " in line or " ERROR " in line]
+    mount.end()
+    shutil.rmtree(mount.base)
+    assert words == []
+
+
+def _let_others_become_versions(mount: Mount, name: str) -> None:
+    """Waits until a draft that was complete after this one has become a version, by which time this one would have."""
+    later = f"{name} later"
+    (mount.incoming / later).mkdir()
+    (mount.incoming / later / "file").write_bytes(b"later")
+    wait_for_version(mount, later, "1")
+
+
+def _read_again_and_again(files: list[Path], digit: bytes, done: threading.Event, wrong: list[bytes]) -> None:
+    while not done.is_set():
+        wrong += [content for file in files if (content := file.read_bytes()) != digit * 100]
+
+
+def _write(path: Path, mode: str, content: bytes) -> None:
+    with open(path, mode) as file:
+        file.write(content)
+
+
+def _write_mapped(path: Path) -> None:
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+        mapping[:1] = b"F"
+
+
+def _facts(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime_ns
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+
+
+def _map_shared(descriptor: int) -> int:
+    """mmap(2) of a page, writable and shared, without keeping the descriptor."""
+    length, offset = ctypes.c_size_t(mmap.PAGESIZE), ctypes.c_long(0)
+    address: int = _libc.mmap(None, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, descriptor, offset)
+    return address
