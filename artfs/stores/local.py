@@ -8,7 +8,6 @@ the resolved path is compared by components instead.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import functools
@@ -25,16 +24,13 @@ from artfs.content import files
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.stores.base import PathType, PlaceReader, Store
+from artfs.stores.beneath import open_beneath
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
 
 _ATTEMPTS = 50
 """How often something is tried while others may be removing a directory because it was empty."""
-
-_SYS_OPENAT2 = 437
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_BENEATH = 0x08
 
 
 class LocalReader(PlaceReader):
@@ -337,12 +333,12 @@ class LocalStore(Store):
     def _open_beneath(self, relative: bytes, flags: int) -> int:
         root = self._root()
         try:
-            return _openat2(root, relative, flags | os.O_CLOEXEC)
+            return open_beneath(root, relative, flags | os.O_CLOEXEC)
         except FileNotFoundError:
             # The root itself may have been moved or made again since it was opened.
             if not self._reopened_root(root):
                 raise
-            return _openat2(self._root(), relative, flags | os.O_CLOEXEC)
+            return open_beneath(self._root(), relative, flags | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in (errno.EXDEV, errno.ELOOP):
                 shown = os.fsdecode(relative)
@@ -431,33 +427,3 @@ def _rmtree(name: bytes, directory: int) -> None:
 
 def _rmdir(name: bytes, directory: int) -> None:
     os.rmdir(name, dir_fd=directory)
-
-
-class _OpenHow(ctypes.Structure):
-    """`struct open_how` of openat2(2)."""
-
-    _fields_: ClassVar[list[tuple[str, type]]] = [
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    ]
-
-
-def _openat2(directory: int, relative: bytes, flags: int) -> int:
-    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-    while True:
-        descriptor: int = _syscall()(_SYS_OPENAT2, directory, relative, ctypes.byref(how), ctypes.sizeof(how))
-        if descriptor >= 0:
-            return descriptor
-        number = ctypes.get_errno()
-        # EAGAIN: something was renamed meanwhile, so the kernel could not be sure; it asks to try again.
-        if number not in (errno.EAGAIN, errno.EINTR):
-            raise OSError(number, os.strerror(number), os.fsdecode(relative))
-
-
-@functools.cache
-def _syscall() -> Any:
-    function = ctypes.CDLL(None, use_errno=True).syscall
-    function.restype = ctypes.c_long
-    function.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t]
-    return function

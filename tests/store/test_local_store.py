@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from artfs.errors import InvalidName, InvalidValue, OutsideStore, PlaceExists, StoreError
-from artfs.stores import local
+from artfs.stores import beneath, local
 from artfs.stores.base import Store
 from artfs.stores.local import LocalStore
 from artfs.stores.registry import store_class
@@ -37,7 +37,7 @@ def any_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """With the kernel's own check, and as on a kernel that does not have it."""
     if request.param == "compared paths":
         # No such system call: the kernel answers ENOSYS.
-        monkeypatch.setattr(local, "_SYS_OPENAT2", 100_000)
+        monkeypatch.setattr(beneath, "_SYS_OPENAT2", 100_000)
 
 
 def a_file(directory: Path, content: bytes = b"content", name: str = "source") -> Path:
