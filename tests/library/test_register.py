@@ -1,0 +1,133 @@
+"""Existing data becomes a version where it is, and is never touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from artfs import load_artifact, register_artifact
+from artfs.artifacts.delete import delete_version
+from artfs.client import Client
+from artfs.enums import ArtifactSaveType
+from artfs.errors import InvalidName, PlaceChanged, SourceNotFound, StoreError, UnsupportedFile, VersionExists
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files, one of them in a sub-folder, a link and an empty folder."""
+    folder = tmp_path / "data set"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "a.txt").write_text("a")
+    (folder / "sub" / "b.bin").write_bytes(bytes(1000))
+    (folder / "link").symlink_to("a.txt")
+    return folder
+
+
+def test_a_folder_is_listed_with_sizes_and_digests_and_not_copied(folder: Path, home: Path) -> None:
+    version = register_artifact(folder, name="data", tags=["raw"], metadata={"source": "sensor"})
+    assert (version.size, version.files, version.tags) == (1001, 3, ["raw"])
+    assert version.save_type is ArtifactSaveType.PREEXISTING
+    assert version.metadata["source"] == "sensor"
+    assert version.metadata["storage_size"] == 1001
+    assert version.uri == str(folder)
+    assert os.listdir(home / "store") == []
+
+
+def test_a_folder_is_loaded_as_its_path(folder: Path) -> None:
+    register_artifact(str(folder), name="data")
+    assert load_artifact("data") == folder
+
+
+def test_a_folder_with_a_single_file_is_still_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "model.pkl").write_bytes(b"x")
+    register_artifact(tmp_path / "one", name="folder")
+    register_artifact(tmp_path / "one" / "model.pkl", name="file")
+    assert load_artifact("folder").is_dir()
+    assert load_artifact("file").read_bytes() == b"x"
+    assert load_artifact("file").name == "model.pkl"
+
+
+def test_a_file_uri_is_a_path(folder: Path) -> None:
+    register_artifact(folder.as_uri(), name="data")
+    assert load_artifact("data") == folder
+
+
+def test_a_link_to_the_data_is_followed_once(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(folder)
+    version = register_artifact(tmp_path / "current", name="data")
+    assert version.uri == str(folder)
+
+
+def test_equal_data_registered_twice_is_the_same_tree(folder: Path) -> None:
+    first, second = register_artifact(folder, name="data"), register_artifact(folder, name="data")
+    assert first.digest == second.digest
+    assert (first.version, second.version) == ("1", "2")
+
+
+def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match="nothing is there"):
+        register_artifact(tmp_path / "gone", name="data")
+    assert Client().list_artifacts().total == 0
+
+
+def test_what_cannot_be_registered_is_told(folder: Path) -> None:
+    with pytest.raises(StoreError, match="s3://"):
+        register_artifact("s3://bucket/key", name="data")
+    with pytest.raises(InvalidName):
+        register_artifact(folder, name="a/b")
+    register_artifact(folder, name="data", version="raw")
+    with pytest.raises(VersionExists):
+        register_artifact(folder, name="data", version="raw")
+    os.mkfifo(folder / "fifo")
+    with pytest.raises(UnsupportedFile, match="fifo"):
+        register_artifact(folder, name="data")
+
+
+def test_a_change_is_an_error_that_names_the_file_and_never_other_bytes(folder: Path, tmp_path: Path) -> None:
+    version = register_artifact(folder, name="data")
+    status = (folder / "a.txt").stat()
+    (folder / "a.txt").write_text("b")
+    os.utime(folder / "a.txt", ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(PlaceChanged, match=r"a\.txt"):
+        version.load()
+    with pytest.raises(PlaceChanged, match=r"a\.txt"):
+        version.download_files(tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_new_file_beside_the_data_is_not_in_the_version(folder: Path) -> None:
+    version = register_artifact(folder, name="data")
+    (folder / "later.txt").write_text("later")
+    loaded = version.load()
+    assert sorted(os.listdir(loaded)) == ["a.txt", "empty", "link", "sub"]
+    assert (loaded / "sub" / "b.bin").read_bytes() == bytes(1000)
+    assert os.readlink(loaded / "link") == "a.txt"
+
+
+def test_many_files_are_registered_with_the_digests_they_have_one_by_one(tmp_path: Path) -> None:
+    many = tmp_path / "many"
+    for number in range(200):
+        (many / str(number % 7)).mkdir(parents=True, exist_ok=True)
+        (many / str(number % 7) / f"{number}.bin").write_bytes(os.urandom(number))
+    from artfs.artifacts.measure import measure_in_place
+
+    assert register_artifact(many, name="many").row.digest == measure_in_place(many).tree.digest
+
+
+def test_removing_the_version_leaves_the_data(folder: Path) -> None:
+    version = register_artifact(folder, name="data")
+    delete_version(Client().workspace, version.row)
+    assert (folder / "sub" / "b.bin").read_bytes() == bytes(1000)
+    assert (folder / "a.txt").read_text() == "a"
+
+
+def test_data_below_the_store_is_registered_in_place_too(home: Path) -> None:
+    prefix = Path(Client().active_stack.artifact_store.path)
+    (prefix / "my_folder").mkdir()
+    (prefix / "my_folder" / "x").write_text("x")
+    register_artifact(prefix / "my_folder", name="data")
+    assert load_artifact("data") == prefix / "my_folder"
