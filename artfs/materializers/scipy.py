@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from artfs.enums import ArtifactType, VisualizationType
+from artfs.errors import MaterializerError
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
-from artfs.materializers.nested import is_pickled, load_pickled, save_pickled
 from artfs.types import DType
 
 with needs("scipy", extra="scipy"):
@@ -30,10 +30,13 @@ class SparseMaterializer(BaseMaterializer):
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
 
     def save(self, data: Any) -> None:
-        """Write the matrix; one of Python objects is pickled."""
+        """Write the matrix.
+
+        Raises:
+            MaterializerError: it holds Python objects, which numpy would pickle into the file.
+        """
         if data.dtype.hasobject:
-            save_pickled(self, data)
-            return
+            raise MaterializerError("a sparse matrix of Python objects cannot be saved: convert it to a number type")
         coordinates = data.tocoo() if data.format in ("dok", "lil") else data
         sparse.save_npz(Path(self.uri, _DATA_FILE), coordinates, compressed=False)
         facts = {"format": data.format}
@@ -42,13 +45,7 @@ class SparseMaterializer(BaseMaterializer):
         Path(self.uri, _FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
 
     def load(self, data_type: type[Any]) -> Any:
-        """Return the matrix.
-
-        Raises:
-            UntrustedPickle: it holds Python objects, and the version is not trusted.
-        """
-        if is_pickled(self):
-            return load_pickled(self)
+        """Return the matrix."""
         facts = json.loads(Path(self.uri, _FACTS_FILE).read_text(encoding="utf-8"))
         matrix = sparse.load_npz(Path(self.uri, _DATA_FILE)).asformat(facts["format"])
         if facts.get("canonical"):
