@@ -50,3 +50,30 @@ def _stat_fields(process: int) -> list[bytes] | None:
             return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def process_group(process: int) -> int | None:
+    """The process group of a process, by its leader's number."""
+    return _stat_field(process, 2)
+
+
+def command_line(process: int) -> tuple[str, ...]:
+    """The words that a process was started with; empty when it is gone."""
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return tuple(word.decode("utf-8", "replace") for word in file.read().split(b"\0")[:-1])
+    except (FileNotFoundError, ProcessLookupError):
+        return ()
+
+
+def environment_variable(process: int, name: str) -> str | None:
+    """A variable of the environment that a process was started with; None when it has none or may not be looked at."""
+    wanted = name.encode() + b"="
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            for entry in file.read().split(b"\0"):
+                if entry.startswith(wanted):
+                    return entry[len(wanted) :].decode("utf-8", "replace")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return None

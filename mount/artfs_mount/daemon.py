@@ -16,6 +16,7 @@ from pathlib import Path
 import pyfuse3
 import trio
 
+from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld, MountError
 from artfs.mounts import mounted_at
 from artfs.workspace import Workspace
@@ -27,6 +28,7 @@ from artfs_mount.incoming import control
 from artfs_mount.incoming.completeness import Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.observed import Actor, Observer, record
 from artfs_mount.incoming.recovery import recover
 from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
 from artfs_mount.inodes import Inodes
@@ -192,8 +194,11 @@ class Sealer:
         busy = self._busy[draft.name] = trio.Event()
         try:
             with trio.CancelScope(shield=True):
+                actors = list(draft.actors.values())
                 outcome = await self._make(draft, measurement, request)
                 await self._finish(draft, outcome)
+                if outcome.made:
+                    await in_thread(self._record, outcome.version, actors, seconds=None)
                 if remove:
                     await in_thread(_delete, self._sealing.detach(draft), seconds=None)
         finally:
@@ -220,6 +225,13 @@ class Sealer:
             draft.error = self._stuck[draft.name] = f"{why} ({error})"
             raise
         self._incoming.drafts.sealed(draft, outcome.version.name)
+
+    def _record(self, version: Version, actors: list[Actor]) -> None:
+        """Writes down where a version comes from. It exists whatever becomes of this."""
+        try:
+            record(self._incoming.workspace.catalog, version, actors)
+        except (ArtfsError, OSError) as error:
+            log.warning("the lineage of %s/%s was not recorded: %s", version.artifact, version.name, error)
 
     def _check_still(self, draft: Draft, changes: int) -> None:
         changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
@@ -282,7 +294,9 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
     inodes = Inodes(tree, incoming)
     async with trio.open_nursery() as background:
         sealer = Sealer(incoming, Sealing(incoming, options.mount_point), background)
-        operations = Operations(inodes, sealer, status, background)
+        observer = Observer()
+        incoming.drafts.actor_of = observer.actor
+        operations = Operations(inodes, sealer, status, observer, background)
         status.add_section("drafts", lambda: control.as_json(sealer.statuses()))
         status.add_section("open_files", lambda: len(operations.handles))
         status.add_section("known_files", lambda: len(incoming.nodes))

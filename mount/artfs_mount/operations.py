@@ -25,10 +25,11 @@ from artfs_mount.errno import code_of
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
 from artfs_mount.incoming.nodes import Node
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.status import Status
-from artfs_mount.tree.inode import Fixed, Kind, unpack
+from artfs_mount.tree.inode import Fixed, Kind, linked_artifact, unpack
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
 
@@ -68,8 +69,11 @@ class Operations(pyfuse3.Operations):
     enable_writeback_cache = True
     enable_acl = False
 
-    def __init__(self, inodes: Inodes, sealer: Sealer, status: Status, background: trio.Nursery) -> None:
+    def __init__(
+        self, inodes: Inodes, sealer: Sealer, status: Status, observer: Observer, background: trio.Nursery
+    ) -> None:
         super().__init__()
+        self.observer = observer
         self.inodes = inodes
         self.incoming = inodes.incoming
         self.catalog = inodes.incoming.workspace.catalog
@@ -82,6 +86,9 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def lookup(self, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
+        kind, payload = unpack(parent)
+        if kind == Kind.ARTIFACT:
+            self.observer.looked_up(ctx.pid, payload, name)
         return self.inodes.lookup(parent, name)
 
     @handler
@@ -102,6 +109,9 @@ class Operations(pyfuse3.Operations):
             return os.readlink(self.incoming.nodes.path(node))
         link = self.inodes.tree.node(inode)
         assert isinstance(link, Link), "the kernel asks this of links only"
+        artifact = linked_artifact(inode)
+        if artifact is not None:
+            self.observer.looked_up(ctx.pid, artifact, link.target())
         return link.target()
 
     @handler
@@ -220,6 +230,7 @@ class Operations(pyfuse3.Operations):
             raise FUSEError(errno.EROFS)
         node = self.inodes.tree.node(inode)
         if isinstance(node, VersionFile):
+            self.observer.read(ctx.pid, unpack(inode)[1])
             return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.background)), keep_cache=True)
         assert isinstance(node, Generated), "everything else cannot be opened"
         content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()

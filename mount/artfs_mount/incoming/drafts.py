@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from artfs.content.digest import FileDigest, tagged
+from artfs_mount.incoming.observed import Actor
 from artfs_mount.incoming.processes import Writers
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Draft:
 
     changes: counts every change, so that whoever looked at the draft can tell whether it still is what it saw.
     changed_at: the clock at the last change. uuid: of the version being made, while `sealing`.
-    error: why the last attempt to seal failed.
+    error: why the last attempt to seal failed. actors: who has changed it since it was sealed, for lineage.
     """
 
     name: bytes
@@ -61,6 +62,7 @@ class Draft:
     held: str | None = None
     error: str | None = None
     writers: Writers = field(default_factory=Writers)
+    actors: dict[str, Actor] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -78,6 +80,7 @@ class Drafts:
     def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.on_change: Callable[[], None] = lambda: None
+        self.actor_of: Callable[[int], Actor | None] = lambda _: None
         self.digests: dict[int, FileDigest] = {}
         self._records = records
         self._drafts: dict[bytes, Draft] = {}
@@ -105,6 +108,9 @@ class Drafts:
         draft.error = None
         if pid is not None:
             draft.writers.add(pid)
+            actor = self.actor_of(pid)
+            if actor is not None:
+                draft.actors[actor.key] = actor
         self.on_change()
         return draft
 
@@ -119,6 +125,7 @@ class Drafts:
         draft.version = version
         draft.held = draft.error = None
         draft.writers.clear()
+        draft.actors.clear()
         self._write(draft)
 
     def changed(self, draft: Draft) -> None:
@@ -130,6 +137,13 @@ class Drafts:
         """Keeps a draft from sealing by itself until it changes again."""
         draft.held = why
         self._write(draft)
+
+    def renamed(self, old: bytes, new: bytes) -> None:
+        """Forgets a draft that has another name now; whoever wrote it wrote that one."""
+        before, after = self._drafts.get(old), self._drafts.get(new)
+        if before is not None and after is not None:
+            after.actors.update(before.actors)
+        self.remove(old)
 
     def remove(self, name: bytes) -> None:
         """Forgets a draft that is gone from `/incoming`."""

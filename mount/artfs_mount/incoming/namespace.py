@@ -120,7 +120,7 @@ class Namespace:
             self._nodes.unlink(other, new_parent, new_name, last=False)
             self._nodes.link(other, parent, name)
         elif parent is self._nodes.root:
-            self._drafts.remove(old_draft)
+            self._drafts.renamed(old_draft, new_draft)
 
     def _about_to_make(self, parent: Node, name: bytes, pid: int) -> bytes:
         self._check_draft_name(parent, name)

@@ -111,6 +111,14 @@ def visualization(version_id: int, digest: bytes) -> int:
     return pack_pair(Kind.VISUALIZATION, version_id, int.from_bytes(digest[: HASH_BITS // 8], "big"), HASH_BITS)
 
 
+def linked_artifact(ino: int) -> int | None:
+    """The artifact whose version `latest` or `@<tag>` leads to; None for any other number."""
+    kind, payload = unpack(ino)
+    if kind == Kind.LATEST:
+        return payload
+    return unpack_pair(payload, TAG_BITS)[0] if kind == Kind.TAG_LINK else None
+
+
 def incoming_inode(number: int) -> int:
     """The inode number of something below `/incoming`."""
     return pack(Kind.INCOMING, number)

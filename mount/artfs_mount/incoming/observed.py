@@ -1,0 +1,210 @@
+"""Observed lineage: what a program read from the mount becomes the inputs of what it wrote to `/incoming`.
+
+Nobody declares anything. Who acts is known by a key that a program's workers share: the run that `artfs exec` put
+into their environment, else the process group (a shell gives each command one, and data loader workers stay in their
+parent's).
+
+A read names a file's inode, which equal files of several versions share. Which version was meant is settled when the
+draft is sealed: of the versions that hold the file, one that the same actor had looked up by name; else the newest of
+those that were there when it was read.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from artfs.catalog.catalog import Catalog
+from artfs.catalog.runs import Run
+from artfs.catalog.versions import Version
+from artfs.content.digest import tagged
+from artfs.enums import ExecutionStatus
+from artfs.names import check_artifact_name
+from artfs.processes import command_line, environment_variable, is_kernel_thread, process_group, process_of, start_time
+
+RUN_VARIABLE = "ARTFS_RUN"
+"""Names the run that a process belongs to; `artfs exec` sets it."""
+
+OBSERVED = "observed"
+"""The kind of runs that nobody has declared."""
+
+ACTORS_REMEMBERED = 2_000
+FILES_REMEMBERED = 100_000
+"""Of one actor. Beyond, the files read longest ago are forgotten."""
+THREAD_SECONDS = 2.0
+"""For how long a thread's number is believed to be the same thread's."""
+
+
+@dataclass
+class Actor:
+    """Programs that count as one. key: what they share. command: of the first of them that was seen.
+
+    run: uuid of the run that `artfs exec` has begun for it. process: the first process seen, with its start time.
+    files: when each file was last read, by inode, in microseconds. names: artifact ids and version names looked up.
+    """
+
+    key: str
+    command: tuple[str, ...]
+    run: str | None
+    process: tuple[int, int]
+    files: OrderedDict[int, int] = field(default_factory=OrderedDict)
+    names: set[tuple[int, str]] = field(default_factory=set)
+
+
+class Observer:
+    """Remembers who read what. Only the event loop's thread uses it, but for `inputs`."""
+
+    def __init__(self) -> None:
+        self._actors: OrderedDict[str, Actor] = OrderedDict()
+        self._threads: dict[int, tuple[float, Actor | None]] = {}
+
+    def actor(self, thread: int) -> Actor | None:
+        """Who is behind a request; None for the kernel and for processes that cannot be seen."""
+        now = time.monotonic()
+        known = self._threads.get(thread)
+        if known is not None and now - known[0] < THREAD_SECONDS:
+            return known[1]
+        if len(self._threads) > ACTORS_REMEMBERED:
+            self._threads.clear()
+        actor = self._identify(thread) if thread else None
+        self._threads[thread] = now, actor
+        return actor
+
+    def read(self, thread: int, entry_inode: int) -> None:
+        """A file of some version was opened for reading."""
+        actor = self.actor(thread)
+        if actor is not None:
+            actor.files[entry_inode] = time.time_ns() // 1000
+            actor.files.move_to_end(entry_inode)
+            if len(actor.files) > FILES_REMEMBERED:
+                actor.files.popitem(last=False)
+
+    def looked_up(self, thread: int, artifact_id: int, name: bytes) -> None:
+        """A version was looked up by its name, or found by following `latest` or a tag."""
+        actor = self.actor(thread)
+        if actor is not None:
+            actor.names.add((artifact_id, os.fsdecode(name)))
+
+    def _identify(self, thread: int) -> Actor | None:
+        process = None if is_kernel_thread(thread) else process_of(thread)
+        started = start_time(process) if process is not None else None
+        if process is None or started is None:
+            return None
+        run = environment_variable(process, RUN_VARIABLE)
+        group = process_group(process)
+        key = f"run:{run}" if run else f"group:{group}:{start_time(group) if group else None}"
+        actor = self._actors.get(key)
+        if actor is None:
+            actor = Actor(key, command_line(process), run, (process, started))
+            self._actors[key] = actor
+            if len(self._actors) > ACTORS_REMEMBERED:
+                self._actors.popitem(last=False)
+        self._actors.move_to_end(key)
+        return actor
+
+
+def inputs(catalog: Catalog, actors: Iterable[Actor], before: int) -> Sequence[Version]:
+    """The versions that actors read, oldest first. before: id of what they made; a version is no input of an older one.
+
+    For a worker thread: asks the catalog for every file.
+    """
+    found: dict[int, Version] = {}
+    for actor in actors:
+        for inode, at_us in list(actor.files.items()):
+            version = _meant(catalog, inode, at_us, actor.names)
+            if version is not None and version.id < before:
+                found[version.id] = version
+    return [found[key] for key in sorted(found)]
+
+
+def _meant(catalog: Catalog, inode: int, at_us: int, names: set[tuple[int, str]]) -> Version | None:
+    row = catalog.trees.by_inode(inode)
+    if row is None or row.blob_id is None:
+        return None
+    holders = [version for version in catalog.versions.using_blob(row.blob_id) if version.created_us <= at_us]
+    named = [version for version in holders if (version.artifact_id, version.name) in names]
+    return next(reversed(named or holders), None)
+
+
+def record(catalog: Catalog, version: Version, actors: Sequence[Actor]) -> None:
+    """Writes down which run made a version, and from what. For a worker thread.
+
+    The run is the one that `artfs exec` or a pipeline in the same process has begun; else one is made for the actor,
+    if it has read any version. Each version gets a step of its own: what a step reads must be older than what it
+    makes.
+    """
+    sources = inputs(catalog, actors, version.id)
+    for actor in actors:
+        run = _run_of(catalog, actor)
+        if run is None and not sources:
+            continue
+        with catalog.transaction():
+            run = run or _new_run(catalog, actor)
+            step = catalog.steps.create(run.id, _free_name(catalog, run, version.artifact))
+            for source in sources:
+                catalog.steps.add_input(step.id, f"{source.artifact}@{source.name}", source.id, how="observed")
+            catalog.steps.add_output(step.id, version.artifact, version.id)
+            catalog.steps.finish(step.id, ExecutionStatus.COMPLETED)
+            if run.kind == OBSERVED:
+                catalog.runs.finish(run.id, ExecutionStatus.COMPLETED)
+        return
+
+
+def _run_of(catalog: Catalog, actor: Actor) -> Run | None:
+    if actor.run is not None:
+        return catalog.runs.by_uuid(actor.run)
+    process, started = actor.process
+    for run in catalog.runs.unfinished(socket.gethostname()):
+        if run.pid == process and run.process_started == str(started):
+            return run
+    return None
+
+
+def _new_run(catalog: Catalog, actor: Actor) -> Run:
+    """The run of an actor that nobody has begun one for. Its uuid follows from the actor, so that it is found again."""
+    process, started = actor.process
+    uuid = str(UUID(bytes=tagged(b"artfs.actor", actor.key.encode(), f"{process} {started}".encode())[:16], version=4))
+    found = catalog.runs.by_uuid(uuid)
+    if found is not None:
+        return found
+    name = title(actor.command)
+    moment = datetime.now(UTC).strftime("%Y_%m_%d-%H_%M_%S_%f")
+    return catalog.runs.create(
+        check_artifact_name(name),
+        f"{name}-{moment}",
+        kind=OBSERVED,
+        uuid=uuid,
+        user_id=catalog.users.ensure(getpass.getuser()).id,
+        config={"command": list(actor.command)},
+        host=socket.gethostname(),
+        pid=process,
+        process_started=str(started),
+    )
+
+
+def _free_name(catalog: Catalog, run: Run, name: str) -> str:
+    taken = {step.name for step in catalog.steps.list(run.id)}
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    return free
+
+
+def title(command: Sequence[str]) -> str:
+    """What to call a run that nobody has named: the script, or the program.
+
+    >>> title(["/usr/bin/python3", "-u", "/home/me/train.py", "--epochs=3"])
+    'train.py'
+    """
+    words = [os.path.basename(word) for word in command if word and not word.startswith("-")]
+    if not words:
+        return "unknown"
+    is_interpreter = words[0].startswith(("python", "bash", "sh", "perl", "Rscript", "node", "julia"))
+    return words[1] if is_interpreter and len(words) > 1 else words[0]
