@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from artfs.materializers.json_scalars import NotInline
@@ -22,7 +24,7 @@ def to_parts(value: Any) -> list[Any]:
         return ["NaT" if value is pd.NaT else "NA"]
     if isinstance(value, pd.Timestamp):
         integer = value.tz_convert(None).asm8.view("i8") if value.tz is not None else value.asm8.view("i8")
-        return ["Timestamp", int(integer), value.unit, value.tz]
+        return ["Timestamp", int(integer), value.unit, zone_to_form(value.tz)]
     if isinstance(value, pd.Timedelta):
         return ["Timedelta", int(value.asm8.view("i8")), value.unit]
     if isinstance(value, pd.Interval):
@@ -41,7 +43,7 @@ def from_parts(parts: list[Any]) -> Any:
     if kind == "Timestamp":
         integer, unit, zone = rest
         stamp = pd.Timestamp(np.datetime64(integer, unit))
-        return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone)
+        return stamp if zone is None else stamp.tz_localize("UTC").tz_convert(zone_from_form(zone))
     if kind == "Timedelta":
         integer, unit = rest
         return pd.Timedelta(np.timedelta64(integer, unit))
@@ -52,3 +54,19 @@ def from_parts(parts: list[Any]) -> Any:
         ordinal, freq = rest
         return pd.Period(ordinal=ordinal, freq=freq)
     return {"NaT": pd.NaT, "NA": pd.NA}[kind]
+
+
+def zone_to_form(zone: Any) -> Any:
+    """Return a time zone, or of one of pytz, which pandas used up to release 2, what it can be found by."""
+    if type(zone).__module__.partition(".")[0] != "pytz":
+        return zone
+    name = getattr(zone, "zone", None)
+    return {"pytz": name} if name is not None else {"pytz_minutes": zone.utcoffset(None) // timedelta(minutes=1)}
+
+
+def zone_from_form(form: Any) -> Any:
+    """Return the time zone that `zone_to_form` got."""
+    if not isinstance(form, dict):
+        return form
+    pytz: Any = import_module("pytz")
+    return pytz.timezone(form["pytz"]) if "pytz" in form else pytz.FixedOffset(form["pytz_minutes"])

@@ -174,15 +174,19 @@ def _show(materializer: BaseMaterializer, frame: Any, title: str) -> dict[str, V
 
 
 def _displayable(frame: Any) -> Any:
-    """Return a frame with the same content that pandas can print: half floats overflow in its formatting."""
-    halves = [position for position, dtype in enumerate(frame.dtypes) if dtype == np.float16]
+    """Return a frame with the same content that pandas can print and sum up."""
     frame = frame.copy(deep=False)
     frame.columns = [str(name) for name in frame.columns]
-    for position in halves:
-        frame.isetitem(position, frame.iloc[:, position].astype(np.float32))
+    for position, dtype in enumerate(frame.dtypes):
+        if dtype == np.float16:  # overflows when it is printed
+            frame.isetitem(position, frame.iloc[:, position].astype(np.float32))
+        elif isinstance(dtype, np.dtype) and not dtype.isnative:
+            frame.isetitem(position, frame.iloc[:, position].astype(dtype.newbyteorder("=")))
     return frame
 
 
 def _has_summary(dtype: Any) -> bool:
     """Return whether values of a dtype can be summed up: not objects, which may be anything, nor complex numbers."""
+    if isinstance(dtype, pd.SparseDtype):
+        return False
     return getattr(dtype, "kind", "O") in "biufMm" or isinstance(dtype, pd.CategoricalDtype | pd.StringDtype)

@@ -215,7 +215,9 @@ def _pandas_metadata(columns: Columns, names: list[str], level_names: list[str],
         steps = {"start": index.start, "stop": index.stop, "step": index.step}
         descriptors = [{"kind": "range", "name": _text_or_none(index.name), **steps}]
     known = [
-        _field(name, name, spec["dtype"]) for name, spec in zip(names, specs, strict=True) if spec["as"] == "extension"
+        _field(name, name, spec["dtype"])
+        for name, spec in zip(names, specs, strict=True)
+        if spec["as"] in ("extension", "interval")
     ]
     levels = [
         _field(_text_or_none(name), field, "object") for name, field in zip(index.names, level_names, strict=False)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from artfs.materializers.json_pandas import zone_from_form, zone_to_form
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import Opaque
 from artfs.materializers.pandas_objects import Encoded, Spec, decode_objects, encode_objects, fits_parquet, object_array
@@ -50,7 +51,14 @@ def encode(values: Any) -> Encoded:
     if isinstance(dtype, pd.DatetimeTZDtype):
         moments = pa.array(values.asi8, pa.int64(), mask=np.asarray(values.isna()))
         zone = pa.timestamp(dtype.unit, tz=_zone_name(dtype.tz))
-        return _checked_seconds(values.asi8, {"as": "zoned", "unit": dtype.unit, "zone": dtype.tz}, moments, zone)
+        return _checked_seconds(
+            values.asi8, {"as": "zoned", "unit": dtype.unit, "zone": zone_to_form(dtype.tz)}, moments, zone
+        )
+    if isinstance(dtype, pd.IntervalDtype):
+        bounds = [encode(bound.array) for bound in (values.left, values.right)]
+        array = pa.StructArray.from_arrays([bound.array for bound in bounds], ["left", "right"])
+        spec = {"as": "interval", "dtype": str(dtype), "closed": dtype.closed, "bounds": bounds[0].spec}
+        return Encoded(spec, array)
     if isinstance(dtype, pd.ArrowDtype):
         return _encode_arrow(values)
     if isinstance(dtype, pd.StringDtype):
@@ -127,7 +135,7 @@ def _decode_datetime(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any
 def _decode_zoned(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any:
     unit = spec["unit"]
     moments = _integers(column, pa.timestamp(unit, tz="UTC")).view(f"M8[{unit}]")
-    return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(spec["zone"]).array
+    return pd.DatetimeIndex(moments).tz_localize("UTC").tz_convert(zone_from_form(spec["zone"])).array
 
 
 def _decode_bytes(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any:
@@ -209,6 +217,11 @@ def _is_text(arrow_type: Any) -> bool:
     return pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type)
 
 
+def _decode_interval(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any:
+    left, right = (decode(spec["bounds"], _one_chunk(column).field(part), trusted) for part in range(2))
+    return pd.arrays.IntervalArray.from_arrays(left, right, closed=spec["closed"])
+
+
 def _decode_sparse(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any:
     return pd.arrays.SparseArray(
         decode(spec["dense"], column, trusted), fill_value=spec["fill_value"], kind=spec["kind"]
@@ -249,7 +262,7 @@ def _decode_strings(spec: Mapping[str, Any], column: Any, trusted: bool) -> Any:
 
 
 def _encode_extension(values: Any) -> Encoded:
-    """Return nullable numbers, periods, intervals, and arrays of other packages that know Arrow."""
+    """Return nullable numbers, periods, and arrays of other packages that know Arrow."""
     dtype = values.dtype
     try:
         named = pd.api.types.pandas_dtype(str(dtype)) == dtype
@@ -334,6 +347,7 @@ _DECODERS: Mapping[str, Callable[[Mapping[str, Any], Any, bool], Any]] = Mapping
         "zoned": _decode_zoned,
         "bytes": _decode_bytes,
         "category": _decode_category,
+        "interval": _decode_interval,
         "sparse": _decode_sparse,
         "arrow": _decode_arrow,
         "string": _decode_strings,

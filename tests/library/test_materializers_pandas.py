@@ -377,7 +377,7 @@ def test_metadata_and_page_of_a_frame(tmp_path: Path) -> None:
         "rows": 2,
         "columns": 2,
         "memory_size": int(frame.memory_usage().sum()),
-        "schema": {"a": "float64", "<b>": "str"},
+        "schema": {"a": "float64", "<b>": str(frame["<b>"].dtype)},
     }
     [(path, kind)] = saver.save_visualizations(frame).items()
     assert kind is VisualizationType.HTML

@@ -76,7 +76,7 @@ def check_in_fresh_process(test_module: str, cases: Cases, need_trust: Collectio
     (directory / "saved.json").write_text(json.dumps(saved))
     done = subprocess.run(
         [sys.executable, "-c", "from support.library_cases import _check; _check()", test_module, directory],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), str(_TESTS.parent)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_TESTS), str(_TESTS.parent), *sys.path])},
         capture_output=True,
         text=True,
     )
