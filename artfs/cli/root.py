@@ -17,6 +17,7 @@ COMMANDS = {
     "status": Lazy("artfs.cli.status:status", "Show drafts and errors of the mount that DIR is in, or all mounts."),
     "sync": Lazy("artfs.cli.drafts:sync", "Wait until everything written so far is a version."),
     "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
+    "exec": Lazy("artfs.cli.exec:exec_command", "Run a command, and record what it reads and writes in a mount."),
     "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
     "doctor": Lazy("artfs.cli.doctor:doctor", "Look for whatever keeps artfs from working on this machine."),

@@ -25,7 +25,7 @@ from artfs_mount.errno import code_of
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.observed import Observer
+from artfs_mount.incoming.observed import Observer, record_reads
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.status import Status
@@ -290,7 +290,9 @@ class Operations(pyfuse3.Operations):
     @handler
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
-        if node is None:
+        if inode == Fixed.ROOT and name == control.FINISH:
+            await self._finish_run(control.finished_run(value))
+        elif node is None:
             await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
             draft, request = control.commit_request(value)
@@ -346,6 +348,12 @@ class Operations(pyfuse3.Operations):
         with trio.move_on_after(SYNC_SECONDS):
             await self.sealer.finish_all(ancestors(pid))
         return json.dumps(control.sync_answer(self.sealer.statuses())).encode()
+
+    async def _finish_run(self, ended: control.FinishedRun) -> None:
+        actors = self.observer.of_run(ended.run)
+        if ended.failure is not None:
+            self.incoming.hold_written_by(actors, ended.failure)
+        await in_thread(record_reads, self.catalog, ended.run, actors, seconds=None)
 
     def _draft_name(self, node: Node) -> bytes:
         if not node.links or node.links[0][0] is not self.incoming.nodes.root:

@@ -24,6 +24,7 @@ from artfs_mount.incoming.sealing import Request
 
 COMMIT = b"user.artfs.commit"
 SYNC = b"user.artfs.sync"
+FINISH = b"user.artfs.finish"
 UNDER_WAY = ("open", "settling", "sealing")
 TOLD_AT_MOST = 50
 """An extended attribute holds 64 KiB."""
@@ -64,6 +65,23 @@ def commit_request(value: bytes) -> tuple[bytes | None, Request]:
         ) from None
     name = draft.encode("utf-8", "surrogateescape") if draft is not None else None
     return name, Request(version=version, tags=tuple(tags))
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of `artfs exec` that has ended. failure: why what it wrote must not become versions by itself."""
+
+    run: str
+    failure: str | None
+
+
+def finished_run(value: bytes) -> FinishedRun:
+    """What somebody wrote to `user.artfs.finish`. Raises InvalidValue."""
+    try:
+        wish = json.loads(value)
+        return FinishedRun(str(wish["run"]), wish["failure"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidValue(f"user.artfs.finish: expected JSON with run and failure ({error})") from None
 
 
 def answer(status: DraftStatus, question: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from artfs.content.digest import Digest
 from artfs.errors import DraftNotFound
@@ -18,6 +18,7 @@ from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import Nodes
+from artfs_mount.incoming.observed import Actor
 
 
 class Incoming:
@@ -82,6 +83,13 @@ class Incoming:
             finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
             facts = Facts(draft.title, kind, writers[draft.name], now - draft.changed_at, draft.held, finish)
             yield draft, decide(facts, self.quiet)
+
+    def hold_written_by(self, actors: Sequence[Actor], why: str) -> None:
+        """Keeps what somebody wrote, and what is not a version yet, from sealing by itself."""
+        keys = {actor.key for actor in actors}
+        for draft in self.drafts:
+            if draft.state is State.CHANGED and keys & draft.actors.keys():
+                self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
 
     def _reader(self, digest: Digest) -> Reader:
         return self._blobs.by_digest(digest)

@@ -28,9 +28,7 @@ from artfs.content.digest import tagged
 from artfs.enums import ExecutionStatus
 from artfs.names import check_artifact_name
 from artfs.processes import command_line, environment_variable, is_kernel_thread, process_group, process_of, start_time
-
-RUN_VARIABLE = "ARTFS_RUN"
-"""Names the run that a process belongs to; `artfs exec` sets it."""
+from artfs.runs import RUN_VARIABLE, title
 
 OBSERVED = "observed"
 """The kind of runs that nobody has declared."""
@@ -92,6 +90,10 @@ class Observer:
         if actor is not None:
             actor.names.add((artifact_id, os.fsdecode(name)))
 
+    def of_run(self, uuid: str) -> list[Actor]:
+        """Those who belong to a run."""
+        return [actor for actor in self._actors.values() if actor.run == uuid]
+
     def _identify(self, thread: int) -> Actor | None:
         process = None if is_kernel_thread(thread) else process_of(thread)
         started = start_time(process) if process is not None else None
@@ -131,6 +133,18 @@ def _meant(catalog: Catalog, inode: int, at_us: int, names: set[tuple[int, str]]
     holders = [version for version in catalog.versions.using_blob(row.blob_id) if version.created_us <= at_us]
     named = [version for version in holders if (version.artifact_id, version.name) in names]
     return next(reversed(named or holders), None)
+
+
+def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:
+    """Writes down what a run of `artfs exec` read if it made nothing: what it made has said so already."""
+    run = catalog.runs.by_uuid(uuid)
+    if run is None or catalog.steps.list(run.id):
+        return
+    with catalog.transaction():
+        step = catalog.steps.create(run.id, run.pipeline)
+        for source in inputs(catalog, actors, before=2**62):
+            catalog.steps.add_input(step.id, f"{source.artifact}@{source.name}", source.id, how="observed")
+        catalog.steps.finish(step.id, ExecutionStatus.COMPLETED)
 
 
 def record(catalog: Catalog, version: Version, actors: Sequence[Actor]) -> None:
@@ -195,16 +209,3 @@ def _free_name(catalog: Catalog, run: Run, name: str) -> str:
     while free in taken:
         free, number = f"{name}_{number}", number + 1
     return free
-
-
-def title(command: Sequence[str]) -> str:
-    """What to call a run that nobody has named: the script, or the program.
-
-    >>> title(["/usr/bin/python3", "-u", "/home/me/train.py", "--epochs=3"])
-    'train.py'
-    """
-    words = [os.path.basename(word) for word in command if word and not word.startswith("-")]
-    if not words:
-        return "unknown"
-    is_interpreter = words[0].startswith(("python", "bash", "sh", "perl", "Rscript", "node", "julia"))
-    return words[1] if is_interpreter and len(words) > 1 else words[0]

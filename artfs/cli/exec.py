@@ -1,0 +1,31 @@
+"""`artfs exec`: any command as an observed run."""
+
+from __future__ import annotations
+
+import click
+
+from artfs.cli.reporting import complain
+from artfs.cli.session import Session
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.option("--name", help="The pipeline that the run belongs to.  [default: the script's or program's name]")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def exec_command(context: click.Context, name: str | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND, and record what it read from a mount and what it wrote there.
+
+    Versions that it read become the inputs of a run, drafts that it wrote its outputs: they are versions when this
+    returns, if the command ended well. Ends with the command's own exit code.
+    """
+    from artfs.pipelines.command import run_command
+
+    session = context.find_object(Session)
+    assert session is not None
+    session.home.create()
+    with session.workspace() as workspace:
+        result = run_command(workspace, command, name)
+    for line in result.held:
+        complain(line)
+    click.echo(f"run {result.run.pipeline}/{result.run.name}: {result.run.status}", err=True)
+    context.exit(result.status)

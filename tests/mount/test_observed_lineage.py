@@ -1,0 +1,175 @@
+"""Lineage of programs that never heard of artfs: what they read from the mount is what their versions come from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from artfs.workspace import Workspace
+from support.mount import Mount
+
+TRAIN = """
+import sys, joblib, numpy
+from sklearn.linear_model import LogisticRegression
+root = sys.argv[1]
+table = numpy.loadtxt(f"{root}/artifacts/iris/latest/data.csv", delimiter=",", skiprows=1)
+model = LogisticRegression(max_iter=1000).fit(table[:, :-1], table[:, -1])
+joblib.dump(model, f"{root}/incoming/model.joblib")
+"""
+
+WITH_WORKERS = """
+import sys
+from multiprocessing import get_context
+def read(path):
+    return open(path, "rb").read()
+if __name__ == "__main__":
+    root = sys.argv[1]
+    with get_context("spawn").Pool(2) as pool:
+        parts = pool.map(read, [f"{root}/artifacts/iris/1/data.csv", f"{root}/artifacts/other/1/other"])
+    open(f"{root}/incoming/joined", "wb").write(b"".join(parts))
+"""
+
+
+@pytest.fixture
+def data(mounted: Mount) -> Mount:
+    """A mount with the artifacts `iris` and `other`."""
+    from sklearn.datasets import load_iris
+
+    rows = load_iris(as_frame=True).frame.to_csv(index=False)
+    (mounted.incoming / "iris").mkdir()
+    (mounted.incoming / "iris" / "data.csv").write_text(rows)
+    (mounted.incoming / "other").write_text("something else")
+    mounted.commit("iris")
+    mounted.commit("other")
+    return mounted
+
+
+def test_what_a_program_reads_is_what_its_model_was_made_from(data: Mount, tmp_path: Path) -> None:
+    start(data, tmp_path, TRAIN).wait()
+    data.sync()
+    assert upstream(data, "model.joblib") == {"iris/1"}
+    run = producer_run(data, "model.joblib")
+    assert (run.kind, run.pipeline, run.status) == ("observed", "program.py", "completed")
+
+
+def test_what_worker_processes_read_counts_too(data: Mount, tmp_path: Path) -> None:
+    start(data, tmp_path, WITH_WORKERS).wait()
+    data.sync()
+    assert upstream(data, "joined") == {"iris/1", "other/1"}
+
+
+def test_another_program_at_the_same_time_gives_no_edge(data: Mount, tmp_path: Path) -> None:
+    reader = subprocess.Popen(
+        [sys.executable, "-c", f"open('{data.artifacts}/other/1/other').read(); input()"],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    start(data, tmp_path, TRAIN).wait()
+    reader.communicate(b"\n")
+    data.sync()
+    assert upstream(data, "model.joblib") == {"iris/1"}
+
+
+def test_the_version_that_was_looked_up_counts_where_equal_files_are_in_several(data: Mount, tmp_path: Path) -> None:
+    (data.incoming / "iris" / "notes").write_text("a second version with the same data.csv")
+    data.commit("iris")
+    program = """
+import sys
+data = open(sys.argv[1] + "/artifacts/iris/1/data.csv").read()
+open(sys.argv[1] + "/incoming/copy", "w").write(data)
+"""
+    start(data, tmp_path, program).wait()
+    data.sync()
+    assert upstream(data, "copy") == {"iris/1"}
+
+
+def test_a_program_that_reads_nothing_makes_no_run(data: Mount, tmp_path: Path) -> None:
+    start(data, tmp_path, "import sys; open(sys.argv[1] + '/incoming/new', 'w').write('x')").wait()
+    data.sync()
+    assert upstream(data, "new") == set()
+    with Workspace.open(data.home) as workspace:
+        assert workspace.catalog.runs.count() == 0
+
+
+def test_exec_is_one_run_with_its_inputs_outputs_log_and_status(data: Mount, tmp_path: Path) -> None:
+    program = tmp_path / "train.py"
+    program.write_text(TRAIN + "print('trained')")
+    done = data.artfs("exec", "--name", "training", "--", sys.executable, program, data.path)
+    assert "trained" in done.stdout
+    assert upstream(data, "model.joblib") == {"iris/1"}
+    run = producer_run(data, "model.joblib")
+    assert (run.kind, run.pipeline, run.status) == ("exec", "training", "completed")
+    with Workspace.open(data.home) as workspace:
+        facts = workspace.catalog.run_metadata.get(run.id)
+        assert workspace.catalog.environments.get(run.environment_id or 0) is not None
+    assert facts["exit_status"] == 0
+    assert "trained" in Path(facts["log"]).read_text()
+
+
+def test_what_a_failed_command_wrote_is_held(data: Mount) -> None:
+    script = f"cat {data.artifacts}/iris/latest/data.csv > {data.incoming}/half; exit 3"
+    done = data.artfs("exec", "--", "sh", "-c", script, check=False)
+    assert done.returncode == 3
+    status = {draft["name"]: draft for draft in data.status()["drafts"]}["half"]
+    assert status["state"] == "held"
+    assert "ended with 3" in status["reason"]
+    assert not (data.artifacts / "half").exists()
+
+
+def test_a_pipeline_that_writes_to_the_mount_is_one_run(data: Mount, tmp_path: Path) -> None:
+    program = """
+import sys
+from artfs import pipeline, step
+root = sys.argv[1]
+@step(enable_cache=False)
+def work() -> int:
+    text = open(f"{root}/artifacts/iris/latest/data.csv").read()
+    open(f"{root}/incoming/written", "w").write(text)
+    import os
+    os.setxattr(f"{root}/incoming/written", "user.artfs.commit", b"")
+    return len(text)
+@pipeline
+def both():
+    work()
+both()
+"""
+    start(data, tmp_path, program).wait()
+    with Workspace.open(data.home) as workspace:
+        assert [(run.kind, run.status) for run in workspace.catalog.runs.list()] == [("pipeline", "completed")]
+    assert upstream(data, "written") == {"iris/1"}
+
+
+def start(mount: Mount, folder: Path, program: str) -> subprocess.Popen[bytes]:
+    """Starts a program in a process group of its own, as a shell does."""
+    path = folder / "program.py"
+    path.write_text(program)
+    environment = {**mount.environment, "PYTHONPATH": ""}
+    return subprocess.Popen([sys.executable, path, mount.path], start_new_session=True, env=environment)
+
+
+def upstream(mount: Mount, artifact: str) -> set[str]:
+    """The versions that the newest version of an artifact was made from."""
+    with Workspace.open(mount.home) as workspace:
+        version = newest(workspace, artifact)
+        sources = workspace.catalog.versions.by_ids(workspace.catalog.lineage.upstream(version.id))
+        return {f"{source.artifact}/{source.name}" for source in sources}
+
+
+def producer_run(mount: Mount, artifact: str):  # type: ignore[no-untyped-def]
+    """The run that made the newest version of an artifact."""
+    with Workspace.open(mount.home) as workspace:
+        step = workspace.catalog.steps.by_id(newest(workspace, artifact).producer_id or 0)
+        assert step is not None
+        return workspace.catalog.runs.by_id(step.run_id)
+
+
+def newest(workspace: Workspace, artifact: str):  # type: ignore[no-untyped-def]
+    row = workspace.catalog.artifacts.get(artifact)
+    assert row is not None, json.dumps(workspace.catalog.artifacts.names())
+    version = workspace.catalog.versions.latest(row.id)
+    assert version is not None
+    return version
