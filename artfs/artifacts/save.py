@@ -172,7 +172,7 @@ def checked_type(artifact_type: ArtifactType | str | None, default: ArtifactType
 
 def _materializer(data: Any, given: MaterializerChoice | None) -> type[BaseMaterializer]:
     if given is None:
-        return registry.for_type(type(data))
+        return registry.for_value(data)
     if isinstance(given, str):
         return registry.by_name(given)
     if isinstance(given, type) and issubclass(given, BaseMaterializer):

@@ -7,7 +7,7 @@ from the file only what is looked at.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers import pages
@@ -79,6 +79,7 @@ class SchemaMaterializer(BaseMaterializer):
     """Saves a schema as the message `schema.arrow`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.SCHEMA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pa.Schema) -> None:
         """Write the schema."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
+from artfs.materializers.classes import is_importable, qualified_name
 from artfs.materializers.libraries import needs
-from artfs.materializers.nested import load_nested, save_nested
+from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
+from artfs.materializers.registry import registry
 
 with needs("lightgbm", extra="lightgbm"):
     import lightgbm
@@ -23,6 +24,7 @@ class BoosterMaterializer(BaseMaterializer):
     """Saves a booster as `model.txt`, which `Booster(model_file=...)` reads. Its training data is not kept."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: lightgbm.Booster) -> None:
         """Write the booster."""
@@ -49,23 +51,30 @@ class ModelMaterializer(BaseMaterializer):
     """Saves a model of the scikit-learn interface: its booster as `model.txt`, parameters and results beside."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: lightgbm.LGBMModel) -> None:
-        """Write the model, fitted or not."""
+        """Write the model, fitted or not; one of a class that others cannot import is pickled with its class."""
+        if not is_importable(type(data)) or type(data).__module__ == "__main__":
+            save_pickled(self, data)
+            return
         attributes = dict(vars(data))
         booster = attributes.pop("_Booster", None)
         state = None if booster is None else _write_booster(self, booster)
-        save_nested(self, _STATE_DIRECTORY, {"model": attributes, "booster": state})
+        kept = {"class": qualified_name(type(data)), "attributes": attributes, "booster": state}
+        save_nested(self, _STATE_DIRECTORY, kept)
 
     def load(self, data_type: type[Any]) -> lightgbm.LGBMModel:
         """Return the model.
 
         Raises:
-            UntrustedPickle: it has functions that had to be pickled, and the version is not trusted.
+            UntrustedPickle: it, or its functions, had to be pickled, and the version is not trusted.
         """
+        if is_pickled(self):
+            return load_pickled(self)
         state = load_nested(self, _STATE_DIRECTORY)
-        model: Any = object.__new__(data_type)
-        vars(model).update(state["model"])
+        model: Any = object.__new__(registry.type_by_name(state["class"], trusted=self.trusted))
+        vars(model).update(state["attributes"])
         vars(model)["_Booster"] = None if state["booster"] is None else _read_booster(self, state["booster"])
         return model
 

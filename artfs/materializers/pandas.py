@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers import pages
@@ -26,6 +26,7 @@ class DataFrameMaterializer(BaseMaterializer):
     """Saves a frame as `df.parquet`: dtypes, index, names, categories, time zones, order and attrs come back."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pd.DataFrame) -> None:
         """Write the frame."""
@@ -62,6 +63,7 @@ class SeriesMaterializer(BaseMaterializer):
     """Saves a series as `series.parquet`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pd.Series[Any]) -> None:
         """Write the series."""
@@ -92,6 +94,7 @@ class IndexMaterializer(BaseMaterializer):
     """Saves an index of any kind as `index.parquet`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pd.Index[Any]) -> None:
         """Write the index."""
@@ -114,6 +117,7 @@ class ArrayMaterializer(BaseMaterializer):
     """Saves an array of pandas (a Categorical, nullable integers, periods) as `array.parquet`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pd.api.extensions.ExtensionArray) -> None:
         """Write the array."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers.base import BaseMaterializer
@@ -30,6 +30,7 @@ class ImageMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: Image.Image) -> None:
         """Write the image."""

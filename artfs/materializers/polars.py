@@ -6,7 +6,7 @@ Structs without fields go into an Arrow IPC file instead. Columns of Python obje
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers import pages
@@ -28,6 +28,7 @@ class DataFrameMaterializer(BaseMaterializer):
     """Saves a frame as `df.parquet`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pl.DataFrame) -> None:
         """Write the frame."""
@@ -60,6 +61,7 @@ class LazyFrameMaterializer(BaseMaterializer):
     """Saves what a lazy frame gives when it is collected, as `df.parquet`; it is loaded as a lazy frame over that."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pl.LazyFrame) -> None:
         """Collect the frame and write it."""
@@ -83,6 +85,7 @@ class SeriesMaterializer(BaseMaterializer):
     """Saves a series as `series.parquet`."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: pl.Series) -> None:
         """Write the series."""

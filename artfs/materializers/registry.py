@@ -81,6 +81,11 @@ class MaterializerRegistry:
         origin = get_origin(data_type) or data_type
         return self.by_name(self.name_for(origin))
 
+    def for_value(self, data: Any) -> type[BaseMaterializer]:
+        """Return the materializer for a value: that of its type, unless what a container holds asks for another."""
+        name = self.name_for(type(data))
+        return self.by_name(builtin.by_content(data) or name if name == builtin.CONTAINER else name)
+
     def by_name(self, name: str, *, trusted: bool = True) -> type[BaseMaterializer]:
         """Return the materializer that was recorded as `name`, importing its module.
 
@@ -184,8 +189,7 @@ def materializer_for(data: Any) -> type[BaseMaterializer]:
     """
     if isinstance(data, type) or get_origin(data) is not None:
         return registry.for_type(data)
-    name = registry.name_for(type(data))
-    return registry.by_name(builtin.by_content(data) or name if name == builtin.CONTAINER else name)
+    return registry.for_value(data)
 
 
 #: Classes whose own name is not where they can be found.

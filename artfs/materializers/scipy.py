@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
@@ -28,6 +28,7 @@ class SparseMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: Any) -> None:
         """Write the matrix.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError, UntrustedPickle
@@ -34,6 +34,7 @@ class EstimatorMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: Any) -> None:
         """Write the estimator.

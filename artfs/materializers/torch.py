@@ -10,7 +10,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import cloudpickle
 
@@ -49,6 +49,7 @@ class TensorMaterializer(BaseMaterializer):
     """Saves a tensor or parameter as `tensor.safetensors`. Its gradient and its history are not kept."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: torch.Tensor) -> None:
         """Write the tensor."""
@@ -86,6 +87,7 @@ class StateDictMaterializer(BaseMaterializer):
     """
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: Any) -> None:
         """Write tensors and structure.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
+from artfs.materializers.classes import is_importable, qualified_name
 from artfs.materializers.libraries import needs
-from artfs.materializers.nested import load_nested, save_nested
+from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
+from artfs.materializers.registry import registry
 
 with needs("xgboost", extra="xgboost"):
     import xgboost
@@ -27,6 +28,7 @@ class BoosterMaterializer(BaseMaterializer):
     """Saves a booster as `model.ubj`, which `Booster.load_model` reads, with its training parameters beside."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: xgboost.Booster) -> None:
         """Write the booster."""
@@ -56,22 +58,30 @@ class ModelMaterializer(BaseMaterializer):
     """Saves a model of the scikit-learn interface: its booster as `model.ubj`, parameters and results beside."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.MODEL
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: xgboost.XGBModel) -> None:
-        """Write the model, fitted or not."""
+        """Write the model, fitted or not; one of a class that others cannot import is pickled with its class."""
+        if not is_importable(type(data)) or type(data).__module__ == "__main__":
+            save_pickled(self, data)
+            return
         booster = vars(data).get("_Booster")
         if booster is not None:
             _write_booster(self, booster)
-        save_nested(self, _STATE_DIRECTORY, _state(data, without="_Booster"))
+        attributes = _state(data, without="_Booster")
+        save_nested(self, _STATE_DIRECTORY, {"class": qualified_name(type(data)), "attributes": attributes})
 
     def load(self, data_type: type[Any]) -> xgboost.XGBModel:
         """Return the model.
 
         Raises:
-            UntrustedPickle: it has callbacks or functions that had to be pickled, and the version is not trusted.
+            UntrustedPickle: it, or its callbacks or functions, had to be pickled, and the version is not trusted.
         """
-        model: Any = object.__new__(data_type)
-        vars(model).update(load_nested(self, _STATE_DIRECTORY))
+        if is_pickled(self):
+            return load_pickled(self)
+        state = load_nested(self, _STATE_DIRECTORY)
+        model: Any = object.__new__(registry.type_by_name(state["class"], trusted=self.trusted))
+        vars(model).update(state["attributes"])
         if Path(self.uri, _MODEL_FILE).exists():
             model._Booster = _read_booster(self)
         return model
@@ -92,6 +102,7 @@ class DMatrixMaterializer(BaseMaterializer):
     """Saves a data matrix in XGBoost's binary format: data, labels, weights, and names and types of the features."""
 
     ASSOCIATED_ARTIFACT_TYPE = ArtifactType.DATA
+    KNOWS_TYPE: ClassVar[bool] = True
 
     def save(self, data: xgboost.DMatrix) -> None:
         """Write the matrix."""

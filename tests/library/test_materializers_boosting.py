@@ -123,6 +123,16 @@ def test_functions_are_pickled_and_load_only_with_trust(name: str, tmp_path: Pat
         there_and_back(CASES[name](), tmp_path)
 
 
+def test_a_model_of_a_local_class_is_pickled_with_its_class(tmp_path: Path) -> None:
+    class Own(xgboost.XGBRegressor):
+        pass
+
+    model = Own(**TREES).fit(X, Y)
+    loaded = there_and_back(model, tmp_path, trusted=True)
+    assert (type(loaded), type(loaded).__name__) == (Own, "Own")
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+
+
 def test_the_files_are_those_of_the_libraries(tmp_path: Path) -> None:
     save_as_chosen(_xgboost_booster(), tmp_path / "x")
     save_as_chosen(_lightgbm_booster(), tmp_path / "l")

@@ -13,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import artfs
+from artfs.enums import ArtifactType
 from artfs.errors import MaterializerError, UntrustedPickle
 from artfs.materializers.containers import ContainerMaterializer
 from artfs.materializers.registry import materializer_for
@@ -192,6 +194,14 @@ def test_a_state_dict_is_a_file_that_anyone_loads(tmp_path: Path) -> None:
     state = torch.nn.Linear(3, 2).state_dict()
     save_as_chosen(state, tmp_path / "data")
     torch.nn.Linear(3, 2).load_state_dict(load_file(tmp_path / "data" / "tensors.safetensors"))
+
+
+def test_a_state_dict_is_saved_as_one_when_its_type_is_only_dict(home: Path) -> None:
+    saved = artfs.save_artifact({"weights": torch.nn.Linear(3, 2).state_dict(), "epoch": 3}, "checkpoint")
+    assert saved.type == ArtifactType.MODEL
+    loaded = artfs.load_artifact("checkpoint")
+    assert list(loaded["weights"]) == ["weight", "bias"]
+    assert loaded["epoch"] == 3
 
 
 def test_a_checkpoint_restores_model_and_optimizer(tmp_path: Path) -> None:

@@ -33,9 +33,10 @@ def save_as_chosen(value: Any, directory: Path) -> BaseMaterializer:
 
 def load_as_recorded(directory: Path, materializer: str, data_type: str, *, trusted: bool) -> Any:
     """Load a value by the names that a version records."""
-    loader = registry.by_name(materializer)(directory)
+    loader_class = registry.by_name(materializer, trusted=trusted)
+    loader = loader_class(directory)
     loader.trusted = trusted
-    return loader.load(registry.type_by_name(data_type))
+    return loader.load(registry.type_to_load(data_type, loader_class, trusted=trusted))
 
 
 def there_and_back(value: Any, directory: Path, *, trusted: bool = False) -> Any:
