@@ -47,7 +47,6 @@ class _File:
 
     path: bytes
     digest: FileDigest | None
-    size: int
     places: Sequence[tuple[BlobPlace, str]]
 
 
@@ -94,16 +93,6 @@ def location(workspace: Workspace, version: Version) -> str:
     return _common_directory(files) or uri
 
 
-def bytes_are_there(workspace: Workspace, version: Version) -> bool:
-    """Whether every file of a version has its bytes somewhere. Their number is looked at, not their digest."""
-    current = workspace.catalog.versions.by_id(version.id)
-    if current is None or current.tree_id is None:
-        return False
-    rows = workspace.catalog.trees.walk(current.tree_id)
-    files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
-    return all(any(_is_there(workspace, file, place) for place, _ in file.places) for file in files)
-
-
 def drop_view(workspace: Workspace, version_uuid: str) -> None:
     """Remove the view of a version, if there is one, so that it keeps no bytes alive."""
     shutil.rmtree(_view_path(workspace, version_uuid), ignore_errors=True)
@@ -114,7 +103,7 @@ def _file(workspace: Workspace, path: bytes, row: EntryRow) -> _File:
     blob = workspace.catalog.blobs.by_id(row.blob_id)
     assert blob is not None
     places = [(place, _shown_place(workspace, place)) for place in workspace.catalog.blobs.places(row.blob_id)]
-    return _File(path, blob.file if blob.kind == "content" else None, blob.size, places)
+    return _File(path, blob.file if blob.kind == "content" else None, places)
 
 
 def _shown_place(workspace: Workspace, place: BlobPlace) -> str:
@@ -169,17 +158,6 @@ def _kind(entry: os.DirEntry[bytes]) -> Kind | None:
     if entry.is_dir():
         return Kind.DIRECTORY
     return Kind.FILE if entry.is_file() else None
-
-
-def _is_there(workspace: Workspace, file: _File, place: BlobPlace) -> bool:
-    try:
-        if place.store_id is None:
-            status = os.stat(local_path(os.fsdecode(place.path)) or "")
-            return status.st_size == file.size and place.mtime_ns in (None, status.st_mtime_ns)
-        store = workspace.stores.by_id(place.store_id)
-        return store.size(store.place_path(place.path)) == file.size
-    except OSError:
-        return False
 
 
 # Comparing files with their digests.
