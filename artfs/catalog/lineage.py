@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, chunks, in_list
+from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.content.digest import Digest
 
 _UPSTREAM = "version v JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id"
 _DOWNSTREAM = "step_input i JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id"
@@ -23,8 +24,73 @@ class Edge:
     step_run_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """A version as a node of a graph; the fields are those of `Version`."""
+
+    id: int
+    uuid: str
+    artifact: str
+    name: str
+    state: str
+    type: str
+    files: int
+    bytes: int
+    digest: Digest
+    producer_id: int | None
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """A step run as a node of a graph, with the names that its path below /runs is made of."""
+
+    id: int
+    uuid: str
+    name: str
+    status: str
+    started_us: int
+    ended_us: int | None
+    run_id: int
+    run_uuid: str
+    run: str
+    run_kind: str
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A version in a slot of a step run.
+
+    Args:
+        how: declared, client, external or observed for what was read; made or cached for what was given out.
+    """
+
+    step_run_id: int
+    slot: str
+    position: int
+    version_id: int
+    how: str
+
+
+_VERSION_FACTS = (
+    "SELECT v.id, v.uuid, a.name, v.name, v.state, v.type, v.files, v.bytes, v.digest, v.producer_id, v.created_us "
+    "FROM version v JOIN artifact a ON a.id = v.artifact_id"
+)
+_STEP_FACTS = (
+    "SELECT s.id, s.uuid, s.name, s.status, s.started_us, s.ended_us, r.id, r.uuid, r.name, r.kind, p.name "
+    "FROM step_run s JOIN run r ON r.id = s.run_id JOIN pipeline p ON p.id = r.pipeline_id"
+)
+_READ = "SELECT step_run_id, slot, position, version_id, how FROM step_input"
+_GIVEN = (
+    "SELECT o.step_run_id, o.slot, o.position, o.version_id, "
+    "CASE WHEN v.producer_id = o.step_run_id THEN 'made' ELSE 'cached' END "
+    "FROM step_output o JOIN version v ON v.id = o.version_id"
+)
+
+
 class Lineage:
-    """Questions about ancestry. All answers are row ids, oldest first."""
+    """Questions about ancestry. Row ids, oldest first, and in bulk the facts that graphs are drawn of."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -83,6 +149,63 @@ class Lineage:
                 parameters,
             )
             found += [Edge(*row) for row in rows]
+        return found
+
+    def versions(self, version_ids: Collection[int]) -> list[VersionFacts]:
+        """Return what graphs show of versions, oldest first, also of tombstones."""
+        return [
+            VersionFacts(*row) for row in self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
+        ]
+
+    def steps(self, step_run_ids: Collection[int]) -> list[StepFacts]:
+        """Return what graphs show of step runs, in the order in which they began."""
+        return [StepFacts(*row) for row in self._each(_STEP_FACTS + " WHERE s.id IN ({}) ORDER BY s.id", step_run_ids)]
+
+    def steps_of_run(self, run_id: int) -> list[StepFacts]:
+        """Return what graphs show of the steps of a run, in the order in which they began."""
+        rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.id", {"run": run_id})
+        return [StepFacts(*row) for row in rows]
+
+    def step_named(self, run_id: int, name: str) -> StepFacts | None:
+        """Return what graphs show of a run's step of that name."""
+        row = self._engine.one(_STEP_FACTS + " WHERE s.run_id = :run AND s.name = :name", {"run": run_id, "name": name})
+        return StepFacts(*row) if row else None
+
+    def read_by(self, step_run_ids: Collection[int]) -> list[Use]:
+        """Return what step runs read, by slot and position."""
+        condition = " WHERE step_run_id IN ({}) ORDER BY step_run_id, slot, position"
+        return [Use(*row) for row in self._each(_READ + condition, step_run_ids)]
+
+    def readers_of(self, version_ids: Collection[int]) -> list[Use]:
+        """Return which step runs read versions."""
+        condition = " WHERE version_id IN ({}) ORDER BY version_id, step_run_id, slot, position"
+        return [Use(*row) for row in self._each(_READ + condition, version_ids)]
+
+    def given_by(self, step_run_ids: Collection[int]) -> list[Use]:
+        """Return what step runs gave out, by slot and position: made by them, or taken over from the cache."""
+        condition = " WHERE o.step_run_id IN ({}) ORDER BY o.step_run_id, o.slot, o.position"
+        return [Use(*row) for row in self._each(_GIVEN + condition, step_run_ids)]
+
+    def made_by(self, step_run_ids: Collection[int]) -> list[tuple[int, int]]:
+        """Return (step run, version) for every version that step runs made, in a slot or not (yet)."""
+        sql = "SELECT producer_id, id FROM version WHERE producer_id IN ({}) ORDER BY id"
+        return [(row[0], row[1]) for row in self._each(sql, step_run_ids)]
+
+    def generation(self) -> tuple[int, ...] | None:
+        """Return what changes whenever an answer here may have changed; None while a run is under way."""
+        row = self._engine.one(
+            "SELECT (SELECT MAX(id) FROM version), (SELECT MAX(id) FROM step_run), (SELECT MAX(id) FROM audit), "
+            "(SELECT MAX(id) FROM run), (SELECT id FROM run WHERE ended_us IS NULL LIMIT 1)"
+        )
+        assert row is not None
+        return None if row[4] is not None else tuple(value or 0 for value in row[:4])
+
+    def _each(self, sql: str, ids: Collection[int]) -> list[Row]:
+        """The rows of a query with ids in place of its `{}`, as many at a time as fit."""
+        found: list[Row] = []
+        for part in chunks(sorted(set(ids))):
+            names, parameters = in_list(part)
+            found += self._engine.query(sql.format(names), parameters)
         return found
 
     def _ids(self, sql: str, version_id: int) -> list[int]:
