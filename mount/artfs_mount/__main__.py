@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import faulthandler
 import logging
 import logging.handlers
@@ -16,7 +15,7 @@ from pathlib import Path
 from artfs.errors import ArtfsError
 from artfs.home import Home
 from artfs.workspace import Workspace
-from artfs_mount import mountpoint
+from artfs_mount import mountpoint, tuning
 from artfs_mount.incoming import area as areas
 
 LOG_BYTES = 4 * 2**20
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted."""
     arguments = _arguments()
-    _keep_memory_together()
+    tuning.keep_memory_together()
     _allow_many_open_files()
     ready = _Ready(arguments.ready_fd)
     try:
@@ -84,12 +83,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--foreground", action="store_true", help="log to the terminal too")
     parser.add_argument("--ready-fd", type=int, default=None)
     return parser.parse_args()
-
-
-def _keep_memory_together() -> None:
-    """One heap for all threads: with one each, what a burst of writes needed stays with every thread that wrote."""
-    m_arena_max = -8
-    ctypes.CDLL(None).mallopt(m_arena_max, 1)
 
 
 def _allow_many_open_files() -> None:

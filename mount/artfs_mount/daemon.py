@@ -82,6 +82,8 @@ class Sealer:
             except Exception:
                 log.exception("looking after the drafts failed")
                 pause = 1.0
+            if pause == float("inf"):
+                tuning.give_memory_back()
             with trio.move_on_after(pause):
                 await self._wake.wait()
             await trio.sleep(LOOK_AGAIN_SECONDS)
