@@ -12,6 +12,7 @@ unfinished work is not taken for an orphan. A crash after the commit leaves noth
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import uuid as uuids
@@ -195,7 +196,8 @@ def commit(
 def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
     """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
 
-    Some of them may just be coming to be: `remove_orphan` tells them from what a crash left.
+    Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
+    be: `remove_orphan` tells that from what a crash left.
     """
     if not store.isdir(store.root):
         return
@@ -204,22 +206,23 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
             continue
         for name in store.listdir(artifact):
             found = _OWN_DIRECTORY.fullmatch(name)
-            if found and catalog.versions.by_uuid(uuid := str(uuids.UUID(found[1]))) is None:
-                yield uuid, os.fsencode(f"{artifact}/{name}")
+            directory = os.fsencode(f"{artifact}/{name}")
+            if found and _is_orphan(catalog, uuid := str(uuids.UUID(found[1])), directory):
+                yield uuid, directory
 
 
 def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
     """Remove what was placed for a version that never came to be; answer whether there was anything.
 
     Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
-    other versions may share its bytes.
+    other versions may share its bytes, though not its visualizations.
     """
 
-    def unknown() -> bool:
-        return catalog.versions.by_uuid(uuid) is None
-
-    directories = list(_directories_of(store, uuid)) if unknown() else []
-    removed = [store.remove_unclaimed(directory, unknown) for directory in directories]
+    directories = [each for each in _directories_of(store, uuid) if _is_orphan(catalog, uuid, each)]
+    removed = [
+        store.remove_unclaimed(directory, functools.partial(_is_orphan, catalog, uuid, directory))
+        for directory in directories
+    ]
     return any(removed)
 
 
@@ -236,6 +239,11 @@ def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Dig
             if entry is not None and entry.blob_id is not None and entry.digest is not None:
                 found[os.lstat(store.place_path(at)).st_ino] = entry.digest
     return found
+
+
+def _is_orphan(catalog: Catalog, uuid: str, directory: bytes) -> bool:
+    version = catalog.versions.by_uuid(uuid)
+    return version is None or (version.tree_id is None and directory.endswith(shown.SUFFIX.encode()))
 
 
 def _check_free(catalog: Catalog, artifact: str, name: str) -> None:
