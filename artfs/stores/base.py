@@ -55,6 +55,11 @@ class PlaceReader(ABC):
         return None
 
     @property
+    def stamp(self) -> object | None:
+        """What is different after any change of the bytes, where the store can tell that for certain."""
+        return None
+
+    @property
     def etag(self) -> str | None:
         """What the store says the content's version is, where it does."""
         return None

@@ -15,6 +15,7 @@ import glob
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -31,6 +32,9 @@ FEW_FILES = 16
 
 _ATTEMPTS = 50
 """How often something is tried while others may be removing a directory because it was empty."""
+
+
+_SETTLED_NS = 100_000_000
 
 
 class LocalReader(PlaceReader):
@@ -51,6 +55,14 @@ class LocalReader(PlaceReader):
     @property
     def mtime_ns(self) -> int:
         return os.fstat(self.descriptor).st_mtime_ns
+
+    @property
+    def stamp(self) -> object | None:
+        # Nobody can set the change time. It ticks in milliseconds, so that of a moment ago may hide a second change.
+        status = os.fstat(self.descriptor)
+        if time.time_ns() - status.st_ctime_ns < _SETTLED_NS:
+            return None
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def close(self) -> None:
         os.close(self.descriptor)

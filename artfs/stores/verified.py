@@ -114,6 +114,7 @@ class BlobReader:
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._loading: dict[int, threading.Lock] = {}
+        self._stamps: dict[int, object | None] = {}
         self._open: _OpenPlace | None = None
         self._closed = False
 
@@ -138,7 +139,7 @@ class BlobReader:
         first, last = offset // BLOCK_SIZE, (offset + size - 1) // BLOCK_SIZE
         start = offset - first * BLOCK_SIZE
         if first == last:
-            return _part(self._block(first), start, size)
+            return self._unchanged(first, offset, size) or _part(self._block(first), start, size)
         pieces = [memoryview(self._block(first))[start:]]
         pieces += [memoryview(self._block(index)) for index in range(first + 1, last)]
         pieces.append(memoryview(self._block(last))[: offset + size - last * BLOCK_SIZE])
@@ -195,12 +196,37 @@ class BlobReader:
                 if block is None:
                     start = index * BLOCK_SIZE
                     size = min(BLOCK_SIZE, self.file.size - start)
-                    block = self._from_places(lambda reader: reader.pread(start, size), size, digest, index)
+                    stamps: list[object | None] = []
+
+                    def read(reader: PlaceReader) -> bytes:
+                        stamps[:] = [reader.stamp]  # taken before: a change while it is read makes it old
+                        return reader.pread(start, size)
+
+                    block = self._from_places(read, size, digest, index)
                     self._cache.put(digest, block)
+                    self._stamps[index] = stamps[0]
                 return block
             finally:
                 with self._lock:
                     self._loading.pop(index, None)
+
+    def _unchanged(self, index: int, offset: int, size: int) -> bytes | None:
+        """A part of a block that was verified before, if its file is certain not to have changed since.
+
+        Random reads come back to blocks that no cache holds any more; without this each would hash 4 MiB again.
+        """
+        stamp = self._stamps.get(index)
+        if stamp is None or self.file.blocks is None or self._cache.get(self.file.block(index)) is not None:
+            return None
+        try:
+            place = self._acquire()
+        except OSError:
+            return None  # the full way says what is wrong
+        try:
+            data = place.reader.pread(offset, size)
+            return data if len(data) == size and place.reader.stamp == stamp else None
+        finally:
+            self._release(place)
 
     def _from_places(
         self, read: Callable[[PlaceReader], bytes], size: int, digest: bytes | None = None, index: int = 0
