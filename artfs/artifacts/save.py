@@ -12,6 +12,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import Shown
 from artfs.artifacts.staging import staging_directory
+from artfs.content.files import start_writing
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from artfs.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+_LARGE = 4 * 2**20
 
 MaterializerChoice = type[BaseMaterializer] | str
 
@@ -127,6 +130,7 @@ def save(
         saver.trusted = True
         saver.visualizations_dir = str(shown)
         saver.save(data)
+        _start_writing(files)
         extracted = _extracted_metadata(saver, data) if extract_metadata else {}
         visualizations = _visualizations(saver, data, shown) if include_visualizations else []
         measured = seal.measure(files)
@@ -178,6 +182,15 @@ def _materializer(data: Any, given: MaterializerChoice | None) -> type[BaseMater
     if isinstance(given, type) and issubclass(given, BaseMaterializer):
         return given
     raise InvalidValue(f"materializer must be a subclass of BaseMaterializer or its name, not {given!r}")
+
+
+def _start_writing(directory: Path) -> None:
+    """Large files go to the disk while they are hashed."""
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.lstat(path).st_size >= _LARGE and not os.path.islink(path):
+                start_writing(path)
 
 
 def _extracted_metadata(saver: BaseMaterializer, data: Any) -> dict[str, Any]:
