@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 
-from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace
+from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace, StoreError
 
 _BY_TYPE: tuple[tuple[type[BaseException], int], ...] = (
     (DraftHeld, errno.EBUSY),
@@ -34,3 +35,18 @@ def code_of(error: BaseException) -> int | None:
         if isinstance(error, kind):
             return code
     return None
+
+
+def unreadable(error: OSError) -> OSError:
+    """The error for a program whose file is there and open, while the bytes behind it are not.
+
+    >>> unreadable(FileNotFoundError(errno.ENOENT, "No such file or directory", "/data/x")).errno == errno.EIO
+    True
+    """
+    if isinstance(error, ArtfsError) or error.errno not in _NOT_THERE:
+        return error
+    shown = os.fsdecode(error.filename or b"its content")
+    return StoreError(f"'{shown}' cannot be read: {error.strerror}; run 'artfs verify' to see what else cannot")
+
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO)

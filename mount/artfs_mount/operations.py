@@ -21,7 +21,7 @@ from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, Setatt
 
 from artfs.names import check_artifact_name, check_version_name
 from artfs.processes import ancestors
-from artfs_mount.errno import code_of
+from artfs_mount.errno import code_of, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
 from artfs_mount.incoming.nodes import Node
@@ -238,7 +238,10 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:  # type: ignore[override] # any buffer will do
-        return await self.handles.file(fh).read(off, size)
+        try:
+            return await self.handles.file(fh).read(off, size)
+        except OSError as error:
+            raise unreadable(error) from error
 
     @handler
     async def write(self, fh: int, off: int, buf: bytes) -> int:

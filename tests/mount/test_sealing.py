@@ -16,24 +16,31 @@ from pathlib import Path
 
 import pytest
 
-from support.mount import MYSELF, Mount, new_base
+from support.drafts import (
+    NEVER_BY_ITSELF,
+    commit,
+    drafts,
+    mount_for_a_module,
+    raises,
+    state,
+    versions,
+    wait_for_version,
+)
+from support.mount import Mount
 
 QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
-NEVER_BY_ITSELF = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
-
-Names = Iterator[str]
 
 
 @pytest.fixture(scope="module")
 def quick(fuse_for_everyone: None) -> Iterator[Mount]:
     """A mount whose drafts become versions soon."""
-    yield from _mount(QUIET)
+    yield from mount_for_a_module(QUIET)
 
 
 @pytest.fixture(scope="module")
 def patient(fuse_for_everyone: None) -> Iterator[Mount]:
     """A mount whose drafts become versions only when somebody asks."""
-    yield from _mount(NEVER_BY_ITSELF)
+    yield from mount_for_a_module(NEVER_BY_ITSELF)
 
 
 @pytest.fixture
@@ -81,7 +88,7 @@ class TestTriggers:
         assert (patient.artifacts / name / "@best" / name).read_bytes() == b"content"
 
     def test_sync_when_the_writer_has_ended(self, patient: Mount, name: str) -> None:
-        patient.run(["cp", "/etc/services", patient.incoming / name])
+        patient.run(["cp", "/etc/passwd", patient.incoming / name])
         patient.sync()
         assert versions(patient, name) == ["1"]
 
@@ -219,7 +226,7 @@ class TestNever:
         (path / "file").write_bytes(b"content")
         os.mkfifo(path / "pipe")
         quick.wait_until(lambda: state(quick, name)[0] == "held", "the draft with a FIFO being held")
-        assert "is a FIFO" in (state(quick, name)[1] or "")
+        assert "is a FIFO" in state(quick, name)[1]
         assert versions(quick, name) == []
         (path / "pipe").unlink()
         wait_for_version(quick, name, "1")
@@ -588,50 +595,6 @@ class TestWhileItChanges:
             if numbers.keys() == {"a", "b"}:
                 assert numbers["a"] - numbers["b"] in (0, 1)
         assert {int(path.read_bytes()[:6]) for path in (quick.artifacts / name / "latest").iterdir()} == {119}
-
-
-def commit(path: Path, wish: bytes = b"") -> str:
-    """Seals a draft and returns the version's name."""
-    os.setxattr(path, "user.artfs.commit", wish)
-    return os.getxattr(path, "user.artfs.version").decode()
-
-
-def versions(mount: Mount, name: str) -> list[str]:
-    """The versions of an artifact, oldest first."""
-    artifact = mount.artifacts / name
-    if not artifact.exists():
-        return []
-    return [entry for entry in os.listdir(artifact) if entry != "latest" and not entry.startswith("@")]
-
-
-def drafts(mount: Mount) -> dict[str, dict[str, object]]:
-    """What status.json says of each draft."""
-    return {draft["name"]: draft for draft in mount.status()["drafts"]}
-
-
-def state(mount: Mount, name: str) -> tuple[str, str | None]:
-    """A draft's state and the reason for it."""
-    found = drafts(mount)[name]
-    return str(found["state"]), found["reason"] if found["reason"] is None else str(found["reason"])
-
-
-def wait_for_version(mount: Mount, name: str, version: str) -> None:
-    mount.wait_until(lambda: (mount.artifacts / name / version).exists(), f"version {version} of {name}")
-
-
-def raises(number: int) -> pytest.RaisesExc[OSError]:
-    """Expects an OSError with an errno."""
-    return pytest.raises(OSError, check=lambda error: error.errno == number)
-
-
-def _mount(settings: dict[str, float]) -> Iterator[Mount]:
-    mount = Mount(new_base(MYSELF), settings=settings).mount()
-    yield mount
-    mount.unmount()
-    words = [line for line in mount.log().splitlines() if " WARNING " in line or " ERROR " in line]
-    mount.end()
-    shutil.rmtree(mount.base)
-    assert words == []
 
 
 def _let_others_become_versions(mount: Mount, name: str) -> None:
