@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -25,6 +25,7 @@ from artfs.catalog.stores import Stores
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees
 from artfs.catalog.users import Users
+from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
 from artfs.catalog.visualizations import Visualizations
 from artfs.errors import CatalogCorrupt
@@ -55,6 +56,7 @@ class Catalog:
         self.tags = Tags(engine)
         self.trees = Trees(engine)
         self.users = Users(engine)
+        self.uses = Uses(engine)
         self.versions = Versions(engine)
         self.visualizations = Visualizations(engine)
 
@@ -86,6 +88,13 @@ class Catalog:
         Within another transaction of the same thread it joins it.
         """
         return self.engine.transaction()
+
+    def stamp(self) -> Hashable:
+        """Return what changes with every commit, whoever makes it; it costs next to nothing to ask.
+
+        Stamps that different threads were given never compare equal.
+        """
+        return self.engine.stamp()
 
     def check(self) -> list[str]:
         """Read the whole catalog and return what is damaged, one line each."""

@@ -7,7 +7,7 @@ triggers. What cannot be said in common is a word of the `Dialect` or a method h
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -87,6 +87,13 @@ class Engine(Protocol):
 
     def reserve(self, table: str, count: int) -> int:
         """Return the first of `count` consecutive ids of `table` that no row has or had. Within a transaction only."""
+        ...
+
+    def stamp(self) -> Hashable:
+        """Return what changes with every commit, whoever makes it: equal stamps mean equal answers; quick to ask.
+
+        Stamps that different threads were given never compare equal.
+        """
         ...
 
     def check(self) -> list[str]:

@@ -191,15 +191,6 @@ class Lineage:
         sql = "SELECT producer_id, id FROM version WHERE producer_id IN ({}) ORDER BY id"
         return [(row[0], row[1]) for row in self._each(sql, step_run_ids)]
 
-    def generation(self) -> tuple[int, ...] | None:
-        """Return what changes whenever an answer here may have changed; None while a run is under way."""
-        row = self._engine.one(
-            "SELECT (SELECT MAX(id) FROM version), (SELECT MAX(id) FROM step_run), (SELECT MAX(id) FROM audit), "
-            "(SELECT MAX(id) FROM run), (SELECT id FROM run WHERE ended_us IS NULL LIMIT 1)"
-        )
-        assert row is not None
-        return None if row[4] is not None else tuple(value or 0 for value in row[:4])
-
     def _each(self, sql: str, ids: Collection[int]) -> list[Row]:
         """The rows of a query with ids in place of its `{}`, as many at a time as fit."""
         found: list[Row] = []

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -135,6 +135,11 @@ class SQLiteEngine:
             )
         return first
 
+    def stamp(self) -> Hashable:
+        # SQLite counts the commits of all other connections, and of this one what it changed itself.
+        session = self._session()
+        return session.number, self.query("PRAGMA data_version")[0], session.database.conn.total_changes
+
     def check(self) -> list[str]:
         found = [row[0] for row in self.query("PRAGMA integrity_check")]
         broken = [f"{row[0]} row {row[1]} refers to no {row[2]}" for row in self.query("PRAGMA foreign_key_check")]
@@ -209,6 +214,7 @@ class _Session:
         self.database = database
         self.depth = 0
         self.process = os.getpid()
+        self.number = os.urandom(8)
 
     def __del__(self) -> None:
         # The thread has ended.

@@ -26,7 +26,7 @@ from support.entries import directory, file, link, names
 At = Callable[[str], Any]
 Record = Callable[..., Any]
 
-NAMES = [b"info.json", b"metadata.json", b"tags", b"manifest.json", b"B3SUMS", b"visualizations"]
+NAMES = [b"info.json", b"metadata.json", b"tags", b"manifest.json", b"B3SUMS", b"visualizations", b"lineage.svg"]
 
 
 def test_it_is_there_but_not_listed(record: Record, at: At) -> None:

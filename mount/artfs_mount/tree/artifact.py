@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import WRITABLE_DIRECTORY_MODE, Attributes, Directory, Link, Node, no_entry, stale
+from artfs_mount.tree.node import WRITABLE_DIRECTORY_MODE, Attributes, Directory, Link, Node, as_text, no_entry, stale
 from artfs_mount.tree.version import VersionRoot
 
 if TYPE_CHECKING:
@@ -103,11 +103,3 @@ def _version_root(context: Context, version: Version) -> VersionRoot:
     if version.tree_id is None:
         raise no_entry(version.name)
     return VersionRoot(context, version.id, version.tree_id, version.mtime_ns)
-
-
-def as_text(name: bytes) -> str:
-    """A name of the catalog, all of which are UTF-8."""
-    try:
-        return name.decode()
-    except UnicodeDecodeError:
-        raise no_entry(name) from None

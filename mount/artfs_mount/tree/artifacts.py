@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from artfs_mount.tree import inode
-from artfs_mount.tree.artifact import Artifact, as_text
+from artfs_mount.tree.artifact import Artifact
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import FOREVER, WRITABLE_DIRECTORY_MODE, Attributes, Directory, Node, no_entry
+from artfs_mount.tree.node import FOREVER, WRITABLE_DIRECTORY_MODE, Attributes, Directory, Node, as_text, no_entry
 
 
 class Artifacts(Directory):

@@ -1,10 +1,11 @@
-"""What was used last, up to a limit."""
+"""What was used last, up to a limit; and what holds until something changes."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,3 +47,52 @@ class RecentlyUsed(Generic[K, V]):
             while self._used > self._limit and len(self._values) > 1:
                 _, (_, gone) = self._values.popitem(last=False)
                 self._used -= gone
+
+
+class UntilChanged:
+    """Values that hold as long as a stamp stays the same, for each thread its own; thread-safe therefore.
+
+    Args:
+        stamp: tells whether anything has changed since.
+        limit: What the weights of the values of one thread may add up to.
+    """
+
+    def __init__(self, stamp: Callable[[], Hashable], limit: int) -> None:
+        self._stamp = stamp
+        self._limit = limit
+        self._threads = threading.local()
+
+    def get(self, key: Hashable, make: Callable[[], V], weigh: Callable[[V], int] = lambda value: 1) -> V:
+        """The value of a key, made if it is not here or may be another by now."""
+        values = self._values()
+        found: V | None = values.get(key)
+        if found is None:
+            found = make()
+            values.put(key, found, weigh(found))
+        return found
+
+    def many(
+        self, kind: str, numbers: Iterable[int], make: Callable[[list[int]], Iterable[tuple[int, V]]]
+    ) -> dict[int, V]:
+        """The values of keys `(kind, number)`; those that are not here are made together, and may lack some."""
+        values = self._values()
+        found: dict[int, V] = {}
+        missing: list[int] = []
+        for number in numbers:
+            value = values.get((kind, number))
+            if value is None:
+                missing.append(number)
+            else:
+                found[number] = value
+        for number, value in make(missing) if missing else ():
+            values.put((kind, number), value)
+            found[number] = value
+        return found
+
+    def _values(self) -> RecentlyUsed[Hashable, Any]:
+        now = self._stamp()
+        if getattr(self._threads, "stamp", None) != now:
+            self._threads.stamp = now
+            self._threads.values = RecentlyUsed[Hashable, Any](self._limit)
+        values: RecentlyUsed[Hashable, Any] = self._threads.values
+        return values

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from artfs_mount.tree.cache import RecentlyUsed
+from artfs_mount.tree.cache import RecentlyUsed, UntilChanged
 from artfs_mount.tree.columns import Columns
 from artfs_mount.tree.node import no_entry
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CACHED_VERSIONS: Final = 20_000
 CACHED_FILES: Final = 10_000
 CACHED_TEXT_BYTES: Final = 8 * 2**20
+CACHED_FACTS: Final = 100_000
+"""Names of versions, links, sizes of generated files: some 300 bytes each."""
 TREE_OVERHEAD: Final = 8
 """What an empty tree costs in the cache, in entries."""
 
@@ -42,6 +44,7 @@ class Context:
         self.started_ns = time.time_ns()
         self.files: RecentlyUsed[int, VersionFile] = RecentlyUsed(CACHED_FILES)
         self.texts: RecentlyUsed[int, bytes] = RecentlyUsed(CACHED_TEXT_BYTES)
+        self.facts = UntilChanged(self.catalog.stamp, CACHED_FACTS)
         self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)
         self._roots: RecentlyUsed[int, tuple[int, int]] = RecentlyUsed(CACHED_VERSIONS)
 

@@ -14,6 +14,8 @@ from artfs.content.digest import Digest, format_digest
 from artfs.content.tree import Kind
 from artfs_mount.tree import inode
 from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
+from artfs_mount.tree.lineage import lineage_picture
+from artfs_mount.tree.links import step_facts, step_link
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs_mount.tree.context import Context
 
+PRODUCER: Final = b"producer"
+LINK_UPS: Final = 4
+"""From `/artifacts/<name>/<version>/.artfs` to the top."""
+
 
 class DotArtfs(Directory):
     """The directory of what is known about a version."""
@@ -48,14 +54,18 @@ class DotArtfs(Directory):
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, seconds=FOREVER, name_seconds=FOREVER)
 
     def lookup(self, name: bytes) -> Node:
+        version = existing_version(self._context, self.version_id)
+        if name == PRODUCER and version.producer_id is not None:
+            return step_link(self._context, LINK_UPS, step_facts(self._context, version.producer_id))
         make = _ENTRIES.get(name)
         if make is None:
             raise no_entry(name)
-        return make(self._context, existing_version(self._context, self.version_id))
+        return make(self._context, version)
 
     def entries(self) -> Sequence[tuple[bytes, Node]]:
         version = existing_version(self._context, self.version_id)
-        return [(name, make(self._context, version)) for name, make in _ENTRIES.items()]
+        producer = [] if version.producer_id is None else [(PRODUCER, self.lookup(PRODUCER))]
+        return [*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer]
 
 
 class VersionText(Generated):
@@ -209,4 +219,5 @@ _ENTRIES: Final[Mapping[bytes, Callable[[Context, Version], Node]]] = {
     b"manifest.json": lambda context, version: VersionText(context, version, _MANIFEST),
     b"B3SUMS": lambda context, version: VersionText(context, version, _B3SUMS),
     b"visualizations": lambda context, version: Visualizations(context, version),
+    b"lineage.svg": lambda context, version: lineage_picture(context, version.id),
 }

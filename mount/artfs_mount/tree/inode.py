@@ -17,6 +17,8 @@ ORDINAL_BITS: Final = 24
 TAG_BITS: Final = 28
 WHICH_BITS: Final = 8
 HASH_BITS: Final = 24
+MARK_BITS: Final = 20
+LINK_BITS: Final = 48
 
 
 class Kind(IntEnum):
@@ -46,6 +48,42 @@ class Kind(IntEnum):
     """A file in `.artfs/visualizations`: version id << 24 | hash of name and content."""
     INCOMING = 0x10
     """Below `/incoming`: a number that the daemon gives out."""
+    PIPELINE = 0x20
+    """`/runs/<pipeline>`: pipeline id."""
+    RUN_LATEST = 0x21
+    """`/runs/<pipeline>/latest`: pipeline id."""
+    RUN = 0x22
+    """`/runs/<pipeline>/<run>`: run id."""
+    STEPS = 0x23
+    """`steps` of a run: run id."""
+    STEP = 0x24
+    """`steps/<step>` of a run: step run id."""
+    INPUTS = 0x25
+    """`inputs` of a step run: step run id."""
+    OUTPUTS = 0x26
+    """`outputs` of a step run: step run id."""
+    LINEAGE_ARTIFACT = 0x28
+    """`/lineage/<name>`: artifact id."""
+    LINEAGE_NODE = 0x29
+    """`/lineage/<name>/<version>`: version id."""
+    RELATED = 0x2A
+    """A directory of links in a lineage node: version id << 8 | which one."""
+    TAG = 0x2B
+    """`/tags/<tag>`: tag id."""
+    VERSION_LINK = 0x30
+    """A link to a version: how many directories it goes up << 48 | version id. The same wherever it goes up as many."""
+    STEP_LINK = 0x31
+    """A link to a step run: how many directories it goes up << 48 | step run id."""
+    LINEAGE_LINK = 0x32
+    """`upstream/<name>@<version>`, from one lineage node to another: version id."""
+    RUN_PAGE = 0x38
+    """A generated file of a run: run id << 24 | which one << 20 | hash of its content."""
+    STEP_PAGE = 0x39
+    """A generated file of a step run: step run id << 24 | which one << 20 | hash of its content."""
+    STEP_LOG = 0x3B
+    """`log.txt` of a step run: step run id << 24 | hash of its size and mtime."""
+    LINEAGE_PAGE = 0x3A
+    """A generated file of a lineage node: version id << 24 | which one << 20 | hash of its content."""
 
 
 class Fixed(IntEnum):
@@ -117,6 +155,20 @@ def linked_artifact(ino: int) -> int | None:
     if kind == Kind.LATEST:
         return payload
     return unpack_pair(payload, TAG_BITS)[0] if kind == Kind.TAG_LINK else None
+
+
+def page(kind: Kind, owner_id: int, which: int, mark: int) -> int:
+    """The inode number of a generated file of something with a row id.
+
+    The mark follows from the content: with the writeback cache the kernel never updates the size of a regular file that
+    it knows, so other content must be another inode.
+    """
+    return pack_pair(kind, owner_id, which << MARK_BITS | mark, HASH_BITS)
+
+
+def link(kind: Kind, ups: int, target_id: int) -> int:
+    """The inode number of a link that goes so many directories up, and from the top down to something with a row id."""
+    return pack_pair(kind, ups, target_id, LINK_BITS)
 
 
 def incoming_inode(number: int) -> int:

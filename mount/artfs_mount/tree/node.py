@@ -158,6 +158,14 @@ class Text(Generated):
         return Attributes(self.ino, TEXT_MODE, len(self._content), self.mtime_ns, seconds=FOREVER)
 
 
+def as_text(name: bytes) -> str:
+    """A name of the catalog, all of which are UTF-8."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise no_entry(name) from None
+
+
 def no_entry(name: bytes | str) -> FileNotFoundError:
     """The error of a lookup that found nothing."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(name))

@@ -41,6 +41,13 @@ LOOK INTO A VERSION
 
   `.artfs` directories are not listed, so that copies of a version hold its own files only.
 
+SEE WHERE A VERSION CAME FROM
+  ls -l lineage/NAME/VERSION/              producer, consumers, upstream, downstream, ancestors, descendants,
+                                           and the graph as graph.svg, graph.dot and graph.json
+  ls runs/PIPELINE/latest/                 a run: run.json, status, dag.svg, environment.txt, steps/STEP/...
+  ls -l runs/PIPELINE/latest/steps/STEP/inputs     what a step read; also outputs, source.py, log.txt
+  ls -l tags/TAG/                          all versions that carry a tag, of whatever artifact
+
 LOOK AT THE MOUNT
   artfs status .                           drafts and why they wait, errors; also .artfs/status.json
 """

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from artfs_mount.tree import artifact, dot_artfs, files, inode, version, visualizations
+from artfs_mount.tree import (
+    artifact,
+    dot_artfs,
+    files,
+    inode,
+    lineage,
+    links,
+    run,
+    runs,
+    step,
+    step_log,
+    tags,
+    version,
+    visualizations,
+)
 from artfs_mount.tree.artifacts import Artifacts
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.node import Node, Text, stale
@@ -26,6 +40,24 @@ _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
     inode.Kind.VERSION_TEXT: dot_artfs.version_text,
     inode.Kind.VISUALIZATIONS: visualizations.visualizations,
     inode.Kind.VISUALIZATION: visualizations.visualization,
+    inode.Kind.PIPELINE: runs.pipeline,
+    inode.Kind.RUN_LATEST: runs.latest_run,
+    inode.Kind.RUN: runs.run,
+    inode.Kind.STEPS: run.steps,
+    inode.Kind.STEP: step.step,
+    inode.Kind.INPUTS: step.inputs,
+    inode.Kind.OUTPUTS: step.outputs,
+    inode.Kind.LINEAGE_ARTIFACT: lineage.lineage_artifact,
+    inode.Kind.LINEAGE_NODE: lineage.lineage_node,
+    inode.Kind.RELATED: lineage.related,
+    inode.Kind.TAG: tags.tag,
+    inode.Kind.VERSION_LINK: links.version_link_of,
+    inode.Kind.STEP_LINK: links.step_link_of,
+    inode.Kind.LINEAGE_LINK: links.lineage_link_of,
+    inode.Kind.RUN_PAGE: run.run_page,
+    inode.Kind.STEP_PAGE: step.step_page,
+    inode.Kind.LINEAGE_PAGE: lineage.lineage_page,
+    inode.Kind.STEP_LOG: step_log.step_log,
 }
 
 _FIXED: Final[Mapping[int, Make]] = {
@@ -33,6 +65,9 @@ _FIXED: Final[Mapping[int, Make]] = {
     inode.Fixed.README: lambda context: Readme(context.started_ns),
     inode.Fixed.ARTIFACTS: Artifacts,
     inode.Fixed.INCOMING: Incoming,
+    inode.Fixed.RUNS: runs.Runs,
+    inode.Fixed.LINEAGE: lineage.Lineage,
+    inode.Fixed.TAGS: tags.Tags,
     inode.Fixed.DOT_ARTFS: MountState,
 }
 
@@ -40,6 +75,9 @@ _LISTED: Final[Mapping[bytes, Make]] = {
     b"README.txt": _FIXED[inode.Fixed.README],
     b"artifacts": _FIXED[inode.Fixed.ARTIFACTS],
     b"incoming": _FIXED[inode.Fixed.INCOMING],
+    b"lineage": _FIXED[inode.Fixed.LINEAGE],
+    b"runs": _FIXED[inode.Fixed.RUNS],
+    b"tags": _FIXED[inode.Fixed.TAGS],
 }
 
 _HIDDEN: Final[Mapping[bytes, Make]] = {b".artfs": _FIXED[inode.Fixed.DOT_ARTFS]}

@@ -1,0 +1,189 @@
+"""`/runs/<pipeline>/<run>`: what a run did, and in `steps` a directory for each of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from artfs.lineage.dot import to_dot
+from artfs.lineage.graph import Graph, cut, run_graph
+from artfs.lineage.svg import to_svg
+from artfs_mount.tree import inode
+from artfs_mount.tree.file_names import catalog_name, file_name
+from artfs_mount.tree.json_text import json_text, timestamp
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
+from artfs_mount.tree.page import Made, Page, Template, page_of
+from artfs_mount.tree.step import Step
+
+if TYPE_CHECKING:
+    from artfs.catalog.lineage import StepFacts
+    from artfs.catalog.runs import Run as RunRow
+    from artfs_mount.tree.context import Context
+
+STEPS: Final = b"steps"
+DRAWN_NODES: Final = 300
+DRAWN_LINKS: Final = 1000
+"""What is drawn, and nearest to what was asked about. More takes long to lay out, and `ls` waits for it."""
+
+
+class Run(Directory):
+    """The directory of a run. Until the run has ended, what is in it is read afresh each time."""
+
+    __slots__ = ("_context", "_row")
+
+    def __init__(self, context: Context, row: RunRow) -> None:
+        self.ino = inode.pack(inode.Kind.RUN, row.id)
+        self._context = context
+        self._row = row
+
+    def attributes(self) -> Attributes:
+        changed_ns = (self._row.ended_us or self._row.started_us) * 1000
+        seconds = FOREVER if self._row.ended_us is not None else 0.0
+        return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, seconds, self._context.fresh_seconds)
+
+    def lookup(self, name: bytes) -> Node:
+        if name == STEPS:
+            return Steps(self._context, self._row.id, self._row.started_us)
+        for template in RUN_PAGES.values():
+            if template.name == name:
+                return Page(self._context, inode.Kind.RUN_PAGE, self._row.id, template)
+        raise no_entry(name)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return [(name, self.lookup(name)) for name in (*(page.name for page in RUN_PAGES.values()), STEPS)]
+
+
+class Steps(Directory):
+    """The directory of a run's steps, in the order in which they began."""
+
+    __slots__ = ("_context", "_run_id", "_started_us")
+
+    def __init__(self, context: Context, run_id: int, started_us: int) -> None:
+        self.ino = inode.pack(inode.Kind.STEPS, run_id)
+        self._context = context
+        self._run_id = run_id
+        self._started_us = started_us
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._started_us * 1000, 1, FOREVER, FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        text = catalog_name(name)
+        row = self._context.catalog.lineage.step_named(self._run_id, text) if text is not None else None
+        if row is not None and file_name(row.name) == name:
+            return Step(self._context, row)
+        for shown, node in self.entries() if b"~" in name else ():
+            if shown == name:
+                return node
+        raise no_entry(name)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        rows = self._context.facts.get(("steps", self._run_id), self._read, len)
+        return [(file_name(row.name), Step(self._context, row)) for row in rows]
+
+    def _read(self) -> list[StepFacts]:
+        return self._context.catalog.lineage.steps_of_run(self._run_id)
+
+
+def steps(context: Context, payload: int) -> Steps:
+    """The directory of an inode number."""
+    return Steps(context, payload, run_row(context, payload).started_us)
+
+
+def run_page(context: Context, payload: int) -> Node:
+    """The generated file of an inode number."""
+    return page_of(context, inode.Kind.RUN_PAGE, payload, RUN_PAGES)
+
+
+def run_row(context: Context, run_id: int) -> RunRow:
+    """The run as of now.
+
+    Raises:
+        FileNotFoundError: It was deleted.
+    """
+    row = context.catalog.runs.by_id(run_id)
+    if row is None:
+        raise stale(run_id)
+    return row
+
+
+def _json(context: Context, run_id: int) -> Made:
+    row = run_row(context, run_id)
+    user = context.catalog.users.by_id(row.user_id) if row.user_id is not None else None
+    steps = context.catalog.lineage.steps_of_run(run_id)
+    described = {
+        "pipeline": row.pipeline,
+        "run": row.name,
+        "id": row.uuid,
+        "status": row.status,
+        "kind": row.kind,
+        "started": timestamp(row.started_us),
+        "ended": timestamp(row.ended_us) if row.ended_us is not None else None,
+        "seconds": (row.ended_us - row.started_us) / 1_000_000 if row.ended_us is not None else None,
+        "user": user.name if user else None,
+        "host": row.host,
+        "pid": row.pid,
+        "error": row.error,
+        "config": row.config,
+        "steps": {step.name: step.status for step in steps},
+    }
+    return Made(json_text(described), _changed(row))
+
+
+def _status(context: Context, run_id: int) -> Made:
+    row = run_row(context, run_id)
+    return Made(f"{row.status}\n".encode(), _changed(row))
+
+
+def _svg(context: Context, run_id: int) -> Made:
+    row, graph = _graph(context, run_id)
+    return Made(to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS).encode(), _changed(row))
+
+
+def _dot(context: Context, run_id: int) -> Made:
+    row, graph = _graph(context, run_id)
+    return Made(to_dot(cut(graph, 10 * DRAWN_NODES, 10 * DRAWN_LINKS)).encode(), _changed(row))
+
+
+def _graph(context: Context, run_id: int) -> tuple[RunRow, Graph]:
+    row = run_row(context, run_id)
+    return row, context.facts.get(
+        ("run graph", run_id), lambda: run_graph(context.catalog, run_id), lambda g: 3 * len(g)
+    )
+
+
+def _environment(context: Context, run_id: int) -> Made:
+    row = run_row(context, run_id)
+    facts = context.catalog.environments.get(row.environment_id) if row.environment_id is not None else None
+    return Made(
+        "".join(f"{line}\n" for line in _lines(facts or {})).encode("utf-8", "backslashreplace"), row.started_us
+    )
+
+
+def _lines(facts: Mapping[str, object], indent: str = "") -> list[str]:
+    """`key: value`, what is nested indented below its key; packages as pip writes them."""
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            as_pins = key == "packages"
+            nested = [f"  {name}=={version}" for name, version in value.items()] if as_pins else _lines(value, "  ")
+            lines += [f"{indent}{key}:", *(indent + line for line in nested)]
+        else:
+            lines.append(f"{indent}{key}: {'' if value is None else value}")
+    return lines
+
+
+def _changed(row: RunRow) -> int:
+    return row.ended_us or row.heartbeat_us or row.started_us
+
+
+RUN_PAGES: Final[Mapping[int, Template]] = {
+    template.which: template
+    for template in (
+        Template(b"run.json", 0, _json),
+        Template(b"status", 1, _status),
+        Template(b"dag.svg", 2, _svg),
+        Template(b"dag.dot", 3, _dot),
+        Template(b"environment.txt", 4, _environment),
+    )
+}

@@ -1,0 +1,199 @@
+"""`/runs/<pipeline>/<run>/steps/<step>`: what a step was, read and gave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from artfs_mount.tree import inode
+from artfs_mount.tree.file_names import slot_name
+from artfs_mount.tree.json_text import json_text, timestamp
+from artfs_mount.tree.links import many_version_facts, step_facts, version_link
+from artfs_mount.tree.listing import LinkDirectory
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
+from artfs_mount.tree.page import Made, Page, Template, page_of
+from artfs_mount.tree.step_log import LOG, StepLog
+
+if TYPE_CHECKING:
+    from artfs.catalog.lineage import StepFacts, Use
+    from artfs.catalog.steps import StepRun
+    from artfs_mount.tree.context import Context
+
+LINK_UPS: Final = 6
+"""From `/runs/<pipeline>/<run>/steps/<step>/inputs` to the top."""
+
+
+class Step(Directory):
+    """The directory of a step run."""
+
+    __slots__ = ("_context", "_facts")
+
+    def __init__(self, context: Context, facts: StepFacts) -> None:
+        self.ino = inode.pack(inode.Kind.STEP, facts.id)
+        self._context = context
+        self._facts = facts
+
+    def attributes(self) -> Attributes:
+        changed_ns = (self._facts.ended_us or self._facts.started_us) * 1000
+        seconds = FOREVER if self._facts.ended_us is not None else 0.0
+        return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, seconds, FOREVER)
+
+    def lookup(self, name: bytes) -> Node:
+        if name in _LISTS:
+            return _LISTS[name](self._context, self._facts.id, self._facts.started_us)
+        if name == LOG:
+            return StepLog(self._context, existing_step(self._context, self._facts.id))
+        for template in STEP_PAGES.values():
+            if template.name == name:
+                return Page(self._context, inode.Kind.STEP_PAGE, self._facts.id, template)
+        raise no_entry(name)
+
+    def entries(self) -> Sequence[tuple[bytes, Node]]:
+        return [(name, self.lookup(name)) for name in (*(page.name for page in STEP_PAGES.values()), LOG, *_LISTS)]
+
+
+class Slots(LinkDirectory):
+    """`inputs` or `outputs`: a link for every version in a slot."""
+
+    __slots__ = ("_step_run_id",)
+    kind: inode.Kind
+
+    def __init__(self, context: Context, step_run_id: int, changed_us: int) -> None:
+        super().__init__(context, inode.pack(self.kind, step_run_id), changed_us)
+        self._step_run_id = step_run_id
+
+    def _read(self) -> Mapping[bytes, Node]:
+        uses = self._uses()
+        versions = {facts.id: facts for facts in many_version_facts(self._context, [use.version_id for use in uses])}
+        return {
+            slot_name(use): version_link(self._context, LINK_UPS, versions[use.version_id])
+            for use in uses
+            if use.version_id in versions
+        }
+
+    def _uses(self) -> list[Use]:
+        raise NotImplementedError
+
+
+class Inputs(Slots):
+    """What the step read."""
+
+    __slots__ = ()
+    kind = inode.Kind.INPUTS
+
+    def _uses(self) -> list[Use]:
+        return self._context.catalog.lineage.read_by([self._step_run_id])
+
+
+class Outputs(Slots):
+    """What the step gave out: made by it, or taken over from an earlier run."""
+
+    __slots__ = ()
+    kind = inode.Kind.OUTPUTS
+
+    def _uses(self) -> list[Use]:
+        return self._context.catalog.lineage.given_by([self._step_run_id])
+
+
+_LISTS: Final[Mapping[bytes, type[Slots]]] = {b"inputs": Inputs, b"outputs": Outputs}
+
+
+def step(context: Context, payload: int) -> Step:
+    """The directory of an inode number."""
+    return Step(context, step_facts(context, payload))
+
+
+def inputs(context: Context, payload: int) -> Inputs:
+    """The directory of an inode number."""
+    return Inputs(context, payload, step_facts(context, payload).started_us)
+
+
+def outputs(context: Context, payload: int) -> Outputs:
+    """The directory of an inode number."""
+    return Outputs(context, payload, step_facts(context, payload).started_us)
+
+
+def step_page(context: Context, payload: int) -> Node:
+    """The generated file of an inode number."""
+    return page_of(context, inode.Kind.STEP_PAGE, payload, STEP_PAGES)
+
+
+def existing_step(context: Context, step_run_id: int) -> StepRun:
+    """The step run as of now.
+
+    Raises:
+        FileNotFoundError: Its run was deleted.
+    """
+    row: StepRun | None = context.facts.get(
+        ("step row", step_run_id), lambda: context.catalog.steps.by_id(step_run_id), lambda row: 10
+    )
+    if row is None:
+        raise stale(step_run_id)
+    return row
+
+
+def _status(context: Context, step_run_id: int) -> Made:
+    row = existing_step(context, step_run_id)
+    return Made(f"{row.status}\n".encode(), _changed(row))
+
+
+def _json(context: Context, step_run_id: int) -> Made:
+    row, facts = existing_step(context, step_run_id), step_facts(context, step_run_id)
+    cached_from = step_facts(context, row.cached_from_id) if row.cached_from_id is not None else None
+    lineage = context.catalog.lineage
+    described = {
+        "step": row.name,
+        "run": facts.run,
+        "pipeline": facts.pipeline,
+        "id": row.uuid,
+        "status": row.status,
+        "started": timestamp(row.started_us),
+        "ended": timestamp(row.ended_us) if row.ended_us is not None else None,
+        "seconds": (row.ended_us - row.started_us) / 1_000_000 if row.ended_us is not None else None,
+        "attempt": row.attempt,
+        "error": row.error,
+        "cache_key": row.cache_key.hex() if row.cache_key is not None else None,
+        "cached_from": f"{cached_from.pipeline}/{cached_from.run}/{cached_from.name}" if cached_from else None,
+        "inputs": _slots(context, lineage.read_by([step_run_id])),
+        "outputs": _slots(context, lineage.given_by([step_run_id])),
+    }
+    return Made(json_text(described), _changed(row))
+
+
+def _slots(context: Context, uses: Sequence[Use]) -> list[dict[str, object]]:
+    names = {facts.id: facts for facts in many_version_facts(context, [use.version_id for use in uses])}
+    return [
+        {
+            "slot": use.slot,
+            "position": use.position,
+            "artifact": names[use.version_id].artifact,
+            "version": names[use.version_id].name,
+            "how": use.how,
+        }
+        for use in uses
+    ]
+
+
+def _source(context: Context, step_run_id: int) -> Made:
+    row = existing_step(context, step_run_id)
+    return Made((row.source or "").encode("utf-8", "backslashreplace"), row.started_us)
+
+
+def _parameters(context: Context, step_run_id: int) -> Made:
+    row = existing_step(context, step_run_id)
+    return Made(json_text(row.parameters), row.started_us)
+
+
+def _changed(row: StepRun) -> int:
+    return row.ended_us or row.started_us
+
+
+STEP_PAGES: Final[Mapping[int, Template]] = {
+    template.which: template
+    for template in (
+        Template(b"status", 0, _status),
+        Template(b"step.json", 1, _json),
+        Template(b"source.py", 2, _source),
+        Template(b"parameters.json", 3, _parameters),
+    )
+}
