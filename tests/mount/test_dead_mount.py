@@ -17,11 +17,11 @@ def test_a_dead_mount_does_not_look_like_an_empty_directory(mounted: Mount) -> N
 
 
 def test_mounting_again_replaces_a_dead_mount(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "names"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "names"])
     mounted.commit("names")
     mounted.kill(leave_dead=True)
     mounted.remount()
-    mounted.run(["cmp", "/etc/services", mounted.artifacts / "names" / "1" / "names"])
+    mounted.run(["cmp", "/etc/passwd", mounted.artifacts / "names" / "1" / "names"])
 
 
 def test_a_dead_mount_can_be_taken_away(mounted: Mount) -> None:

@@ -17,18 +17,18 @@ pytestmark = pytest.mark.each_user
 def test_what_is_copied_in_is_read_back(mounted: Mount) -> None:
     tree = mounted.base / "tree"
     mounted.run(["mkdir", "-p", tree / "deep" / "er"])
-    mounted.run(["cp", "/etc/services", "/etc/protocols", tree / "deep" / "er"])
-    mounted.run(["chmod", "750", tree / "deep" / "er" / "services"])
+    mounted.run(["cp", "/etc/passwd", "/etc/group", tree / "deep" / "er"])
+    mounted.run(["chmod", "750", tree / "deep" / "er" / "passwd"])
     mounted.run(["cp", "-a", tree, mounted.incoming / "tree"])
     mounted.sync()
     mounted.run(["diff", "-r", tree, mounted.artifacts / "tree" / "latest"])
     listed = mounted.run(["find", mounted.artifacts / "tree" / "1", "-type", "f", "-printf", "%m %u %f\n"]).stdout
     owner = mounted.run(["id", "-un"]).stdout.strip()
-    assert sorted(listed.splitlines()) == [f"444 {owner} protocols", f"555 {owner} services"]
+    assert sorted(listed.splitlines()) == [f"444 {owner} group", f"555 {owner} passwd"]
 
 
 def test_a_version_cannot_be_changed(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "names"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "names"])
     assert mounted.commit("names") == "1"
     done = mounted.run(["touch", mounted.artifacts / "names" / "1" / "new"], check=False)
     assert done.returncode != 0
@@ -37,13 +37,13 @@ def test_a_version_cannot_be_changed(mounted: Mount) -> None:
 
 
 def test_versions_and_drafts_outlive_a_killed_daemon(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "names"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "names"])
     mounted.commit("names", tags=["good"])
-    mounted.run(["cp", "/etc/protocols", mounted.incoming / "unsealed"])
+    mounted.run(["cp", "/etc/group", mounted.incoming / "unsealed"])
     mounted.kill()
     mounted.remount()
-    mounted.run(["cmp", "/etc/services", mounted.artifacts / "names" / "@good" / "names"])
-    mounted.run(["cmp", "/etc/protocols", mounted.incoming / "unsealed"])
+    mounted.run(["cmp", "/etc/passwd", mounted.artifacts / "names" / "@good" / "names"])
+    mounted.run(["cmp", "/etc/group", mounted.incoming / "unsealed"])
 
 
 def test_a_mount_that_the_system_refuses_fails_in_one_line(start_mount: StartMount) -> None:
