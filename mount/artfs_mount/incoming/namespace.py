@@ -13,6 +13,7 @@ import stat
 from artfs.content.files import sync_directory
 from artfs.errors import InvalidName
 from artfs.names import check_artifact_name
+from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Drafts
 from artfs_mount.incoming.nodes import Node, Nodes
 
@@ -66,8 +67,7 @@ class Namespace:
     ) -> tuple[Node, int]:
         """Makes and opens a file; returns its node and a descriptor that can read and write."""
         path = self._about_to_make(parent, name, pid)
-        exclusive = flags & os.O_EXCL
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | exclusive | os.O_NOFOLLOW | os.O_CLOEXEC, mode & 0o7777)
+        descriptor = _new_file(path, flags, mode & 0o7777)
         return self._made(parent, name, path, uid, gid), descriptor
 
     def hard_link(self, node: Node, parent: Node, name: bytes, pid: int) -> Node:
@@ -168,6 +168,35 @@ class Namespace:
     def _stay_within_draft(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes) -> None:
         if self._draft_at(parent, name) != self._draft_at(new_parent, new_name):
             raise OSError(errno.EXDEV, "a file with hard links stays within its draft")
+
+
+def _new_file(path: bytes, flags: int, mode: int) -> int:
+    """Makes a file that gets its name only when it is marked as unfinished.
+
+    So a kill never leaves an empty file that looks whole. Another program may make it at the same moment; then that
+    one is opened, unless `flags` ask for a new one.
+    """
+    parent, name = os.path.split(path)
+    directory = os.open(parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(b".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=directory)
+        try:
+            stubs.mark_unfinished(descriptor, b"open")
+            # The descriptor for the directory makes this linkat(2): link(2) would not follow the link in /proc.
+            os.link(b"/proc/self/fd/%d" % descriptor, name, dst_dir_fd=directory, follow_symlinks=True)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+    except OSError as error:
+        if error.errno == errno.EEXIST and not flags & os.O_EXCL:
+            return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            raise
+        # This file system has no files without names. The draft's record still says that it was being changed.
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags & os.O_EXCL, mode)
+    finally:
+        os.close(directory)
 
 
 def _status(path: bytes) -> os.stat_result | None:
