@@ -61,7 +61,7 @@ def test_two_mounts_at_one_place(mounted: Mount) -> None:
 
 @pytest.mark.each_user
 def test_status_tells_of_drafts(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "done"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "done"])
     mounted.sync()
     mounted.run(["ln", "-s", "nowhere", mounted.incoming / "link"])
     mounted.artfs("sync", mounted.path, check=False)
@@ -76,12 +76,12 @@ def test_status_tells_of_drafts(mounted: Mount) -> None:
 
 @pytest.mark.each_user
 def test_status_of_everything(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "done"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "done"])
     mounted.sync()
     found = json.loads(mounted.artfs("status", "--json").stdout)
     assert found["home"]["path"] == str(mounted.home)
     assert (found["home"]["artifacts"], found["home"]["versions"]) == (1, 1)
-    assert found["home"]["bytes"] == Path("/etc/services").stat().st_size
+    assert found["home"]["bytes"] == Path("/etc/passwd").stat().st_size
     assert str(mounted.path) in [mount["mount_point"] for mount in found["mounts"]]
     assert f"{mounted.path}\t{mounted.home}\t{mounted.pid}\t0\t0\t0\t" in mounted.artfs("status").stdout
 
@@ -89,11 +89,11 @@ def test_status_of_everything(mounted: Mount) -> None:
 @pytest.mark.each_user
 def test_sync_waits_for_everything(mounted: Mount) -> None:
     for number in range(3):
-        mounted.run(["cp", "/etc/services", mounted.incoming / f"file-{number}"])
+        mounted.run(["cp", "/etc/passwd", mounted.incoming / f"file-{number}"])
     done = mounted.artfs("sync", mounted.path)
     assert (done.stdout, done.stderr) == ("", "")
     for number in range(3):
-        mounted.run(["cmp", "/etc/services", mounted.artifacts / f"file-{number}" / "1" / f"file-{number}"])
+        mounted.run(["cmp", "/etc/passwd", mounted.artifacts / f"file-{number}" / "1" / f"file-{number}"])
 
 
 def test_sync_tells_what_is_held_and_why(mounted: Mount) -> None:
@@ -119,9 +119,9 @@ def test_sync_gives_up_when_told_to(mounted: Mount) -> None:
 @pytest.mark.each_user
 def test_commit_prints_the_version(mounted: Mount) -> None:
     draft = mounted.incoming / "x"
-    mounted.run(["cp", "/etc/services", draft])
+    mounted.run(["cp", "/etc/passwd", draft])
     assert mounted.artfs("commit", draft).stdout == "x/1\n"
-    mounted.run(["cp", "/etc/protocols", draft])
+    mounted.run(["cp", "/etc/group", draft])
     assert mounted.artfs("commit", draft, "--version", "v1.0", "--tag", "best", "--tag", "prod").stdout == "x/v1.0\n"
     assert mounted.run(["readlink", mounted.artifacts / "x" / "@prod"]).stdout == "v1.0\n"
     assert mounted.artfs("commit", "x", cwd=None if mounted.user.uid else mounted.incoming, check=False).returncode in (
@@ -255,11 +255,11 @@ def test_a_dead_mount_is_found_and_taken_away(mounted: Mount) -> None:
 
 @pytest.mark.each_user
 def test_mount_takes_the_place_of_a_dead_mount(mounted: Mount) -> None:
-    mounted.run(["cp", "/etc/services", mounted.incoming / "x"])
+    mounted.run(["cp", "/etc/passwd", mounted.incoming / "x"])
     mounted.sync()
     mounted.kill(leave_dead=True)
     mounted.remount()
-    mounted.run(["cmp", "/etc/services", mounted.artifacts / "x" / "1" / "x"])
+    mounted.run(["cmp", "/etc/passwd", mounted.artifacts / "x" / "1" / "x"])
 
 
 def test_two_mounts_of_one_home(start_mount: StartMount) -> None:
