@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
@@ -16,6 +17,7 @@ from artfs.content.files import start_writing
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
+from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import qualified_name
 from artfs.materializers.registry import registry
@@ -89,52 +91,66 @@ def save_artifact(
     return ArtifactVersionResponse(workspace, saved)
 
 
-def save(
-    workspace: Workspace,
-    data: Any,
-    name: str,
-    *,
-    version: str | int | None = None,
-    artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    materializer: MaterializerChoice | None = None,
-    data_type: type[Any] | None = None,
-    extract_metadata: bool = True,
-    include_visualizations: bool = True,
-    save_type: ArtifactSaveType = ArtifactSaveType.MANUAL,
-    producer_id: int | None = None,
-) -> Version:
-    """Save a value in a workspace and return the version's row.
+class SaveOptions(TypedDict, total=False):
+    """How a value is saved.
 
     Args:
-        data_type: what to record as the type of `data`, where that is not its class.
-        save_type: how the version came to be.
-        producer_id: the step run that made it; the one that runs here when not given.
+        data_type: what to record as the type of the value, where that is not its class.
+        save_type: how the version comes to be.
+        producer_id: the step run that makes it; the one that runs here when not given.
 
-    The other arguments, and what is raised, are as for `save_artifact`.
+    The others are as for `save_artifact`.
     """
+
+    version: str | int | None
+    artifact_type: ArtifactType | str | None
+    tags: Sequence[str] | None
+    metadata: Mapping[str, Any] | None
+    materializer: MaterializerChoice | None
+    data_type: type[Any] | None
+    extract_metadata: bool
+    include_visualizations: bool
+    save_type: ArtifactSaveType
+    producer_id: int | None
+
+
+def save(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]) -> Version:
+    """Save a value in a workspace and return the version's row. What is raised is as for `save_artifact`."""
+    with prepared(workspace, data, name, **options) as make:
+        saved = make()
+    if (scope := step_scope.get()) is not None:
+        scope.saved(saved)
+    return saved
+
+
+@contextmanager
+def prepared(
+    workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]
+) -> Iterator[Callable[[], Version]]:
+    """Bring a value into the store, and give the function that makes a version of it; see `seal.placed`."""
     check_artifact_name(name)
+    version = options.get("version")
     version_name = check_version_name(str(version)) if version is not None else None
-    tags = checked_tags(tags)
-    chosen = _materializer(data, materializer)
-    artifact_type = checked_type(artifact_type, chosen.ASSOCIATED_ARTIFACT_TYPE)
-    given_metadata = storable(metadata or {})
-    scope = step_scope.get()
+    tags = checked_tags(options.get("tags"))
+    chosen = _materializer(data, options.get("materializer"))
+    artifact_type = checked_type(options.get("artifact_type"), chosen.ASSOCIATED_ARTIFACT_TYPE)
+    given_metadata = storable(options.get("metadata") or {})
+    producer_id = options.get("producer_id")
+    if producer_id is None and (scope := step_scope.get()) is not None:
+        producer_id = scope.step_run_id
     store = workspace.stores.active
     with staging_directory(store, workspace.home, name) as staging:
         files, shown = staging / "files", staging / "visualizations"
         files.mkdir()
-        shown.mkdir()
         saver = chosen(str(files), store)
         saver.trusted = True
         saver.visualizations_dir = str(shown)
         saver.save(data)
         _start_writing(files)
-        extracted = _extracted_metadata(saver, data) if extract_metadata else {}
-        visualizations = _visualizations(saver, data, shown) if include_visualizations else []
+        extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
+        visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
         measured = seal.measure(files)
-        saved = seal.seal(
+        with seal.placed(
             measured,
             workspace,
             name,
@@ -144,16 +160,14 @@ def save(
             name=version_name,
             tags=tags,
             type=artifact_type,
-            save_type=save_type.value,
+            save_type=options.get("save_type", ArtifactSaveType.MANUAL).value,
             materializer=qualified_name(chosen),
-            data_type=qualified_name(data_type or type(data)),
+            data_type=qualified_name(options.get("data_type") or type(data)),
             trusted=True,
-            producer_id=scope.step_run_id if producer_id is None and scope is not None else producer_id,
+            producer_id=producer_id,
             metadata={**extracted, **given_metadata},
-        )
-    if scope is not None:
-        scope.saved(saved)
-    return saved
+        ) as make:
+            yield make
 
 
 def checked_tags(tags: Sequence[str] | None) -> list[str]:
@@ -208,18 +222,23 @@ def _extracted_metadata(saver: BaseMaterializer, data: Any) -> dict[str, Any]:
     return kept
 
 
-def _visualizations(saver: BaseMaterializer, data: Any, directory: Path) -> list[Shown]:
+def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
+    assert saver.visualizations_dir is not None
+    if not builtin.is_built_in(qualified_name(type(saver))):
+        os.mkdir(saver.visualizations_dir)  # the built-in ones make it when they need it
+    directories = (Path(saver.visualizations_dir), Path(saver.uri))
     try:
-        return [_shown(path, kind, directory) for path, kind in saver.save_visualizations(data).items()]
+        return [_shown(path, kind, directories) for path, kind in saver.save_visualizations(data).items()]
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and the value is saved already
         logger.warning("%s made no visualization: %s: %s", type(saver).__name__, type(error).__name__, error)
         return []
 
 
-def _shown(path: str, kind: VisualizationType | str, directory: Path) -> Shown:
+def _shown(path: str, kind: VisualizationType | str, directories: Sequence[Path]) -> Shown:
     file = Path(os.path.abspath(path))
-    if not file.is_file() or not file.is_relative_to(directory):
-        raise InvalidValue(f"the visualization {path} is not a file in {directory}")
+    directory = next((each for each in directories if file.is_relative_to(each)), None)
+    if directory is None or not file.is_file():
+        raise InvalidValue(f"the visualization {path} is not a file in {directories[0]}")
     name = "-".join(file.relative_to(directory).parts)
     try:
         check_entry_name(os.fsencode(name), at_root=True)

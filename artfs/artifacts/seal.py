@@ -16,7 +16,7 @@ import functools
 import os
 import re
 import uuid as uuids
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from artfs.artifacts import shown
@@ -45,6 +45,7 @@ __all__ = [
     "measure_in_place",
     "orphans",
     "place",
+    "placed",
     "remove_orphan",
     "seal",
 ]
@@ -99,6 +100,29 @@ def seal(
         ChangedWhileReading: a measured file was written to before it was in the store.
         OSError: the store cannot take the bytes.
     """
+    with placed(
+        measured, workspace, artifact, uuid=uuid, store=store, adopt=adopt, visualizations=visualizations, **facts
+    ) as make:
+        return make()
+
+
+@contextlib.contextmanager
+def placed(
+    measured: Measured,
+    workspace: Workspace,
+    artifact: str,
+    *,
+    uuid: str | None = None,
+    store: Store | None = None,
+    adopt: bool = True,
+    visualizations: Sequence[shown.Shown] = (),
+    **facts: Unpack[VersionFacts],
+) -> Iterator[Callable[[], Version]]:
+    """Bring the bytes of a version to be into the store, and give the function that makes the version.
+
+    So several versions can come to be together: place all, then make all in one transaction. What was placed is removed
+    when the block fails. The arguments, and what is raised, are as for `seal`.
+    """
     check_artifact_name(artifact)
     catalog, store = workspace.catalog, store or workspace.stores.active
     if (name := facts.get("name")) is not None:
@@ -109,13 +133,21 @@ def seal(
         with contextlib.ExitStack() as claims:
             claims.enter_context(_claimed(measured, store, artifact, uuid))
             places = place(measured, store, catalog, artifact, uuid, adopt=adopt)
-            if not visualizations:
-                return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
-            placed = shown.place_visualizations(visualizations, store, catalog, artifact, uuid, places, claims)
-            with catalog.transaction():
-                version = commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
-                shown.record_visualizations(placed, store, catalog, version)
-            return version
+            pictures = (
+                shown.place_visualizations(visualizations, store, catalog, artifact, uuid, places, claims)
+                if visualizations
+                else []
+            )
+
+            def make() -> Version:
+                if not pictures:
+                    return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+                with catalog.transaction():
+                    version = commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+                    shown.record_visualizations(pictures, store, catalog, version)
+                return version
+
+            yield make
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
         remove_orphan(store, catalog, uuid)
@@ -143,7 +175,7 @@ def place(
     """
     if measured.in_place:
         return {file.digest.digest: _in_place(file) for file in measured.files}
-    wanted = _sources(measured, catalog, only)
+    wanted = _sources(measured, store, catalog, only)
     directory = _directory(artifact, uuid)
     for file in wanted.values():
         _place_file(file, store, directory + b"/" + file.path, adopt=adopt)
@@ -259,7 +291,9 @@ def _claimed(measured: Measured, store: Store, artifact: str, uuid: str) -> cont
     return contextlib.nullcontext() if measured.in_place else store.claim(_directory(artifact, uuid))
 
 
-def _sources(measured: Measured, catalog: Catalog, only: Collection[bytes] | None) -> dict[Digest, MeasuredFile]:
+def _sources(
+    measured: Measured, store: Store, catalog: Catalog, only: Collection[bytes] | None
+) -> dict[Digest, MeasuredFile]:
     """One file for each content that has to be placed."""
     stored = catalog.blobs.known({file.digest.digest for file in measured.files}) if only is None else {}
     wanted: dict[Digest, MeasuredFile] = {}
@@ -267,7 +301,13 @@ def _sources(measured: Measured, catalog: Catalog, only: Collection[bytes] | Non
     for file in measured.files:
         digest = file.digest.digest
         known = stored.get(digest)
-        if (known is not None and known.owned) or (only is not None and digest not in only):
+        if only is not None and digest not in only:
+            continue
+        if (
+            known is not None
+            and known.owned
+            and (file.stand_in or _is_there(known.blob_id, file.digest.size, store, catalog))
+        ):
             continue
         if file.stand_in:
             stand_ins.add(digest)
@@ -276,6 +316,22 @@ def _sources(measured: Measured, catalog: Catalog, only: Collection[bytes] | Non
     if gone := stand_ins - wanted.keys():
         raise MissingPlace(gone)
     return wanted
+
+
+def _is_there(blob_id: int, size: int, store: Store, catalog: Catalog) -> bool:
+    """Whether the bytes that the catalog knows of have not been deleted behind its back; asked only of local files."""
+    for at in catalog.blobs.places(blob_id):
+        if not at.owned:
+            continue
+        if at.store_id != store.id or not store.is_local:
+            return True
+        try:
+            with store.open_place(at.path) as reader:
+                if reader.size == size:
+                    return True
+        except FileNotFoundError:
+            continue
+    return False
 
 
 def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool) -> None:

@@ -98,7 +98,7 @@ class BaseMaterializer(ABC):
             data: the value that was saved.
 
         Returns:
-            the absolute path of each file written, and how to display it.
+            the absolute path of each file written, and how to display it. A file that `save` wrote may be among them.
         """
         return {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -78,9 +77,7 @@ class JsonMaterializer(BaseMaterializer):
         source = Path(self.uri, DATA_FILE)
         if source.stat().st_size > _LONGEST_VISUALIZATION:
             return {}
-        shown = self.visualization_path(DATA_FILE)
-        shutil.copyfile(source, shown)
-        return {str(shown): VisualizationType.JSON}
+        return {str(source): VisualizationType.JSON}
 
     def _at(self, materializer: type[BaseMaterializer], path: str, *, create: bool = False) -> BaseMaterializer:
         """Return a materializer for the directory `path` below this one, with the same trust."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -48,10 +47,7 @@ class StructuredStringMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: str) -> dict[str, VisualizationType]:
         """Show the text itself, in its format."""
-        source = self._file(type(data))
-        shown = self.visualization_path(source.name)
-        shutil.copyfile(source, shown)
-        return {str(shown): _FILES[type(data)][1]}
+        return {str(self._file(type(data))): _FILES[type(data)][1]}
 
     def extract_metadata(self, data: str) -> dict[str, Any]:
         """Return the number of characters as `length`."""

@@ -350,20 +350,17 @@ def test_metadata_of_plain_values(tmp_path: Path) -> None:
 
 def test_small_json_is_shown_and_large_is_not(tmp_path: Path) -> None:
     saver = save({"a": 1}, tmp_path / "small")
-    saver.visualizations_dir = str(tmp_path / "shown")
-    assert saver.save_visualizations({"a": 1}) == {str(tmp_path / "shown" / "data.json"): VisualizationType.JSON}
-    assert (tmp_path / "shown" / "data.json").read_text() == '{"a": 1}\n'
+    assert saver.save_visualizations({"a": 1}) == {str(tmp_path / "small" / "data.json"): VisualizationType.JSON}
 
     large = ["x" * 2_000_000]
     saver = save(large, tmp_path / "large")
-    saver.visualizations_dir = str(tmp_path / "shown")
     assert saver.save_visualizations(large) == {}
 
 
 def test_visualizations_need_a_directory(tmp_path: Path) -> None:
     saver = save([1], tmp_path)
     with pytest.raises(InvalidValue, match="visualizations_dir"):
-        saver.save_visualizations([1])
+        saver.visualization_path("page.html")
 
 
 def test_artifact_types() -> None:
