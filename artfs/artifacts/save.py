@@ -226,7 +226,7 @@ def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
     assert saver.visualizations_dir is not None
     if not builtin.is_built_in(qualified_name(type(saver))):
         os.mkdir(saver.visualizations_dir)  # the built-in ones make it when they need it
-    directories = (Path(saver.visualizations_dir), Path(saver.uri))
+    directories = (saver.visualizations_dir, saver.uri)
     try:
         return [_shown(path, kind, directories) for path, kind in saver.save_visualizations(data).items()]
     except Exception as error:  # noqa: BLE001 - a stranger's code may raise anything, and the value is saved already
@@ -234,17 +234,17 @@ def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
         return []
 
 
-def _shown(path: str, kind: VisualizationType | str, directories: Sequence[Path]) -> Shown:
-    file = Path(os.path.abspath(path))
-    directory = next((each for each in directories if file.is_relative_to(each)), None)
-    if directory is None or not file.is_file():
+def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str]) -> Shown:
+    file = os.path.abspath(path)
+    directory = next((each for each in directories if file.startswith(each + "/")), None)
+    if directory is None or not os.path.isfile(file):
         raise InvalidValue(f"the visualization {path} is not a file in {directories[0]}")
-    name = "-".join(file.relative_to(directory).parts)
+    name = file.removeprefix(directory + "/").replace("/", "-")
     try:
         check_entry_name(os.fsencode(name), at_root=True)
     except InvalidName as error:
         raise InvalidValue(f"the visualization {path}: {error}") from None
-    return Shown(file, name, VisualizationType(kind).value)
+    return Shown(Path(file), name, VisualizationType(kind).value)
 
 
 def _protect(measured: seal.Measured) -> bool:
