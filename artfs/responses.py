@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from artfs.catalog.tags import Tag
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
+    from artfs.lineage.view import VersionLineage
     from artfs.stores.base import Store
     from artfs.workspace import Workspace
 
@@ -166,6 +167,13 @@ class ArtifactVersionResponse:
     def visualizations(self) -> Sequence[Visualization]:
         """The pictures and pages that show it."""
         return self._workspace.catalog.visualizations.list(self._version.id)
+
+    @property
+    def lineage(self) -> VersionLineage:
+        """What it was made from, by which step of which run, and what was made from it."""
+        from artfs.lineage.view import VersionLineage
+
+        return VersionLineage(self._workspace, self._version)
 
     def load(self, *, trust: bool = False) -> Any:
         """Return its value; see `artfs.load_artifact`."""

@@ -19,6 +19,8 @@ COMMANDS = {
     "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
     "exec": Lazy("artfs.cli.exec:exec_command", "Run a command, and record what it reads and writes in a mount."),
     "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions."),
+    "run": Lazy("artfs.cli.run:run", "Look at runs of pipelines and programs."),
+    "lineage": Lazy("artfs.cli.lineage:lineage", "Show what a version was made from, and what was made from it."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
     "doctor": Lazy("artfs.cli.doctor:doctor", "Look for whatever keeps artfs from working on this machine."),
 }

@@ -98,12 +98,12 @@ def _version(catalog: Catalog, artifact: Artifact, name: str) -> Version:
 
 
 def _artifact_names(context: click.Context) -> Sequence[str]:
-    with _catalog_to_complete(context) as catalog:
+    with catalog_to_complete(context) as catalog:
         return catalog.artifacts.names() if catalog else []
 
 
 def _version_names(context: click.Context, artifact: str) -> Sequence[str]:
-    with _catalog_to_complete(context) as catalog:
+    with catalog_to_complete(context) as catalog:
         found = catalog.artifacts.get(artifact) if catalog else None
         if catalog is None or found is None:
             return []
@@ -112,7 +112,7 @@ def _version_names(context: click.Context, artifact: str) -> Sequence[str]:
 
 
 @contextmanager
-def _catalog_to_complete(context: click.Context) -> Iterator[Catalog | None]:
+def catalog_to_complete(context: click.Context) -> Iterator[Catalog | None]:
     """The catalog, if there is a usable one: an error would only spoil the user's prompt."""
     from artfs.catalog import Catalog
     from artfs.home import Home

@@ -56,7 +56,7 @@ class Graph:
     def __len__(self) -> int:
         return len(self.versions) + len(self.steps)
 
-    def keys(self) -> list[Key]:
+    def nodes(self) -> list[Key]:
         """All nodes: versions, then step runs, each oldest first."""
         return [*(Key("version", id_) for id_ in self.versions), *(Key("step", id_) for id_ in self.steps)]
 

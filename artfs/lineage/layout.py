@@ -41,7 +41,7 @@ def layout(graph: Graph) -> Layout:
     """
     linked = {key for link in graph.links for key in (link.source, link.target)}
     # Linked nodes first: the library numbers its dummies from their count on.
-    keys = sorted(graph.keys(), key=lambda key: key not in linked)
+    keys = sorted(graph.nodes(), key=lambda key: key not in linked)
     numbers = {key: number for number, key in enumerate(keys)}
     pairs = sorted({(numbers[link.source], numbers[link.target]) for link in graph.links})
     placed: dict[Key, Point] = {}

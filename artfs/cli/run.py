@@ -1,0 +1,200 @@
+"""`artfs run`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from artfs.cli.lazy import Lazy, LazyGroup
+from artfs.cli.lineage import COLOURS
+from artfs.cli.printing import Column, iso_time, json_option, moment, print_json, print_table, text
+from artfs.cli.reporting import one_line
+from artfs.cli.selection import catalog_to_complete
+from artfs.cli.session import Session, pass_session
+from artfs.errors import InvalidValue, RunNotFound
+
+if TYPE_CHECKING:
+    from artfs.catalog import Catalog
+    from artfs.catalog.lineage import StepFacts
+    from artfs.catalog.runs import Run
+
+COMMANDS = {
+    "list": Lazy("artfs.cli.run:list_", "List runs, of one pipeline or of all, oldest first."),
+    "show": Lazy("artfs.cli.run:show", "Draw a run as a tree of its steps."),
+    "delete": Lazy("artfs.cli.run:delete", "Forget runs; the versions that they made stay."),
+}
+
+COLUMNS: dict[str, Column] = {
+    "pipeline": text("pipeline"),
+    "run": text("run"),
+    "status": text("status"),
+    "kind": text("kind"),
+    "started": moment("started"),
+    "took": text("took"),
+    "id": text("id"),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
+def run() -> None:
+    """Look at runs of pipelines and programs."""
+
+
+def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete PIPELINE/RUN: first the pipeline, then its runs."""
+    with catalog_to_complete(context) as catalog:
+        names = _names(catalog, incomplete) if catalog else []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+@click.command("list")
+@click.argument("pipeline", required=False)
+@json_option
+@pass_session
+def list_(session: Session, pipeline: str | None, as_json: bool) -> None:
+    """List runs, of one pipeline or of all, oldest first.
+
+    Columns: pipeline, run, status, kind, when it began, how long it took, id.
+    """
+    with session.workspace() as workspace:
+        catalog = workspace.catalog
+        found = catalog.runs.pipeline(pipeline) if pipeline is not None else None
+        if pipeline is not None and found is None:
+            raise RunNotFound(f"no pipeline is named '{pipeline}'; 'artfs run list' lists all runs", subject=pipeline)
+        facts = [_facts(each) for each in catalog.runs.list(found.id if found else None)]
+    if as_json:
+        print_json([_for_json(each) for each in facts])
+        return
+    rows = [[each[key] for key in COLUMNS] for each in facts]
+    print_table(list(COLUMNS.values()), rows, empty="No runs yet.")
+
+
+@click.command()
+@click.argument("run", metavar="PIPELINE[/RUN]", shell_complete=complete_run)
+@json_option
+@pass_session
+def show(session: Session, run: str, as_json: bool) -> None:
+    """Draw a run as a tree of its steps, with their status, duration, inputs and outputs.
+
+    Without RUN the newest run of the pipeline is meant. An id, or its beginning, is understood too.
+    """
+    from artfs.lineage.as_json import to_values
+    from artfs.lineage.graph import run_graph
+    from artfs.lineage.tree_text import run_tree
+
+    with session.workspace() as workspace:
+        found = run_named(workspace.catalog, run)
+        graph = run_graph(workspace.catalog, found.id)
+        errors = [
+            (step.name, _error(workspace.catalog, step)) for step in graph.steps.values() if step.status == "failed"
+        ]
+    if as_json:
+        print_json({**_for_json(_facts(found)), "error": found.error, "config": found.config, **to_values(graph)})
+        return
+    facts = _facts(found)
+    took = f" {facts['took']}" if facts["took"] else ""
+    click.secho(
+        one_line(f"{found.pipeline}/{found.name}  {found.status}{took}"), fg=COLOURS.get(found.status), bold=True
+    )
+    for line, status in run_tree(graph):
+        click.secho(one_line(line), fg=COLOURS.get(status))
+    for name, error in errors:
+        click.secho(one_line(f"{name}: {error}"), fg="red")
+
+
+@click.command()
+@click.argument("runs", metavar="PIPELINE/RUN...", nargs=-1, required=True, shell_complete=complete_run)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Also runs that have not ended.")
+@pass_session
+def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> None:
+    """Forget runs, with their steps, logs and what was logged for them.
+
+    The versions that they made stay, and no longer say where they came from.
+    """
+    with session.workspace() as workspace:
+        catalog = workspace.catalog
+        found = list({each.id: each for each in (run_named(catalog, name) for name in runs)}.values())
+        under_way = [each for each in found if each.ended_us is None]
+        if under_way and not force:
+            name = f"{under_way[0].pipeline}/{under_way[0].name}"
+            raise InvalidValue(f"run '{name}' has not ended: wait for it, or delete it with --force", subject=name)
+        if not yes:
+            shown = f"{found[0].pipeline}/{found[0].name}" if len(found) == 1 else f"{len(found)} runs"
+            click.confirm(f"Delete {shown}? Lineage through it is lost.", abort=True)
+        user = catalog.users.ensure(workspace.user)
+        for each in found:
+            with catalog.transaction():
+                catalog.runs.delete(each.id)
+                catalog.audit.append("run.delete", f"{each.pipeline}/{each.name}", {"id": each.uuid}, user.id)
+            logs = workspace.home.path / "logs" / each.uuid
+            if logs.is_dir():
+                shutil.rmtree(logs)
+            click.echo(f"deleted {each.pipeline}/{each.name}")
+
+
+def run_named(catalog: Catalog, name: str) -> Run:
+    """Return the run that a text means: PIPELINE/RUN, PIPELINE or PIPELINE/latest for its newest, or an id's beginning.
+
+    Raises RunNotFound; InvalidValue if several ids begin so.
+    """
+    for pipeline, run_name in _splits(name):
+        found = catalog.runs.pipeline(pipeline)
+        if found is None:
+            continue
+        wanted = catalog.runs.get(pipeline, run_name) if run_name else None
+        if wanted is None and run_name in ("", "latest"):
+            wanted = catalog.runs.latest(found.id)
+        if wanted is not None:
+            return wanted
+    by_id = catalog.runs.by_uuid_prefix(name)
+    if len(by_id) > 1:
+        raise InvalidValue(f"the ids of several runs begin with '{name}': give more of it", subject=name)
+    if by_id:
+        return by_id[0]
+    raise RunNotFound(f"no run is named '{name}'; 'artfs run list' lists them as PIPELINE and RUN", subject=name)
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Every pipeline and run that a text may name: either may have a slash in it."""
+    yield name, ""
+    parts = name.split("/")
+    for at in range(1, len(parts)):
+        yield "/".join(parts[:at]), "/".join(parts[at:])
+
+
+def _names(catalog: Catalog, incomplete: str) -> list[str]:
+    if "/" not in incomplete:
+        return [pipeline.name for pipeline in catalog.runs.pipelines()]
+    pipeline = catalog.runs.pipeline(incomplete.rpartition("/")[0])
+    return [f"{pipeline.name}/{name}" for name, _ in catalog.runs.names(pipeline.id)] if pipeline else []
+
+
+def _error(catalog: Catalog, step: StepFacts) -> str:
+    """What a failed step's traceback ends with."""
+    row = catalog.steps.by_id(step.id)
+    return row.error.strip().splitlines()[-1] if row is not None and row.error and row.error.strip() else "failed"
+
+
+def _facts(row: Run) -> dict[str, Any]:
+    from artfs.lineage.labels import duration
+
+    return {
+        "pipeline": row.pipeline,
+        "run": row.name,
+        "status": row.status,
+        "kind": row.kind,
+        "started": row.started_us,
+        "ended": row.ended_us,
+        "took": duration(row.started_us, row.ended_us),
+        "id": row.uuid,
+    }
+
+
+def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
+    times: dict[str, Any] = {"started": iso_time(facts["started"]), "ended": iso_time(facts["ended"])}
+    return {key: value for key, value in (facts | times).items() if key != "took"}

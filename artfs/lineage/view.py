@@ -1,0 +1,112 @@
+"""`version.lineage`: what a version came from and went into, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from artfs.lineage.graph import Graph, version_graph
+
+if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.lineage import StepFacts
+    from artfs.catalog.runs import Run
+    from artfs.catalog.versions import Version
+    from artfs.responses import ArtifactVersionResponse
+    from artfs.workspace import Workspace
+
+
+class VersionLineage:
+    """The lineage of a version, asked for again each time.
+
+    Example:
+        >>> lineage = Client().get_artifact_version("model").lineage
+        >>> lineage.producer.name, [each.name for each in lineage.upstream()]
+        ('train', ['iris_train'])
+    """
+
+    def __init__(self, workspace: Workspace, version: Version) -> None:
+        self._workspace = workspace
+        self._version = version
+
+    @property
+    def producer(self) -> StepFacts | None:
+        """The step run that made it, with the names of its run and pipeline; None if no step did."""
+        number = self._catalog.lineage.producer(self._version.id)
+        steps = self._catalog.lineage.steps([number]) if number is not None else []
+        return steps[0] if steps else None
+
+    @property
+    def run(self) -> Run | None:
+        """The run that it was made in."""
+        producer = self.producer
+        return self._catalog.runs.by_id(producer.run_id) if producer is not None else None
+
+    @property
+    def consumers(self) -> list[StepFacts]:
+        """The step runs that read it, in the order in which they began."""
+        return self._catalog.lineage.steps(self._catalog.lineage.consumers(self._version.id))
+
+    def upstream(self, depth: int = 1) -> list[ArtifactVersionResponse]:
+        """Return the versions that it was made from, oldest first; with `depth` 2 also those that these came from."""
+        if depth == 1:
+            return self._versions(self._catalog.lineage.upstream(self._version.id))
+        return self._others(self.graph(upstream=depth, downstream=0))
+
+    def downstream(self, depth: int = 1) -> list[ArtifactVersionResponse]:
+        """Return the versions that were made from it, oldest first; with `depth` 2 also those made from these."""
+        if depth == 1:
+            return self._versions(self._catalog.lineage.downstream(self._version.id))
+        return self._others(self.graph(upstream=0, downstream=depth))
+
+    def ancestors(self) -> list[ArtifactVersionResponse]:
+        """Return everything that it was made from, at any depth, oldest first."""
+        return self._versions(self._catalog.lineage.ancestors(self._version.id))
+
+    def descendants(self) -> list[ArtifactVersionResponse]:
+        """Return everything that was made from it, at any depth, oldest first."""
+        return self._versions(self._catalog.lineage.descendants(self._version.id))
+
+    def graph(self, *, upstream: int | None = None, downstream: int | None = None) -> Graph:
+        """Return all of it as a graph, or so many generations of versions each way."""
+        return version_graph(self._catalog, self._version.id, upstream=upstream, downstream=downstream)
+
+    def to_dot(self) -> str:
+        """Return the graph in the language of Graphviz."""
+        from artfs.lineage.dot import to_dot
+
+        return to_dot(self.graph())
+
+    def to_svg(self) -> str:
+        """Return the graph as a picture, SVG; of a very large one what is nearest."""
+        from artfs.lineage.svg import to_svg
+
+        return to_svg(self.graph())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the graph as plain values."""
+        from artfs.lineage.as_json import to_values
+
+        return to_values(self.graph())
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+    def __repr__(self) -> str:
+        producer = self.producer
+        made = f"made by {producer.pipeline}/{producer.run}/{producer.name}" if producer else "made by no step"
+        facts = f"{len(self.upstream())} upstream, {len(self.downstream())} downstream"
+        return f"<lineage of {self._version.artifact}/{self._version.name}: {made}, {facts}>"
+
+    @property
+    def _catalog(self) -> Catalog:
+        return self._workspace.catalog
+
+    def _others(self, graph: Graph) -> list[ArtifactVersionResponse]:
+        return self._versions(id_ for id_ in graph.versions if id_ != self._version.id)
+
+    def _versions(self, ids: Iterable[int]) -> list[ArtifactVersionResponse]:
+        from artfs.responses import ArtifactVersionResponse
+
+        rows = self._catalog.versions.by_ids(list(ids))
+        return [ArtifactVersionResponse(self._workspace, row) for row in rows]
