@@ -14,6 +14,11 @@ from artfs.errors import MissingPlace, PlaceExists
 _BLOB = "id, digest, kind, size, blocks"
 _PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
 
+_UNNEEDED = (
+    "NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id) "
+    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.path = blob_place.path)"
+)
+
 CONTENT = "content"
 IDENTITY = "identity"
 
@@ -211,21 +216,48 @@ class Blobs:
 
         Owned places become `gone`: remove their bytes after the commit, then `forget_places`. A kill between leaves
         them in `gone_places`. Places of data registered in place are only forgotten: those bytes are the user's.
-        A blob that a tree refers to (again) is left alone.
+        A blob that a tree refers to (again) is left alone, and so is a place that a visualization is read from.
         """
         dropped: list[BlobPlace] = []
         with self._engine.transaction():
             for names, parameters in _id_lists(blob_ids):
-                unused = (
-                    f"blob_id IN ({names}) "
-                    "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id)"
-                )
+                unused = f"blob_id IN ({names}) AND {_UNNEEDED}"
                 self._engine.execute(f"DELETE FROM blob_place WHERE owned = 0 AND {unused}", parameters)
                 rows = self._engine.query(
                     f"UPDATE blob_place SET state = 'gone' WHERE {unused} RETURNING {_PLACE}", parameters
                 )
                 dropped += [_place(row) for row in rows]
         return dropped
+
+    def unneeded_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
+        """Return what `drop_places` would return, without those that are gone already."""
+        found: list[BlobPlace] = []
+        for names, parameters in _id_lists(blob_ids):
+            rows = self._engine.query(
+                f"SELECT {_PLACE} FROM blob_place "
+                f"WHERE owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED}",
+                parameters,
+            )
+            found += [_place(row) for row in rows]
+        return found
+
+    def disown(self, places: Mapping[int, Place]) -> None:
+        """Hand bytes that artfs wrote over to the user, as if they had been registered where they lie.
+
+        Args:
+            places: by id of the place, its absolute path or URI, and time.
+        """
+        rows = [{"id": id_, "path": at.path, "mtime_ns": at.mtime_ns} for id_, at in places.items()]
+        with self._engine.transaction():
+            self._engine.executemany(
+                "DELETE FROM blob_place WHERE id = :id AND EXISTS (SELECT 1 FROM blob_place o "
+                "WHERE o.owned = 0 AND o.path = :path AND o.blob_id = blob_place.blob_id)",
+                rows,
+            )
+            self._engine.executemany(
+                "UPDATE blob_place SET owned = 0, store_id = NULL, path = :path, mtime_ns = :mtime_ns WHERE id = :id",
+                rows,
+            )
 
     def gone_places(self, *, after: int = 0, limit: int = 1000) -> list[BlobPlace]:
         """Return places whose bytes are still to be removed, by id."""
@@ -252,15 +284,28 @@ class Blobs:
 
     def owned_paths(self, store_id: int, paths: Collection[bytes]) -> set[bytes]:
         """Return those of the paths below a store's root at which the catalog knows bytes, to tell what is stray."""
-        known: set[bytes] = set()
+        return set(self.at(store_id, paths))
+
+    def at(self, store_id: int, paths: Collection[bytes]) -> dict[bytes, Blob]:
+        """Return what lies at those of the paths below a store's root that the catalog knows."""
+        known: dict[bytes, Blob] = {}
         for part in chunks(list(paths)):
             names, parameters = in_list(part)
             rows = self._engine.query(
-                f"SELECT path FROM blob_place WHERE owned = 1 AND store_id = :store AND path IN ({names})",
+                "SELECT p.path, b.id, b.digest, b.kind, b.size, b.blocks FROM blob_place p JOIN blob b "
+                f"ON b.id = p.blob_id WHERE p.owned = 1 AND p.store_id = :store AND p.path IN ({names})",
                 {**parameters, "store": store_id},
             )
-            known.update(row[0] for row in rows)
+            known.update((row[0], Blob(*row[1:])) for row in rows)
         return known
+
+    def registered_below(self, directory: bytes) -> bool:
+        """Return whether data in a directory (absolute path or URI) was registered in place."""
+        row = self._engine.one(
+            "SELECT 1 FROM blob_place WHERE owned = 0 AND path >= :first AND path < :after LIMIT 1",
+            {"first": directory + b"/", "after": directory + b"0"},
+        )
+        return row is not None
 
     def total_bytes(self) -> int:
         """Return the bytes of all blobs, each counted once."""

@@ -50,6 +50,10 @@ class VersionMetadata:
         """Return all values that a key has had, newest first."""
         return self._log.history({"version_id": version_id}, key)
 
+    def forget(self, version_id: int) -> None:
+        """Forget all that was logged for a version, with its history."""
+        self._log.remove({"version_id": version_id})
+
 
 class RunMetadata:
     """The metadata of runs and of their step runs."""
@@ -108,6 +112,9 @@ class _Log:
             {**owner, "key": key, "limit": limit},
         )
         return [_logged(row) for row in rows]
+
+    def remove(self, owner: Mapping[str, int | None]) -> None:
+        self._engine.execute(f"DELETE FROM {self._table} WHERE {self._is(owner)}", owner)
 
     def _is(self, owner: Mapping[str, int | None]) -> str:
         return " AND ".join(f"{name} IS NULL" if owner[name] is None else f"{name} = :{name}" for name in self._owner)

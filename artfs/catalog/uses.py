@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from artfs.catalog.engine import Engine, Parameters
 
-_USES = (
-    "SELECT i.version_id AS version_id, i.step_run_id AS step_run_id FROM step_input i WHERE i.version_id {among}",
-    "SELECT o.version_id, o.step_run_id FROM step_output o JOIN step_run s ON s.id = o.step_run_id "
-    "JOIN run r ON r.id = s.run_id AND r.kind = 'pipeline' WHERE o.version_id {among}",
-    "SELECT v.id, v.producer_id FROM version v JOIN step_run s ON s.id = v.producer_id "
-    "JOIN run r ON r.id = s.run_id AND r.kind = 'pipeline' WHERE v.id {among}",
+_OF_A_PIPELINE = "JOIN run r ON r.id = s.run_id AND r.kind = 'pipeline'"
+_READ = "SELECT i.version_id AS version_id, i.step_run_id AS step_run_id FROM step_input i WHERE i.version_id {among}"
+_GIVEN_OUT = (
+    "SELECT o.version_id, o.step_run_id FROM step_output o "
+    f"JOIN step_run s ON s.id = o.step_run_id {_OF_A_PIPELINE} WHERE o.version_id {{among}}"
+)
+_MADE = (
+    "SELECT v.id, v.producer_id FROM version v "
+    f"JOIN step_run s ON s.id = v.producer_id {_OF_A_PIPELINE} WHERE v.id {{among}}"
 )
 
 
@@ -26,7 +29,7 @@ class Uses:
     def runs(self, artifact_id: int | None = None) -> dict[int, str]:
         """Return the newest run that uses a version, as `pipeline/run`, by version id."""
         among, parameters = _among(artifact_id)
-        uses = " UNION ALL ".join(use.format(among=among) for use in _USES)
+        uses = " UNION ALL ".join(use.format(among=among) for use in (_READ, _GIVEN_OUT, _MADE))
         rows = self._engine.query(
             "SELECT u.version_id, p.name, r.name FROM "
             f"(SELECT version_id, MAX(step_run_id) AS step_run_id FROM ({uses}) each_use GROUP BY version_id) u "
