@@ -67,6 +67,12 @@ def delete_store(workspace: Workspace, name: str) -> None:
     """
     catalog = workspace.catalog
     with catalog.transaction():
+        row = catalog.stores.get(name)
+        stacks = [stack.name for stack in catalog.stacks.list() if row is not None and stack.store_id == row.id]
+        if stacks:
+            raise InvalidValue(
+                f"store '{name}' cannot be deleted: the stack '{stacks[0]}' uses it; delete that first", subject=name
+            )
         catalog.stores.delete(name)
         user = catalog.users.ensure(workspace.user)
         catalog.audit.append("store.delete", name, user_id=user.id)

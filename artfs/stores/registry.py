@@ -43,7 +43,7 @@ class Flavor:
     Args:
         name: what `artifact-store register -f` takes.
         schemes: what paths of its stores begin with.
-        source: where it comes from: `built in`, or the class of somebody else.
+        source: where it comes from: `built in`, or whose class it is.
         problem: why it cannot be used here; None if it can.
     """
 
@@ -132,7 +132,7 @@ class FlavorRegistry:
     def flavors(self) -> list[Flavor]:
         """Return every flavour that there is here, also those that cannot be used, with the reason."""
         listed = [_described(name, built_in) for name, built_in in BUILT_IN.items()]
-        listed.append(Flavor(CUSTOM, (), "built in"))
+        listed.append(Flavor(CUSTOM, (), f"a class of your own, given as --option {CLASS_OPTION}=package.module:Class"))
         others = sorted(set(self._names()) - {flavor.name for flavor in listed})
         return listed + [self._foreign(name) for name in others]
 
