@@ -24,7 +24,7 @@ SPARSE_SIZE = 2 * 2**30
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The standard library, links, empty files, deep folders, odd names, a sparse file, and files of the usual tools."""
+    """The standard library, links, empty files, deep folders, odd names, a sparse file, files of the usual tools."""
     root = tmp_path_factory.mktemp("source") / "real tree"
     shutil.copytree(
         sysconfig.get_path("stdlib"), root / "stdlib", symlinks=True, ignore=shutil.ignore_patterns("site-packages")
