@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from artfs.lineage.graph import Graph, version_graph
+from artfs.lineage.labels import step_label
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
-    from artfs.catalog.lineage import StepFacts
-    from artfs.catalog.runs import Run
     from artfs.catalog.versions import Version
+    from artfs.pipelines.responses import PipelineRunResponse, StepRunResponse
     from artfs.responses import ArtifactVersionResponse
     from artfs.workspace import Workspace
 
@@ -21,8 +21,8 @@ class VersionLineage:
 
     Example:
         >>> lineage = Client().get_artifact_version("model").lineage
-        >>> lineage.producer.name, [each.name for each in lineage.upstream()]
-        ('train', ['iris_train'])
+        >>> lineage.run.name, lineage.producer.name, [each.name for each in lineage.upstream()]
+        ('training-2026_01_31', 'train', ['iris_train'])
     """
 
     def __init__(self, workspace: Workspace, version: Version) -> None:
@@ -30,22 +30,23 @@ class VersionLineage:
         self._version = version
 
     @property
-    def producer(self) -> StepFacts | None:
-        """The step run that made it, with the names of its run and pipeline; None if no step did."""
-        number = self._catalog.lineage.producer(self._version.id)
-        steps = self._catalog.lineage.steps([number]) if number is not None else []
-        return steps[0] if steps else None
+    def producer(self) -> StepRunResponse | None:
+        """The step run that made it; None if no step did."""
+        return next(iter(self._steps(self._producer_ids())), None)
 
     @property
-    def run(self) -> Run | None:
-        """The run that it was made in."""
+    def run(self) -> PipelineRunResponse | None:
+        """The run that it was made in; None if no step made it."""
+        from artfs.pipelines.responses import PipelineRunResponse
+
         producer = self.producer
-        return self._catalog.runs.by_id(producer.run_id) if producer is not None else None
+        row = self._catalog.runs.by_id(producer.row.run_id) if producer is not None else None
+        return PipelineRunResponse(self._workspace, row) if row is not None else None
 
     @property
-    def consumers(self) -> list[StepFacts]:
+    def consumers(self) -> list[StepRunResponse]:
         """The step runs that read it, in the order in which they began."""
-        return self._catalog.lineage.steps(self._catalog.lineage.consumers(self._version.id))
+        return self._steps(self._catalog.lineage.consumers(self._version.id))
 
     def upstream(self, depth: int = 1) -> list[ArtifactVersionResponse]:
         """Return the versions that it was made from, oldest first; with `depth` 2 also those that these came from."""
@@ -93,14 +94,24 @@ class VersionLineage:
         return self.to_svg()
 
     def __repr__(self) -> str:
-        producer = self.producer
-        made = f"made by {producer.pipeline}/{producer.run}/{producer.name}" if producer else "made by no step"
+        producer = self._catalog.lineage.steps(self._producer_ids())
+        made = f"made by {step_label(producer[0])}" if producer else "made by no step"
         facts = f"{len(self.upstream())} upstream, {len(self.downstream())} downstream"
         return f"<lineage of {self._version.artifact}/{self._version.name}: {made}, {facts}>"
 
     @property
     def _catalog(self) -> Catalog:
         return self._workspace.catalog
+
+    def _producer_ids(self) -> list[int]:
+        number = self._catalog.lineage.producer(self._version.id)
+        return [number] if number is not None else []
+
+    def _steps(self, ids: Iterable[int]) -> list[StepRunResponse]:
+        from artfs.pipelines.responses import StepRunResponse
+
+        rows = [self._catalog.steps.by_id(id_) for id_ in ids]
+        return [StepRunResponse(self._workspace, row) for row in rows if row is not None]
 
     def _others(self, graph: Graph) -> list[ArtifactVersionResponse]:
         return self._versions(id_ for id_ in graph.versions if id_ != self._version.id)

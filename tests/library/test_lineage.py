@@ -379,12 +379,8 @@ def _filled(event: dict[str, Any]) -> dict[str, Any]:
 def test_a_version_knows_its_lineage(workspace: Workspace, made: dict[str, Version]) -> None:
     lineage = Client().get_artifact_version("model").lineage
     assert lineage.producer is not None
-    assert (lineage.producer.pipeline, lineage.producer.run, lineage.producer.name) == (
-        "training",
-        "first",
-        "make model",
-    )
     assert lineage.run is not None
+    assert (lineage.run.pipeline, lineage.run.name, lineage.producer.name) == ("training", "first", "make model")
     assert lineage.run.status == "completed"
     assert [version.name for version in lineage.upstream()] == ["train"]
     assert [version.name for version in lineage.upstream(2)] == ["raw", "train"]

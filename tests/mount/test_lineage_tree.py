@@ -12,7 +12,7 @@ import pytest
 from artfs.catalog import Catalog
 from artfs.catalog.versions import Version
 from support.catalogs import save
-from support.lineage import Recorder, layered
+from support.lineage import Recorder, grown
 from support.mount import Mount
 
 COUNT = 1000
@@ -26,7 +26,7 @@ def catalog(mounted: Mount) -> Iterator[Catalog]:
 
 
 def test_find_walks_the_lineage_of_a_thousand_versions(mounted: Mount, catalog: Catalog) -> None:
-    versions = layered(catalog, COUNT)
+    versions = grown(catalog, COUNT)
     # The links to versions and steps are left out of the walk, and not of the tree: their content is listed elsewhere.
     pruned = [
         "(",
@@ -46,7 +46,7 @@ def test_find_walks_the_lineage_of_a_thousand_versions(mounted: Mount, catalog: 
 
 
 def test_find_follows_all_links_and_ends(mounted: Mount, catalog: Catalog) -> None:
-    layered(catalog, 60)
+    grown(catalog, 16, depth=3)
     done = mounted.run(["find", "-L", mounted.path / "lineage"])
     assert done.stderr == ""
     broken = mounted.run(["find", "-L", mounted.path, "-type", "l"])

@@ -65,3 +65,22 @@ def layered(catalog: Catalog, count: int, *, seed: int = 1, both: float = 0.35) 
             layers[-1].append(recorder.make(f"a{number % 50}", inputs, step=f"step {number}"))
         recorder.end()
     return [version for layer in layers for version in layer]
+
+
+def grown(catalog: Catalog, count: int, *, depth: int = 8, seed: int = 1) -> list[Version]:
+    """Make versions of none, one or two of those before, no line of which is longer than `depth`; one is as long."""
+    chance = random.Random(seed)
+    versions: list[Version] = []
+    depths: list[int] = []
+    with catalog.transaction():
+        recorder = Recorder(catalog, "grown", "run")
+        for number in range(count):
+            older = [number - 1] if 0 < number <= depth else []
+            if number > depth:
+                among = [at for at in range(number) if depths[at] < depth]
+                older = chance.sample(among, chance.choice((0, 0, 0, 1, 1, 2)))
+            inputs = [versions[at] for at in older]
+            versions.append(recorder.make(f"a{number % 50}", inputs, step=f"step {number}"))
+            depths.append(1 + max((depths[at] for at in older), default=-1))
+        recorder.end()
+    return versions
