@@ -104,7 +104,7 @@ class Sealer:
                 except Cancelled:
                     draft = self._incoming.draft(name)  # which may have been removed and made anew
         except (ArtfsError, OSError) as error:
-            draft.error = str(error)
+            draft.error = _reason(draft, error)
             raise
 
     async def finish_all(self, waiting: frozenset[int]) -> None:
@@ -156,7 +156,7 @@ class Sealer:
         except Cancelled:
             pass  # it goes on changing; quiet will come again
         except (ArtfsError, OSError) as error:
-            self._incoming.drafts.hold(draft, str(error))
+            self._incoming.drafts.hold(draft, _reason(draft, error))
             log.info("draft %s is held: %s", draft.title, error)
         except Exception as error:
             self._incoming.drafts.hold(
@@ -241,6 +241,13 @@ class Sealer:
             raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
 
 
+def _reason(draft: Draft, error: Exception) -> str:
+    """Why a draft did not become a version, as a line for people."""
+    if isinstance(error, OSError) and not isinstance(error, ArtfsError):
+        return f"{draft.title}: {error.strerror or error}; put that right, then commit it (artfs commit)"
+    return str(error)
+
+
 def _delete(path: bytes) -> None:
     """Deletes what has been a draft. What cannot be deleted now is deleted at the next start."""
     try:
@@ -287,7 +294,10 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
         if refused := group.subgroup(MountError):
             raise refused.exceptions[0] from group
         raise
-    area.write_mount({**facts, "pid": None, "clean": True})
+    try:
+        area.write_mount({**facts, "pid": None, "clean": True})
+    except OSError as error:
+        log.warning("the next start will take this end for a crash, and hold drafts that are no versions: %s", error)
 
 
 async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, object], ready: Callable[[], None]) -> None:

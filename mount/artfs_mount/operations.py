@@ -12,6 +12,7 @@ import errno
 import functools
 import json
 import os
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -57,7 +58,10 @@ def handler(
         except FUSEError:
             raise
         except Exception as error:  # noqa: BLE001 - the status logs it
-            raise FUSEError(self.status.failed(function.__name__, error, code_of(error))) from None
+            code = self.status.failed(function.__name__, error, code_of(error))
+            # Its frames may end up in a circle of references, and keep a file open, whose space stays taken.
+            traceback.clear_frames(error.__traceback__)
+            raise FUSEError(code) from None
 
     return guarded
 

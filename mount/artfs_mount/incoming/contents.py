@@ -106,7 +106,8 @@ class Contents:
                 self._own(node, descriptor.number, keep=None)
                 _write_all(descriptor.number, offset, data)
             except OSError as error:
-                node.failure = error
+                # Not the error itself: its frames would keep the file open, and its space taken, after it was removed.
+                node.failure = errno.errorcode.get(error.errno or errno.EIO, "EIO")
                 raise
             if node.hasher is not None:
                 node.hasher.write(offset, data)
@@ -171,7 +172,7 @@ class Contents:
             stubs.clear(number, stubs.UNFINISHED)
         else:
             with suppress(OSError):  # then the mark says "open" for ever, which holds the draft just as well
-                stubs.mark_unfinished(number, errno.errorcode.get(node.failure.errno or errno.EIO, "EIO").encode())
+                stubs.mark_unfinished(number, node.failure.encode())
         digest = node.hasher.result(os.fstat(number).st_size) if node.hasher is not None else None
         node.hasher = None
         draft = self._touch(node)

@@ -40,7 +40,8 @@ class Node:
 
     number: the FUSE inode, the same for as long as the node lives. backing: the inode on disk, which changes when a
     stub takes the file's place. links: the (parent, name) pairs under which it is known; none once it is unlinked.
-    blob: the digest when the file is a stub. writers: open handles that may write.
+    blob: the digest when the file is a stub. writers: open handles that may write. failure: why a write failed, by the
+    error's name (ENOSPC).
     """
 
     __slots__ = (
@@ -71,7 +72,7 @@ class Node:
         self.blob: Digest | None = None
         self.descriptor: Descriptor | None = None
         self.hasher: SequentialHasher | None = None
-        self.failure: OSError | None = None
+        self.failure: str | None = None
         self.lock: threading.Lock | None = None
 
     @property
