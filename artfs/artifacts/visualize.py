@@ -55,12 +55,17 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
     ]
     if open_browser and _display_in_notebook(workspace, version, shown):
         return None
-    page = workspace.home.cache / "pages" / f"{version.uuid}.html"
+    page = page_path(workspace, version.uuid)
     page.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(page, _page(workspace, version, shown).encode("utf-8", "backslashreplace"))
     if open_browser:
         webbrowser.open(page.as_uri())
     return page
+
+
+def page_path(workspace: Workspace, version_uuid: str) -> Path:
+    """Return where the page that shows a version is written."""
+    return workspace.home.cache / "pages" / f"{version_uuid}.html"
 
 
 def read_visualization(workspace: Workspace, version: Version, row: Visualization) -> bytes:

@@ -230,34 +230,13 @@ class Blobs:
         return dropped
 
     def unneeded_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
-        """Return what `drop_places` would return, without those that are gone already."""
-        found: list[BlobPlace] = []
-        for names, parameters in _id_lists(blob_ids):
-            rows = self._engine.query(
-                f"SELECT {_PLACE} FROM blob_place "
-                f"WHERE owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED}",
-                parameters,
-            )
-            found += [_place(row) for row in rows]
-        return found
+        """Return the places that `drop_places` would mark, without those that are gone already."""
+        return self._unneeded(f"SELECT {_PLACE} FROM blob_place WHERE {{}}", blob_ids)
 
-    def disown(self, places: Mapping[int, Place]) -> None:
-        """Hand bytes that artfs wrote over to the user, as if they had been registered where they lie.
-
-        Args:
-            places: by id of the place, its absolute path or URI, and time.
-        """
-        rows = [{"id": id_, "path": at.path, "mtime_ns": at.mtime_ns} for id_, at in places.items()]
+    def release_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
+        """Forget the places that `drop_places` would mark, and return them: their bytes are the user's from now on."""
         with self._engine.transaction():
-            self._engine.executemany(
-                "DELETE FROM blob_place WHERE id = :id AND EXISTS (SELECT 1 FROM blob_place o "
-                "WHERE o.owned = 0 AND o.path = :path AND o.blob_id = blob_place.blob_id)",
-                rows,
-            )
-            self._engine.executemany(
-                "UPDATE blob_place SET owned = 0, store_id = NULL, path = :path, mtime_ns = :mtime_ns WHERE id = :id",
-                rows,
-            )
+            return self._unneeded(f"DELETE FROM blob_place WHERE {{}} RETURNING {_PLACE}", blob_ids)
 
     def gone_places(self, *, after: int = 0, limit: int = 1000) -> list[BlobPlace]:
         """Return places whose bytes are still to be removed, by id."""
@@ -312,6 +291,13 @@ class Blobs:
         row = self._engine.one("SELECT COALESCE(SUM(size), 0) FROM blob")
         assert row is not None
         return int(row[0])
+
+    def _unneeded(self, statement: str, blob_ids: Collection[int]) -> list[BlobPlace]:
+        found: list[BlobPlace] = []
+        for names, parameters in _id_lists(blob_ids):
+            condition = f"owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED}"
+            found += [_place(row) for row in self._engine.query(statement.format(condition), parameters)]
+        return found
 
     def _unsettled(self, state: str, after: int, limit: int) -> list[BlobPlace]:
         rows = self._engine.query(

@@ -267,6 +267,13 @@ class Store(ABC):
         check_relative_path(directory)
         return nullcontext()
 
+    def was_claimed(self, directory: bytes) -> bool:
+        """Whether somebody has ever claimed a directory, so that it is artfs's own and not a user's folder in the root.
+
+        A flavour that cannot tell says no: then what a dead process left there is not found.
+        """
+        return False
+
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         """Remove a directory of places if nobody claims it; answer whether it was removed.
 

@@ -26,6 +26,7 @@ from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.stores.base import PathType, PlaceReader, Store
 from artfs.stores.beneath import open_beneath
+from artfs.stores.claimed import is_claimed, set_claimed
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
@@ -226,6 +227,7 @@ class LocalStore(Store):
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 # Whoever removes the directory holds the lock alone: look whether that happened before it was got.
                 if self._is_at(descriptor, directory):
+                    set_claimed(descriptor)
                     try:
                         yield
                     finally:
@@ -233,6 +235,9 @@ class LocalStore(Store):
                     return
             finally:
                 os.close(descriptor)
+
+    def was_claimed(self, directory: bytes) -> bool:
+        return is_claimed(self.place_path(directory))
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         check_relative_path(directory)
