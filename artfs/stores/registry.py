@@ -82,9 +82,8 @@ class FlavorRegistry:
     """The flavours that this process knows. There is one, `registry`."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._defined: dict[str, type[Store]] = {}
-        self._installed: dict[str, EntryPoint] | None = None  # read when first needed
 
     def register(self, store: type[Store]) -> None:
         """Let `store` serve its flavour from now on; defining a subclass of Store with a flavour calls this.
@@ -138,7 +137,8 @@ class FlavorRegistry:
 
     def _names(self) -> list[str]:
         with self._lock:
-            return list(dict.fromkeys([*BUILT_IN, CUSTOM, *sorted({*self._defined, *self._entry_points()})]))
+            others = {*self._defined, *self._entry_points()}
+        return list(dict.fromkeys([*BUILT_IN, CUSTOM, *sorted(others)]))
 
     def _foreign(self, name: str) -> Flavor:
         try:
@@ -149,21 +149,14 @@ class FlavorRegistry:
         return Flavor(name, tuple(sorted(found.SUPPORTED_SCHEMES)), _shown(found))
 
     def _entry_points(self) -> Mapping[str, EntryPoint]:
-        with self._lock:
-            if self._installed is None:
-                from importlib.metadata import entry_points  # here: importing it takes long
+        """What is installed now: read each time, as only flavours that were not loaded yet are looked for here."""
+        from importlib.metadata import entry_points  # here: importing it takes long
 
-                self._installed = {}
-                for entry in entry_points(group=ENTRY_POINT_GROUP):
-                    if entry.name in {*BUILT_IN, *ALIASES, CUSTOM}:
-                        logger.warning(
-                            "the entry point %r of %s is left out: the flavor is artfs's own",
-                            entry.name,
-                            ENTRY_POINT_GROUP,
-                        )
-                    else:
-                        self._installed[entry.name] = entry
-            return self._installed
+        own = {*BUILT_IN, *ALIASES, CUSTOM}
+        found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+        for name in own & found.keys():
+            logger.warning("the entry point %r of %s is left out: it is a flavor of artfs", name, ENTRY_POINT_GROUP)
+        return {name: entry for name, entry in found.items() if name not in own}
 
     def _loaded(self, entry: EntryPoint) -> type[Store]:
         try:
