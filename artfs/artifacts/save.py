@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
-from artfs.artifacts.shown import Shown
+from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
 from artfs.content.files import start_writing
 from artfs.current import current_workspace, step_scope
@@ -139,12 +139,10 @@ def prepared(
     if producer_id is None and (scope := step_scope.get()) is not None:
         producer_id = scope.step_run_id
     store = workspace.stores.active
-    with staging_directory(store, workspace.home, name) as staging:
-        files, shown = staging / "files", staging / "visualizations"
-        files.mkdir()
+    with staging_directory(store, workspace.home, name) as files:
         saver = chosen(str(files), store)
         saver.trusted = True
-        saver.visualizations_dir = str(shown)
+        saver.visualizations_dir = f"{files}{SUFFIX}"
         saver.save(data)
         _start_writing(files)
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}

@@ -239,7 +239,7 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
         for name in store.listdir(artifact):
             found = _OWN_DIRECTORY.fullmatch(name)
             directory = os.fsencode(f"{artifact}/{name}")
-            if found and _is_orphan(catalog, uuid := str(uuids.UUID(found[1])), directory):
+            if found and _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
                 yield uuid, directory
 
 
@@ -250,10 +250,11 @@ def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
     other versions may share its bytes, though not its visualizations.
     """
 
-    directories = [each for each in _directories_of(store, uuid) if _is_orphan(catalog, uuid, each)]
+    # Files before visualizations, which are needed as long as somebody claims the files.
     removed = [
-        store.remove_unclaimed(directory, functools.partial(_is_orphan, catalog, uuid, directory))
-        for directory in directories
+        store.remove_unclaimed(directory, functools.partial(_is_orphan, store, catalog, uuid, directory))
+        for directory in _directories_of(store, uuid)
+        if _is_orphan(store, catalog, uuid, directory)
     ]
     return any(removed)
 
@@ -273,9 +274,14 @@ def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Dig
     return found
 
 
-def _is_orphan(catalog: Catalog, uuid: str, directory: bytes) -> bool:
+def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> bool:
+    """Whether nobody needs a directory of the version with that id, unless somebody claims it."""
+    own = directory.removesuffix(shown.SUFFIX.encode())
     version = catalog.versions.by_uuid(uuid)
-    return version is None or (version.tree_id is None and directory.endswith(shown.SUFFIX.encode()))
+    if version is not None:
+        return version.tree_id is None and own != directory
+    # Whoever claims files that are being written claims the visualizations beside them.
+    return own == directory or not store.isdir(own)
 
 
 def _check_free(catalog: Catalog, artifact: str, name: str) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs.artifacts.shown import SUFFIX
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Path]:
-    """Give a fresh directory, which is gone again when the context ends.
+    """Give a fresh directory, which is gone again when the context ends, with visualizations that were put beside it.
 
     Args:
         store: where the files will go.
@@ -40,12 +41,14 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Path]
                 yield path
             finally:
                 _remove(path)
+                if os.path.isdir(beside := f"{path}{SUFFIX}"):
+                    _remove(beside)
     finally:
         if holder is not store:
             holder.close()
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path | str) -> None:
     try:
         shutil.rmtree(path)
     except PermissionError:
