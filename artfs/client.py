@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from artfs import stacks
 from artfs.artifacts.lookup import find_artifact, find_version
 from artfs.current import current_workspace
 from artfs.errors import InvalidValue
@@ -15,7 +17,6 @@ from artfs.responses import (
     PAGE_SIZE,
     ArtifactResponse,
     ArtifactVersionResponse,
-    StackResponse,
     TagResponse,
     version_page,
 )
@@ -23,6 +24,8 @@ from artfs.responses import (
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
+    from artfs.pipelines.responses import PipelineRunResponse
+    from artfs.stacks import Stack
     from artfs.workspace import Workspace
 
 Filter = object
@@ -145,7 +148,15 @@ class Client:
         Raises:
             ArtifactNotFound, VersionNotFound: there is none.
             InvalidValue: several ids begin so.
+
+        In the function of a pipeline it is looked up late: when the step begins that it is given to.
         """
+        graph = sys.modules.get("artfs.pipelines.graph")
+        if graph is not None and graph.current_composition.get() is not None and isinstance(name_id_or_prefix, str):
+            from artfs.pipelines.late import LateArtifactVersion
+
+            name = name_id_or_prefix
+            return LateArtifactVersion(self.workspace, name, lambda: self._version(name, version))
         return ArtifactVersionResponse(self.workspace, self._version(name_id_or_prefix, version))
 
     def list_artifact_versions(
@@ -248,6 +259,57 @@ class Client:
 
         return prune(self.workspace, **options)
 
+    # Runs.
+
+    def get_pipeline_run(self, name_id_or_prefix: str | UUID) -> PipelineRunResponse:
+        """Return a run of a pipeline, or of a program that was run or seen.
+
+        Args:
+            name_id_or_prefix: an id or its beginning, a run's name, `pipeline/run`, or `pipeline/latest`.
+
+        Raises:
+            RunNotFound: there is none.
+            InvalidValue: several runs are meant.
+        """
+        from artfs.pipelines.responses import run_response
+
+        return run_response(self.workspace, name_id_or_prefix)
+
+    def list_pipeline_runs(
+        self,
+        sort_by: str | None = None,
+        page: int = 1,
+        size: int = PAGE_SIZE,
+        logical_operator: str = "and",
+        *,
+        pipeline: Filter = None,
+        **filters: Filter,
+    ) -> Page[PipelineRunResponse]:
+        """Return runs, oldest first.
+
+        Args:
+            sort_by: `asc:field` or `desc:field`.
+            page, size: which page to return; iterating goes on to the next ones.
+            logical_operator: `and`, or `or` when one of the filters is enough.
+            pipeline: name of the pipeline.
+            filters: name, status, kind (pipeline, exec, observed, client), started, ended, user or id; see `Filter`.
+
+        Raises:
+            InvalidValue: a field or operator is not known.
+        """
+        from artfs.pipelines.responses import PipelineRunResponse
+
+        workspace, any_of = self.workspace, _any_of(logical_operator)
+        where = _where({"pipeline": pipeline, **filters})
+
+        def fetch(index: int) -> list[PipelineRunResponse]:
+            rows = workspace.catalog.runs.list(None, where, any_of=any_of, sort=sort_by, page=index, size=size)
+            return [PipelineRunResponse(workspace, row) for row in rows]
+
+        return Page(fetch, page, size, workspace.catalog.runs.count(None, where, any_of=any_of))
+
+    list_runs = list_pipeline_runs
+
     # Tags.
 
     def list_tags(self) -> list[TagResponse]:
@@ -268,19 +330,21 @@ class Client:
     # Stacks.
 
     @property
-    def active_stack(self) -> StackResponse:
+    def active_stack(self) -> Stack:
         """Where new versions go: `Client().active_stack.artifact_store.path`."""
-        workspace = self.workspace
-        return StackResponse(workspace.home.config.active_stack, workspace.stores.active, True)
+        return stacks.active_stack(self.workspace)
 
-    def list_stacks(self) -> list[StackResponse]:
+    def activate_stack(self, name: str) -> Stack:
+        """Let new versions of this machine go to another stack, and return it. Raises StackNotFound."""
+        return stacks.activate_stack(self.workspace, name)
+
+    def get_stack(self, name: str) -> Stack:
+        """Return a stack. Raises StackNotFound."""
+        return stacks.find_stack(self.workspace, name)
+
+    def list_stacks(self) -> Sequence[Stack]:
         """Return all stacks, by name."""
-        workspace = self.workspace
-        active = workspace.home.config.active_stack
-        return [
-            StackResponse(row.name, workspace.stores.by_id(row.store_id), row.name == active)
-            for row in workspace.catalog.stacks.list()
-        ]
+        return stacks.list_stacks(self.workspace)
 
     def __repr__(self) -> str:
         return f"<Client of {self.workspace.home.path}>"

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
     from artfs.lineage.view import VersionLineage
-    from artfs.stores.base import Store
     from artfs.workspace import Workspace
 
 PAGE_SIZE = 20
@@ -339,21 +338,6 @@ class TagResponse:
     def summary(self) -> dict[str, object]:
         """Return what a list shows of it."""
         return {"tag": self.name, "exclusive": self.exclusive}
-
-
-@dataclass(frozen=True, slots=True)
-class StackResponse:
-    """Where new versions go.
-
-    Args:
-        name: of the stack.
-        artifact_store: has a `path`, and the operations on files of `artfs.io.fileio`.
-        active: whether it is the one in use on this machine.
-    """
-
-    name: str
-    artifact_store: Store
-    active: bool
 
 
 def version_page(

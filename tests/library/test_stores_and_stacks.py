@@ -311,3 +311,10 @@ class TestStacks:
             active_stack(workspace)
         with pytest.raises(InvalidValue, match="does not exist; choose one with 'artfs stack set'"):
             _ = workspace.stores.active
+
+    def test_the_client_knows_them(self, workspace: Workspace, tmp_path: Path) -> None:
+        client = Client()
+        register_stack(workspace, "other", "disk")
+        assert [stack.name for stack in client.list_stacks()] == ["default", "other"]
+        assert client.activate_stack("other").artifact_store.path == str(tmp_path / "disk")
+        assert client.active_stack == client.get_stack("other")
