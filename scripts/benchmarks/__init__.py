@@ -1,1 +1,1 @@
-"""Benchmarks: `mount` times file operations on artfs and its peers; `peers` starts them, `report` prints."""
+"""Benchmarks: `mount` and `sdk` time artfs beside its peers; `peers` starts them, `report` prints."""

@@ -1,0 +1,258 @@
+"""The timed uses of a library, run by its own Python: `python sdk_probes.py PROBE LIBRARY DIRECTORY NUMBER`.
+
+artfs and ZenML have the same names for the same things, so that one text times both. What is printed is JSON lines of
+subject, measure and figure. The standard library and numpy are all that is imported beside the library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ARRAY_ELEMENTS = 12_500_000  # of 8 bytes
+ARRAY_REPEATS = 5
+SMALL_REPEATS = 40
+FOLDER_FILES = 1_000
+FOLDER_FILE_BYTES = 100_000
+HEAVY = ("pandas", "numpy", "torch", "pyfuse3", "pyarrow", "sklearn", "sqlalchemy")
+IMPORTING = """
+import sys, time
+start = time.perf_counter()
+import {library}
+alone = time.perf_counter() - start
+from {library} import load_artifact, save_artifact
+print(alone, time.perf_counter() - start, sum(name in sys.modules for name in {heavy}))
+"""
+
+
+def importing(library: str, directory: Path, number: int) -> None:
+    """Import the library, then its verbs, each time in a bare interpreter: this one has loaded much already."""
+    for _ in range(5):
+        text = IMPORTING.format(library=library, heavy=HEAVY)
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+        alone, verbs, heavy = map(float, done.stdout.split()[-3:])
+        say(library, "import", alone * 1e3)
+        say(library, "import_verbs", verbs * 1e3)
+        say(library, "heavy_imports", heavy)
+
+
+def importing_client(library: str, directory: Path, number: int) -> None:
+    """Import the library with its client, and ask for the active stack."""
+    start = time.perf_counter()
+    client = import_module(f"{library}.client").Client()
+    assert client.active_stack
+    say(library, "client", (time.perf_counter() - start) * 1e3)
+
+
+def small(library: str, directory: Path, number: int) -> None:
+    """Save and load a small dictionary in a warm process."""
+    sdk = import_module(library)
+    value = {"lr": 0.1, "layers": 3, "name": "small", "classes": ["a", "b"]}
+    for _ in range(3):
+        sdk.save_artifact({**value, "seed": uuid.uuid4().hex}, name="small")
+        sdk.load_artifact("small")
+    for turn in range(SMALL_REPEATS):
+        with (directory / f"one-{turn}").open("wb") as file:
+            file.write(b"{}")
+            file.flush()
+            with timed("numpy_fsync", "fsync"):
+                os.fsync(file.fileno())
+        fresh = {**value, "seed": uuid.uuid4().hex}
+        with timed(library, "small_save"):
+            sdk.save_artifact(fresh, name="small")
+        with timed(library, "small_load"):
+            loaded = sdk.load_artifact("small")
+        assert loaded == fresh
+
+
+def array(library: str, directory: Path, number: int) -> None:
+    """Save, load and zip 100 MB of float64; beside numpy alone, with and without fsync, turn by turn."""
+    import numpy as np
+
+    sdk = import_module(library)
+    client = import_module(f"{library}.client").Client()
+    values = np.random.default_rng(0).random(ARRAY_ELEMENTS)
+    sdk.save_artifact(values[:1_000], name="warm")
+    sdk.load_artifact("warm")
+    for turn in range(ARRAY_REPEATS):
+        values[0] = number * ARRAY_REPEATS + turn
+        bare = directory / f"bare-{turn}.npy"
+        os.sync()
+        back_memory()
+        with timed("numpy", "array_save"):
+            np.save(bare, values)
+        os.sync()
+        with timed("numpy_fsync", "array_save"), (directory / f"synced-{turn}.npy").open("wb") as file:
+            np.save(file, values)
+            file.flush()
+            os.fsync(file.fileno())
+        os.sync()
+        with timed(library, "array_save"):
+            sdk.save_artifact(values, name="array")
+        os.sync()
+        expected = values.sum()
+        loads: list[tuple[str, Callable[[], Any]]] = [
+            ("numpy", partial(np.load, bare)),
+            (library, partial(sdk.load_artifact, "array")),
+        ]
+        back_memory()
+        for subject, load in loads if turn % 2 else reversed(loads):
+            for _ in range(2):
+                with timed(subject, "array_load"):
+                    loaded = load()
+                del loaded
+                with timed(subject, "array_load_sum"):
+                    total = load().sum()
+                assert total == expected
+        archive = directory / f"array-{turn}.zip"
+        version = client.get_artifact_version("array")
+        with timed(library, "zip"):
+            version.download_files(str(archive))
+        for made in (bare, directory / f"synced-{turn}.npy", archive):
+            made.unlink()
+
+
+def folder(library: str, directory: Path, number: int) -> None:
+    """Register a folder of 100 MB in 1,000 files, which was just written."""
+    sdk = import_module(library)
+    client = import_module(f"{library}.client").Client()
+    # ZenML takes only what is below its own store.
+    above = directory if library == "artfs" else Path(client.active_stack.artifact_store.path)
+    for turn in range(4):
+        source = above / f"registered-{number}-{turn}"
+        source.mkdir()
+        for index in range(FOLDER_FILES):
+            (source / f"{index:04d}").write_bytes(os.urandom(FOLDER_FILE_BYTES))
+        os.sync()
+        start = time.perf_counter()
+        sdk.register_artifact(str(source), name="folder")
+        if turn:  # the first one warms the process up
+            say(library, "register", (time.perf_counter() - start) * 1e3)
+
+
+def versions(library: str, directory: Path, number: int) -> None:
+    """Make `number` versions of one artifact, list them, and find the newest."""
+    sdk = import_module(library)
+    client = import_module(f"{library}.client").Client()
+    sdk.save_artifact(-1, name="warm")
+    start = time.perf_counter()
+    for value in range(number):
+        sdk.save_artifact(value, name="counted")
+    say(library, "versions", time.perf_counter() - start)
+    for _ in range(5):
+        with timed(library, "list"):
+            found = [version.version for version in client.list_artifact_versions(artifact="counted", size=number)]
+        assert len(found) == number
+        with timed(library, "newest"):
+            assert client.get_artifact_version("counted").version == str(number)
+
+
+def large_catalog(library: str, directory: Path, number: int) -> None:
+    """Ask a catalog of `number` versions, a hundred of each artifact, for the newest, a filtered page and a plan."""
+    from artfs.client import Client
+    from artfs.workspace import Workspace
+
+    shutil.rmtree(directory / "large", ignore_errors=True)
+    with Workspace.open(directory / "large") as workspace:
+        _fill(workspace, number)
+    client = Client(directory / "large")
+    artifacts = number // 100
+    client.get_artifact_version("artifact-0")
+    for turn in range(200):
+        with timed(library, "large_newest"):
+            client.get_artifact_version(f"artifact-{turn * 7919 % artifacts}")
+    conditions: tuple[dict[str, Any], ...] = (
+        {"artifact": "artifact-7", "metadata": {"accuracy": "gt:0.5"}},
+        {"type": "ModelArtifact", "sort_by": "desc:created"},
+        {"tag": "candidate", "sort_by": "desc:created"},
+    )
+    for _ in range(5):
+        for condition in conditions:
+            with timed(library, "large_page"):
+                assert len(client.list_artifact_versions(**condition).items)
+    try:
+        plan = import_module("artfs.artifacts.prune").plan
+    except ModuleNotFoundError:
+        return
+    with timed(library, "large_plan", scale=1), Workspace.open(directory / "large") as workspace:
+        assert len(plan(workspace).decisions) == number
+
+
+def _fill(workspace: Any, number: int) -> None:
+    from artfs.catalog.blobs import Place
+    from artfs.content.digest import Digest, FileDigest
+    from artfs.content.tree import Entry, Kind, Tree
+
+    catalog, store = workspace.catalog, workspace.stores.active
+    for start in range(0, number, 1_000):
+        with catalog.transaction():
+            for index in range(start, start + 1_000):
+                content = FileDigest(Digest(index.to_bytes(32, "big")), 1_000, None)
+                tree = Tree((Entry(b"data.json", Kind.FILE, 0o644, index, content, None, None),))
+                catalog.versions.create(
+                    f"artifact-{index % (number // 100)}",
+                    tree,
+                    uuid=str(uuid.UUID(int=index)),
+                    places={content.digest: Place(b"bench/%d" % index, store.id)},
+                    store_id=store.id,
+                    type="ModelArtifact" if index % 10 == 0 else "DataArtifact",
+                    tags=["candidate"] if index % 50 == 0 else (),
+                    metadata={"accuracy": index % 1_000 / 1_000},
+                )
+
+
+@contextmanager
+def timed(subject: str, measure: str, scale: float = 1e3) -> Iterator[None]:
+    """Say how long a block took: in milliseconds, or as many to a second as `scale` says."""
+    start = time.perf_counter()
+    yield
+    say(subject, measure, (time.perf_counter() - start) * scale)
+
+
+def back_memory() -> None:
+    """Touch a gigabyte and free it again, so that what is timed next finds memory that the machine really has.
+
+    A virtual machine gives unused memory back to its host, and the first touch of it afterwards takes many times as
+    long as the save or load that it falls on: np.load has looked forty times slower than it is.
+    """
+    import numpy as np
+
+    np.full(1 << 27, 1.0)
+
+
+_said: dict[tuple[str, str], list[float]] = {}
+
+
+def say(subject: str, measure: str, figure: float) -> None:
+    """Keep a figure; `main` prints the median of those of one measure."""
+    _said.setdefault((subject, measure), []).append(figure)
+
+
+PROBES: tuple[Callable[[str, Path, int], None], ...] = (
+    importing, importing_client, small, array, folder, versions, large_catalog,
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run the named probe."""
+    name, library, directory, number = sys.argv[1:]
+    probe = next(probe for probe in PROBES if probe.__name__ == name)
+    probe(library, Path(directory), int(number))
+    for (subject, measure), figures in _said.items():
+        print(json.dumps([subject, measure, statistics.median(figures)]))
+
+
+if __name__ == "__main__":
+    main()
