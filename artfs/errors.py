@@ -173,6 +173,10 @@ class DraftHeld(ArtfsError, RuntimeError):
     """A draft cannot become a version now; the line says why."""
 
 
+class StepFailed(ArtfsError, RuntimeError):
+    """A step failed in another process with an error that cannot be brought here; the message has its traceback."""
+
+
 class UntrustedPickle(ArtfsOSError, PermissionError):
     """Loading would run code that this catalog did not save itself."""
 

@@ -13,14 +13,16 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, hash_file, tagged
 from artfs.errors import SourceNotFound
 from artfs.materializers.classes import qualified_name
-from artfs.pipelines.code import code_parts
+from artfs.pipelines.code import plain_text
 from artfs.pipelines.config import CachePolicy
 from artfs.pipelines.graph import Invocation
 from artfs.pipelines.plan import OutputPlan
 
 Parts = Mapping[str, str]
 """Digests in hex, by what they are of: `code:<function>`, `parameter:<name>`, `input:<slot>`, `output:<slot>`,
-`file:<path>`, `environment:<name>`."""
+`file:<path>`, `environment:<name>`. Under `WHY`, in words, what else decided."""
+
+WHY = "why"
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,19 @@ class CacheKey:
 
 
 def cache_key(
-    invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan], policy: CachePolicy
+    invocation: Invocation,
+    code: Mapping[str, Digest],
+    inputs: Mapping[str, Sequence[Version]],
+    outputs: Sequence[OutputPlan],
+    policy: CachePolicy,
 ) -> CacheKey:
-    """The key of one call of a step. Inputs count by their content's digest: never by names, ids or places."""
+    """The key of one call of a step. Inputs count by their content's digest: never by names, ids or places.
+
+    code: what `code_parts` says of the step and of its outputs' materializers.
+    """
     parts: dict[str, Digest] = {}
     if policy.code:
-        for name, digest in code_parts(invocation.step.function).items():
-            parts[f"code:{name}"] = digest
+        parts.update((f"code:{name}", digest) for name, digest in code.items())
     for name, value in invocation.parameters.items():
         parts[f"parameter:{name}"] = tagged(b"parameter", json.dumps(value, sort_keys=True).encode())
     for slot, versions in inputs.items():
@@ -63,7 +71,7 @@ def explain(before: Parts, now: Parts) -> list[str]:
     ["parameter 'rate' changed"]
     """
     lines = []
-    for name in sorted(before.keys() | now.keys()):
+    for name in sorted((before.keys() | now.keys()) - {WHY}):
         if before.get(name) != now.get(name):
             kind, _, what = name.partition(":")
             verb = "changed" if name in before and name in now else "is new" if name in now else "is no longer there"
@@ -74,7 +82,11 @@ def explain(before: Parts, now: Parts) -> list[str]:
 def _output(output: OutputPlan) -> Digest:
     materializer = output.materializer
     chosen = materializer if isinstance(materializer, str) else qualified_name(materializer) if materializer else ""
-    return tagged(b"output", output.artifact.encode(), chosen.encode(), repr(output.annotation).encode())
+    # What a version is to carry counts too: without it the version of an earlier run would be given out instead.
+    config = (output.version, list(output.tags), dict(output.metadata), output.artifact_type)
+    return tagged(
+        b"output", output.artifact.encode(), chosen.encode(), repr(output.annotation).encode(), plain_text(config)
+    )
 
 
 def _file(path: Path) -> Digest:

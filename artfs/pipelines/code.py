@@ -9,21 +9,32 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import inspect
+import pickle
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from artfs.content.digest import Digest, tagged
 
 _PLAIN = (str, int, float, bool, bytes, complex, type(None))
 
+_DEEPEST = 20
+"""Values nested deeper than this do not count: they may hold themselves."""
 
-def code_parts(function: Callable[..., Any]) -> dict[str, Digest]:
-    """Digest of every piece that a function's result may depend on, by the piece's name."""
+
+def code_parts(function: Callable[..., Any], annotations: Iterable[Any] = ()) -> dict[str, Digest]:
+    """Digest of every piece that a function's result may depend on, by the piece's name.
+
+    annotations: types of its inputs; their methods may be called although the code does not name them.
+    """
     parts: dict[str, Digest] = {}
-    _Collector(parts).add(function)
+    collector = _Collector(parts)
+    collector.add(function)
+    for annotation in annotations:
+        if isinstance(annotation, type) and is_own(annotation.__module__):
+            collector.add(annotation)
     return parts
 
 
@@ -35,8 +46,10 @@ class _Collector:
         self._seen: set[int] = set()
 
     def add(self, thing: Any, name: str = "") -> None:
-        """Takes in a function, class, module member or value that is named somewhere."""
-        thing = inspect.unwrap(thing) if callable(thing) else thing
+        """Takes in a function, class, module member or value that is named somewhere.
+
+        name: what to call a value; functions and classes have names of their own.
+        """
         thing = getattr(thing, "__func__", thing)
         if id(thing) in self._seen:
             return
@@ -49,37 +62,44 @@ class _Collector:
         elif isinstance(thing, functools.partial):
             self.add(thing.func)
             self._add_value(f"{name}.args", (thing.args, sorted(thing.keywords.items())))
-        elif isinstance(thing, _PLAIN | tuple | list | dict | set | frozenset):
+        elif isinstance(thing, types.BuiltinFunctionType | types.ModuleType | types.GenericAlias):
+            self._add_distribution(str(getattr(thing, "__module__", None) or getattr(thing, "__name__", "")))
+        elif (inner := _inner_function(thing)) is not None:
+            self.add(inner, name)
+        else:
             self._add_value(name, thing)
-        elif (inner := getattr(thing, "function", None)) is not None and isinstance(inner, types.FunctionType):
-            self.add(inner)
+            if is_own(type(thing).__module__):
+                self.add(type(thing))
 
     def _add_function(self, function: types.FunctionType) -> None:
         if not is_own(function.__module__):
             self._add_distribution(function.__module__)
+            if hasattr(function, "__wrapped__"):  # a library's decorator around what may be the user's own
+                self.add(function.__wrapped__)
             return
         key = f"{function.__module__}.{function.__qualname__}"
-        defaults = _plain_repr((function.__defaults__, sorted((function.__kwdefaults__ or {}).items())))
-        self._parts[key] = tagged(b"function", *_code_pieces(function.__code__), defaults)
-        closure = function.__closure__ or ()
-        for name, cell in zip(function.__code__.co_freevars, closure, strict=True):
+        while key in self._parts:
+            key += "'"  # a decorator's function is called like the one that it wraps
+        code = function.__code__
+        defaults = plain_text((function.__defaults__, sorted((function.__kwdefaults__ or {}).items())))
+        self._parts[key] = tagged(b"function", *_code_pieces(code), defaults)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             try:
                 self.add(cell.cell_contents, f"{key}.{name}")
             except ValueError:
                 continue  # a name that is not bound yet: the function itself, while it is being made
-        for name in _names(function.__code__):
-            if name in function.__globals__:
-                self._add_global(function.__globals__[name], f"{function.__module__}.{name}", function.__code__)
+        names = set(_names(code))
+        for name in sorted(names & function.__globals__.keys()):
+            self._add_global(function.__globals__[name], f"{function.__module__}.{name}", names)
 
-    def _add_global(self, value: Any, name: str, code: types.CodeType) -> None:
-        if not isinstance(value, types.ModuleType):
+    def _add_global(self, value: Any, name: str, names: Collection[str]) -> None:
+        """Takes in what a global name stands for; of a module of the user's own, the members that the code names."""
+        if not isinstance(value, types.ModuleType) or not is_own(value.__name__):
             self.add(value, name)
-        elif not is_own(value.__name__):
-            self._add_distribution(value.__name__)
         else:
-            for member in _names(code):
-                if member in vars(value):
-                    self.add(vars(value)[member], f"{value.__name__}.{member}")
+            for member in sorted(vars(value).keys() & names):
+                if vars(value)[member] is not value:
+                    self._add_global(vars(value)[member], f"{value.__name__}.{member}", set(names) - {member})
 
     def _add_class(self, kind: type) -> None:
         if not is_own(kind.__module__):
@@ -90,17 +110,28 @@ class _Collector:
         for name, member in sorted(vars(kind).items()):
             if name.startswith("__") and name.endswith("__") and not isinstance(member, types.FunctionType):
                 continue
-            inner = member.fget if isinstance(member, property) else member
-            self.add(inner, f"{kind.__module__}.{kind.__qualname__}.{name}")
+            if isinstance(member, types.GetSetDescriptorType | types.MemberDescriptorType) or name.startswith("_abc_"):
+                continue
+            for part in (member.fget, member.fset) if isinstance(member, property) else (member,):
+                self.add(part, f"{kind.__module__}.{kind.__qualname__}.{name}")
 
     def _add_value(self, name: str, value: Any) -> None:
-        self._parts[name] = tagged(b"value", _plain_repr(value))
+        self._parts[name] = tagged(b"value", plain_text(value))
 
     def _add_distribution(self, module: str) -> None:
         package = module.partition(".")[0]
         version = _version_of(package)
         if version is not None:
             self._parts[package] = tagged(b"distribution", version.encode())
+
+
+def _inner_function(thing: Any) -> types.FunctionType | None:
+    """The function in a step, in what `functools.lru_cache` gives, in a `cached_property`, ..."""
+    for attribute in ("__wrapped__", "function", "func"):
+        inner = inspect.getattr_static(thing, attribute, None)
+        if isinstance(inner, types.FunctionType):
+            return inner
+    return None
 
 
 def is_own(module: str | None) -> bool:
@@ -150,23 +181,39 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 def _code_pieces(code: types.CodeType) -> Iterator[bytes]:
     yield code.co_code
+    yield code.co_exceptiontable
+    yield f"{code.co_argcount} {code.co_posonlyargcount} {code.co_kwonlyargcount} {code.co_flags}".encode()
     yield "\0".join((*code.co_names, "", *code.co_varnames, "", *code.co_freevars)).encode("utf-8", "surrogatepass")
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield tagged(b"function", *_code_pieces(constant))
         else:
-            yield _plain_repr(constant)
+            yield plain_text(constant)
 
 
-def _plain_repr(value: Any) -> bytes:
-    """A text that is the same in every process: sets in order, and of other objects only the type."""
+def plain_text(value: Any, depth: int = 0) -> bytes:
+    """A text that is the same in every process for equal values.
+
+    Objects of the user's own classes count by their attributes, and others by their pickle; of what cannot be pickled
+    only the type counts.
+    """
     if isinstance(value, _PLAIN):
         return f"{type(value).__name__}:{value!r}".encode("utf-8", "surrogatepass")
+    if depth > _DEEPEST:
+        return b"..."
+    inner = functools.partial(plain_text, depth=depth + 1)
     if isinstance(value, set | frozenset):
-        return b"{" + b",".join(sorted(_plain_repr(part) for part in value)) + b"}"
+        return b"{" + b",".join(sorted(map(inner, value))) + b"}"
     if isinstance(value, tuple | list):
-        return b"(" + b",".join(_plain_repr(part) for part in value) + b")"
+        return b"(" + b",".join(map(inner, value)) + b")"
     if isinstance(value, dict):
-        pairs = (_plain_repr(key) + b"=" + _plain_repr(part) for key, part in value.items())
-        return b"<" + b",".join(pairs) + b">"
-    return f"object:{type(value).__module__}.{type(value).__qualname__}".encode()
+        return b"<" + b",".join(inner(key) + b"=" + inner(part) for key, part in value.items()) + b">"
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".encode()
+    if isinstance(value, type | types.FunctionType | types.ModuleType):
+        return f"{kind.decode()}:{value.__name__}".encode()
+    if is_own(type(value).__module__) and hasattr(value, "__dict__"):
+        return b"object:" + kind + inner(vars(value))
+    try:
+        return b"pickle:" + kind + pickle.dumps(value, protocol=4)
+    except Exception:  # noqa: BLE001 - a stranger's object may raise anything when it is pickled: the type has to do
+        return b"object:" + kind

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from artfs.errors import InvalidValue, SourceNotFound
 from artfs.pipelines.config import Options
+
+T = TypeVar("T")
 
 _PIPELINE_KEYS = {"parameters", "enable_cache", "run_name", "substitutions", "steps"}
 _STEP_KEYS = {"parameters", "enable_cache", "retries", "substitutions", "outputs"}
@@ -39,9 +41,9 @@ def read_configuration(path: str | PathLike[str]) -> Configuration:
     top = _mapping(content, _PIPELINE_KEYS, f"{file}")
     steps = _mapping(top.get("steps"), None, f"{file}: steps")
     return Configuration(
-        top.get("run_name"),
+        _typed(top, "run_name", str, f"{file}"),
         Options(
-            enable_cache=top.get("enable_cache"),
+            enable_cache=_typed(top, "enable_cache", bool, f"{file}"),
             parameters=_mapping(top.get("parameters"), None, f"{file}: parameters"),
             substitutions=_mapping(top.get("substitutions"), None, f"{file}: substitutions"),
         ),
@@ -52,17 +54,25 @@ def read_configuration(path: str | PathLike[str]) -> Configuration:
 def _step(content: Any, where: str) -> Options:
     step = _mapping(content, _STEP_KEYS, where)
     outputs = _mapping(step.get("outputs"), None, f"{where}.outputs")
-    versions = {
-        name: str(_mapping(value, _OUTPUT_KEYS, f"{where}.outputs.{name}")["version"])
-        for name, value in outputs.items()
-    }
+    versions = {}
+    for name, value in outputs.items():
+        output = _mapping(value, _OUTPUT_KEYS, f"{where}.outputs.{name}")
+        if output.get("version") is not None:
+            versions[name] = str(output["version"])
     return Options(
-        enable_cache=step.get("enable_cache"),
-        retries=step.get("retries"),
+        enable_cache=_typed(step, "enable_cache", bool, where),
+        retries=_typed(step, "retries", int, where),
         parameters=_mapping(step.get("parameters"), None, f"{where}.parameters"),
         substitutions=_mapping(step.get("substitutions"), None, f"{where}.substitutions"),
         versions=versions,
     )
+
+
+def _typed(content: Mapping[str, Any], key: str, kind: type[T], where: str) -> T | None:
+    value = content.get(key)
+    if value is None or type(value) is kind:
+        return value
+    raise InvalidValue(f"{where}: '{key}' must be {kind.__name__}, not {value!r}", subject=key)
 
 
 def _mapping(value: Any, keys: set[str] | None, where: str) -> dict[str, Any]:

@@ -6,16 +6,16 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from artfs.artifacts.load import load
-from artfs.artifacts.save import save
+from artfs.artifacts.save import prepared
 from artfs.catalog.versions import Version
 from artfs.current import step_scope
 from artfs.enums import ArtifactSaveType, ExecutionStatus
-from artfs.errors import InvalidValue
+from artfs.errors import Cancelled, InvalidValue
 from artfs.pipelines.context import StepContext, current_context
 from artfs.pipelines.graph import current_composition
 from artfs.pipelines.logs import step_log
@@ -32,56 +32,94 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step has made. versions: ids by output; values: the same in memory, where the executor keeps them."""
+    """What a step has made. versions: ids by output. values: the same in memory, by name with placeholders."""
 
     versions: Mapping[str, int]
     values: Mapping[str, Any]
 
 
-def run_task(workspace: Workspace, task: StepTask) -> StepOutcome:
-    """Runs a step to its end and records how it ended. What the step raises is raised."""
-    steps = workspace.catalog.steps
-    attempt = 1
+def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool] = lambda: False) -> StepOutcome:
+    """Runs a step to its end and records how it ended. What the step raises is raised.
+
+    cancelled: asked before anything is recorded: whether the run has been given up, so that nobody wants to know.
+    """
+    scope = StepScope(workspace.catalog, task.step_run_id, {output.slot for output in task.outputs})
     with step_log(task.log_path):
+        attempt = 1
         while True:
             try:
-                outcome = _attempt(workspace, task, attempt)
-            except Exception as error:
-                trace = traceback.format_exc()
-                if attempt <= task.retries:
-                    logger.info("attempt %d of step '%s' failed: %s; trying again", attempt, task.name, error)
-                    time.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
-                    attempt += 1
-                    continue
-                steps.finish(task.step_run_id, ExecutionStatus.FAILED.value, error=trace, attempt=attempt)
-                error.add_note(f"in step '{task.name}' of run '{task.run_name}'; its log is {task.log_path}")
-                raise
-            steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
-            return outcome
+                return _attempt(workspace, task, scope, attempt, cancelled)
+            except BaseException as error:
+                if cancelled():
+                    raise
+                if not isinstance(error, Exception) or attempt > task.retries:
+                    _record_failure(workspace, task, error, attempt)
+                    raise
+                logger.info("attempt %d of step '%s' failed: %s; trying again", attempt, task.name, error)
+                time.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
+                attempt += 1
 
 
-def _attempt(workspace: Workspace, task: StepTask, attempt: int) -> StepOutcome:
+def _record_failure(workspace: Workspace, task: StepTask, error: BaseException, attempt: int) -> None:
+    interrupted = isinstance(error, KeyboardInterrupt)
+    status = ExecutionStatus.CANCELLED if interrupted else ExecutionStatus.FAILED
+    trace = "".join(traceback.format_exception(error))
+    workspace.catalog.steps.finish(task.step_run_id, status.value, error=trace, attempt=attempt)
+    error.add_note(f"in step '{task.name}' of run '{task.run_name}'; its log is {task.log_path}")
+
+
+def _attempt(
+    workspace: Workspace, task: StepTask, scope: StepScope, attempt: int, cancelled: Callable[[], bool]
+) -> StepOutcome:
     versions = {slot: [_version(workspace, number) for number in ids] for slot, ids in task.inputs.items()}
     context = StepContext(task, versions, attempt)
-    arguments = {**_loaded(workspace, task, versions), **task.parameters}
+    with contextlib.ExitStack() as stack:
+        # A step of a pipeline that is run within a step of another is no business of that one.
+        _enter(stack, step_scope, None)
+        arguments = {**_loaded(workspace, task, versions, attempt), **task.parameters}
+        result = _call(task, scope, context, arguments)
+        values = _by_slot(task, result)
+        made = _save(workspace, task, values, context, attempt, cancelled)
+    return StepOutcome(made, {plan.template: values.pop(plan.slot) for plan in task.outputs})
+
+
+def _call(task: StepTask, scope: StepScope, context: StepContext, arguments: Mapping[str, Any]) -> Any:
+    """Calls the step's function with what it takes."""
     inputs = task.step.signature.inputs
-    arguments = {
+    fitting = {
         name: checked(value, inputs[name].annotation, f"step '{task.name}': input '{name}'")
         for name, value in arguments.items()
     }
     with contextlib.ExitStack() as stack:
         _enter(stack, current_context, context)
-        _enter(stack, step_scope, StepScope(workspace.catalog, task.step_run_id))
+        _enter(stack, step_scope, scope)
         _enter(stack, current_composition, None)  # a step called within a step is a plain function
-        result = task.step.function(**arguments)
-    values = _by_slot(task, result)
-    made = {}
-    for plan in task.outputs:
-        made[plan.slot] = _saved(workspace, task, plan, values[plan.slot], context).id
-    with workspace.catalog.transaction():
-        for position, (slot, version_id) in enumerate(made.items()):
-            workspace.catalog.steps.add_output(task.step_run_id, slot, version_id, position=position)
-    return StepOutcome(made, values)
+        return task.step.function(**fitting)
+
+
+def _save(
+    workspace: Workspace,
+    task: StepTask,
+    values: Mapping[str, Any],
+    context: StepContext,
+    attempt: int,
+    cancelled: Callable[[], bool],
+) -> dict[str, int]:
+    """Makes a version of every output, and records that the step is complete: all of it at once, or nothing."""
+    steps, made = workspace.catalog.steps, {}
+    with contextlib.ExitStack() as stack:
+        makers = {
+            plan.slot: stack.enter_context(_prepared(workspace, task, plan, values[plan.slot], context))
+            for plan in task.outputs
+        }
+        if cancelled():
+            raise Cancelled(f"the run of step '{task.name}' was cancelled")
+        with workspace.catalog.transaction():
+            for position, (slot, make) in enumerate(makers.items()):
+                made[slot] = make().id
+                steps.add_output(task.step_run_id, slot, made[slot], position=position)
+            steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
+    return made
 
 
 def _enter(stack: contextlib.ExitStack, variable: Any, value: Any) -> None:
@@ -94,10 +132,13 @@ def _version(workspace: Workspace, number: int) -> Version:
     return version
 
 
-def _loaded(workspace: Workspace, task: StepTask, versions: Mapping[str, Sequence[Version]]) -> dict[str, Any]:
+def _loaded(
+    workspace: Workspace, task: StepTask, versions: Mapping[str, Sequence[Version]], attempt: int
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for slot, wanted in versions.items():
-        if slot in task.values:
+        # What an attempt before this one may have changed in place is loaded again.
+        if slot in task.values and attempt == 1:
             found[slot] = task.values[slot]
         else:
             values = [load(workspace, version) for version in wanted]
@@ -122,8 +163,10 @@ def _by_slot(task: StepTask, result: Any) -> dict[str, Any]:
     }
 
 
-def _saved(workspace: Workspace, task: StepTask, plan: OutputPlan, value: Any, context: StepContext) -> Version:
-    return save(
+def _prepared(
+    workspace: Workspace, task: StepTask, plan: OutputPlan, value: Any, context: StepContext
+) -> contextlib.AbstractContextManager[Callable[[], Version]]:
+    return prepared(
         workspace,
         value,
         plan.artifact,

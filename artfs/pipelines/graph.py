@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,7 +41,15 @@ class VersionReference:
     version: Version
 
 
-Value = OutputReference | VersionReference | ExternalArtifact
+@dataclass(frozen=True)
+class LateReference:
+    """A version that is looked up when the step begins; name: of its artifact."""
+
+    name: str
+    find: Callable[[], Version]
+
+
+Value = OutputReference | VersionReference | LateReference | ExternalArtifact
 Source = Value | tuple[Value, ...]
 
 
@@ -79,6 +88,7 @@ class Composition:
     options: Options
     steps: Mapping[str, Options] = field(default_factory=dict)
     invocations: dict[str, Invocation] = field(default_factory=dict)
+    _calls: Counter[str] = field(default_factory=Counter)
 
     def add(self, step: Step, bound: Mapping[str, Any], after: frozenset[str]) -> Invocation:
         """Takes in a call of a step."""
@@ -90,10 +100,8 @@ class Composition:
         plain = {slot: value for slot, value in bound.items() if slot not in sources}
         configured = self.steps.get(name) or self.steps.get(step.name) or Options()
         options = configured.over(step.options).over(self.options)
-        parameters = {
-            **{key: value for key, value in options.parameters.items() if key in step.signature.inputs},
-            **plain,
-        }
+        _check_names(options.parameters, step.signature.inputs, f"step '{name}' has no input")
+        parameters = {**options.parameters, **plain}
         missing = step.signature.missing({**parameters, **sources})
         if missing:
             raise InvalidValue(f"step '{name}' is not given its input '{missing[0]}'", subject=missing[0])
@@ -105,12 +113,20 @@ class Composition:
         return invocation
 
     def _free_name(self, name: str) -> str:
-        if name not in self.invocations:
-            return name
-        number = 2
-        while f"{name}_{number}" in self.invocations:
-            number += 1
-        return f"{name}_{number}"
+        while True:
+            self._calls[name] += 1
+            free = name if self._calls[name] == 1 else f"{name}_{self._calls[name]}"
+            if free not in self.invocations:
+                return free
+
+    def check_configured(self) -> None:
+        """Raises InvalidValue when the file speaks of a step, or of a step's output, that there is none of."""
+        names = {name for invocation in self.invocations.values() for name in (invocation.name, invocation.step.name)}
+        _check_names(self.steps, names, f"the configuration names a step that '{self.pipeline}' does not call:")
+        for invocation in self.invocations.values():
+            slots = {output.slot for output in invocation.step.signature.outputs}
+            if not any("{" in slot for slot in slots):
+                _check_names(invocation.options.versions, slots, f"step '{invocation.name}' has no output")
 
 
 current_composition: ContextVar[Composition | None] = ContextVar("artfs_composition", default=None)
@@ -131,10 +147,19 @@ def as_source(value: Any) -> Source | None:
 def _as_value(value: Any) -> Value | None:
     if isinstance(value, OutputReference | ExternalArtifact):
         return value
+    from artfs.pipelines.late import LateArtifactVersion, latest_of
     from artfs.responses import ArtifactResponse, ArtifactVersionResponse
 
     if isinstance(value, ArtifactResponse):
-        value = value.latest_version
+        return LateReference(value.name, latest_of(value))
+    if isinstance(value, LateArtifactVersion):
+        return LateReference(value.asked_for, lambda: value.row)
     if isinstance(value, ArtifactVersionResponse):
         return VersionReference(value.row)
     return None
+
+
+def _check_names(given: Iterable[str], known: Collection[str], message: str) -> None:
+    for name in given:
+        if name not in known:
+            raise InvalidValue(f"{message} '{name}' (there are: {', '.join(sorted(known)) or 'none'})", subject=name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -29,52 +29,71 @@ def step_log(path: Path) -> Iterator[None]:
             current_log.reset(token)
 
 
-class LogCapture:
-    """Lets `step_log` see all output, for as long as pipelines run in this process."""
+class _Capture:
+    """Lets `step_log` see all output, for as long as at least one pipeline runs in this process."""
 
-    def __enter__(self) -> LogCapture:
-        self._streams = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _Tee(sys.stdout), _Tee(sys.stderr)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipelines = 0
+        self._streams: list[tuple[str, _Tee]] = []
         self._handler = _Handler()
         self._handler.setFormatter(logging.Formatter(_FORMAT))
-        logging.getLogger().addHandler(self._handler)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            self._pipelines += 1
+            if self._pipelines == 1:
+                self._begin()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pipelines -= 1
+                if self._pipelines == 0:
+                    self._end()
+
+    def _begin(self) -> None:
+        self._streams = [(name, _Tee(getattr(sys, name))) for name in ("stdout", "stderr")]
+        for name, tee in self._streams:
+            setattr(sys, name, tee)
+        logging.getLogger().addHandler(self._handler)
+
+    def _end(self) -> None:
         logging.getLogger().removeHandler(self._handler)
-        # Somebody else may have put a stream of their own on top meanwhile, and will take it away.
-        if isinstance(sys.stdout, _Tee):
-            sys.stdout = self._streams[0]
-        if isinstance(sys.stderr, _Tee):
-            sys.stderr = self._streams[1]
+        for name, tee in self._streams:
+            # Somebody may have put a stream of their own on top meanwhile, and will take it away.
+            if getattr(sys, name) is tee:
+                setattr(sys, name, tee.stream)
 
 
 class _Tee(io.TextIOBase):
     """A stream that also writes to the log of the step in whose context it is written to."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
 
     def write(self, text: str) -> int:
         log = current_log.get()
         if log is not None:
             log.write(text)
-        return self._stream.write(text)
+        return self.stream.write(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        self.stream.flush()
 
     def isatty(self) -> bool:
-        return self._stream.isatty()
+        return self.stream.isatty()
 
     def fileno(self) -> int:
-        return self._stream.fileno()
+        return self.stream.fileno()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return self._stream.encoding
+        return self.stream.encoding
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 class _Handler(logging.Handler):
@@ -82,3 +101,6 @@ class _Handler(logging.Handler):
         log = current_log.get()
         if log is not None:
             log.write(self.format(record) + "\n")
+
+
+captured_output = _Capture()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.config import Options, checked_parameters
 from artfs.pipelines.graph import Composition, current_composition
@@ -38,7 +39,7 @@ class Pipeline:
         """Compose and run the pipeline; returns the run. In another pipeline: its steps become that one's."""
         if current_composition.get() is not None:
             return self.function(*arguments, **named)
-        return self._run(self._bound(arguments, named))
+        return self._run(self._bound(*arguments, **named))
 
     def with_options(
         self,
@@ -57,8 +58,8 @@ class Pipeline:
             enable_cache: whether outputs of earlier runs may be used.
             substitutions: values of placeholders.
             config_path: a YAML file with `parameters`, `enable_cache`, `run_name`, `substitutions`, and under `steps`
-            for
-                each step `parameters`, `enable_cache`, `retries` and `outputs: {<output>: {version: ...}}`.
+                for each step `parameters`, `enable_cache`, `retries`, `substitutions` and
+                `outputs: {<output>: {version: ...}}`.
             executor: `threads` or `processes`.
             workers: how many steps may run at once.
         """
@@ -77,27 +78,31 @@ class Pipeline:
         changed._steps = {**self._steps, **(found.steps if found else {})}
         return changed
 
-    def _bound(self, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    def _bound(self, *arguments: Any, **named: Any) -> inspect.BoundArguments:
         signature = inspect.signature(self.function)
-        configured = {key: value for key, value in self.options.parameters.items() if key in signature.parameters}
-        given = signature.bind_partial(*arguments, **named).arguments
-        bound = signature.bind(**{**configured, **given})
+        given = signature.bind_partial(*arguments, **named)
+        for name, value in self.options.parameters.items():
+            if name not in signature.parameters:
+                raise InvalidValue(f"pipeline '{self.name}' has no parameter '{name}'", subject=name)
+            given.arguments.setdefault(name, value)
+        bound = signature.bind(*given.args, **given.kwargs)
         bound.apply_defaults()
-        return dict(bound.arguments)
+        return bound
 
-    def _run(self, parameters: Mapping[str, Any]) -> PipelineRunResponse:
+    def _run(self, parameters: inspect.BoundArguments) -> PipelineRunResponse:
         from artfs.current import current_workspace
         from artfs.pipelines.responses import PipelineRunResponse
         from artfs.pipelines.runner import Runner
 
-        config = {"parameters": checked_parameters(parameters, f"pipeline '{self.name}'")}
+        config = {"parameters": checked_parameters(parameters.arguments, f"pipeline '{self.name}'")}
         # A parameter of the pipeline is not one of every step that has an input of the same name.
         composition = Composition(self.name, replace(self.options, parameters={}), dict(self._steps))
         token = current_composition.set(composition)
         try:
-            self.function(**parameters)
+            self.function(*parameters.args, **parameters.kwargs)
         finally:
             current_composition.reset(token)
+        composition.check_configured()
         workspace = current_workspace()
         run = Runner(workspace, composition, replace(self.run_options, config=config)).run()
         return PipelineRunResponse(workspace, run)

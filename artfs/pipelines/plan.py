@@ -12,16 +12,21 @@ from typing import Any
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue
 from artfs.materializers.base import BaseMaterializer
-from artfs.names import check_artifact_name
+from artfs.names import check_artifact_name, check_version_name
 from artfs.pipelines.graph import Invocation
 from artfs.pipelines.step import Step
 
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """An output whose names are settled. slot: the name within the step; artifact: the name it is kept under."""
+    """An output whose names are settled.
+
+    slot: the name within the step. template: the same before placeholders were filled, as references to it have it.
+    artifact: the name it is kept under.
+    """
 
     slot: str
+    template: str
     artifact: str
     annotation: Any
     version: str | None
@@ -71,7 +76,10 @@ class Names:
     def fill(self, template: str, substitutions: Mapping[str, str]) -> str:
         """Replaces the placeholders. Raises InvalidValue for one that has no value."""
         values = {"date": self.date, "time": self.time, **substitutions}
-        wanted = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        try:
+            wanted = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        except ValueError as error:
+            raise InvalidValue(f"'{template}' is no name with placeholders: {error}", subject=template) from None
         for name in wanted:
             if name not in values:
                 raise InvalidValue(
@@ -83,18 +91,23 @@ class Names:
 
 def plan_outputs(invocation: Invocation, pipeline: str, names: Names) -> list[OutputPlan]:
     """Settles the names of a step's outputs."""
-    planned = []
+    planned: list[OutputPlan] = []
     for spec in invocation.step.signature.outputs:
         options, config = invocation.options, spec.config
         slot = names.fill(spec.slot, options.substitutions) if spec.named else spec.slot
         artifact = slot if spec.named else f"{pipeline}::{invocation.name}::{slot}"
-        version = options.versions.get(slot, config.version)
+        version = options.versions.get(slot, options.versions.get(spec.slot, config.version))
+        if version is not None:
+            version = check_version_name(names.fill(str(version), options.substitutions))
+        if any(slot == other.slot for other in planned):
+            raise InvalidValue(f"step '{invocation.name}': two outputs are named '{slot}'", subject=slot)
         planned.append(
             OutputPlan(
                 slot=slot,
+                template=spec.slot,
                 artifact=check_artifact_name(artifact),
                 annotation=spec.annotation,
-                version=None if version is None else names.fill(str(version), options.substitutions),
+                version=version,
                 tags=tuple(config.tags or ()),
                 metadata=dict(config.run_metadata or {}),
                 artifact_type=config.artifact_type,

@@ -1,36 +1,45 @@
-"""Runs a composed pipeline: each step as soon as its inputs are there, and as many at once as there are workers."""
+"""Runs a composed pipeline: each step as soon as its inputs are there, and as many at once as there are workers.
+
+A step that has nothing beside it runs in the caller's thread, where Ctrl-C reaches it.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 import traceback
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from artfs.artifacts.presence import bytes_are_there
 from artfs.artifacts.save import save
 from artfs.catalog.runs import Run
 from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
-from artfs.errors import InvalidValue
-from artfs.pipelines.cache_key import CacheKey, cache_key
+from artfs.errors import AlreadyExists, InvalidValue, VersionExists
+from artfs.materializers.base import BaseMaterializer
+from artfs.pipelines.cache_key import WHY, CacheKey, cache_key
+from artfs.pipelines.code import code_parts
 from artfs.pipelines.config import CachePolicy, ExternalArtifact
 from artfs.pipelines.environment import environment
-from artfs.pipelines.execution import StepOutcome
+from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.executors import EXECUTORS, Executor
-from artfs.pipelines.graph import Composition, Invocation, OutputReference, VersionReference
-from artfs.pipelines.logs import LogCapture
+from artfs.pipelines.graph import Composition, Invocation, LateReference, OutputReference, Value, VersionReference
+from artfs.pipelines.logs import captured_output
+from artfs.pipelines.memory import Key, Memory
 from artfs.pipelines.plan import Names, OutputPlan, StepTask, plan_outputs
+from artfs.pipelines.reuse import Found, find_earlier
 from artfs.processes import start_time
 from artfs.workspace import Workspace
 
-_SMALL_AND_FIXED = (str, bytes, int, float, bool, complex, type(None))
+SKIPPED = "skipped"
+"""The status of a step that did not run because one before it failed, or the run was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -51,194 +60,155 @@ class Runner:
         self._catalog = workspace.catalog
         self._composition = composition
         self._options = options
-        self._started = datetime.now(UTC)
-        self._names = Names.at(self._started)
-        self._versions: dict[tuple[str, str], int] = {}
-        self._values: dict[tuple[str, str], Any] = {}
-        self._uses = Counter(
-            (value.invocation, value.slot)
-            for invocation in composition.invocations.values()
-            for _, value in invocation.values()
-            if isinstance(value, OutputReference)
-        )
+        self._names = Names.at(datetime.now(UTC))
+        self._memory = Memory(composition)
+        self._versions: dict[Key, Version] = {}
+        self._externals: dict[int, Version] = {}
+        self._code: dict[int, Mapping[str, Any]] = {}
         self._cached = 0
+        self._failure: BaseException | None = None
 
     def run(self) -> Run:
-        """Runs all steps. What a step raises is raised, after everything that does not depend on it has ended."""
+        """Runs all steps. What a step raises is raised, after everything that does not depend on it has ended.
+
+        Raises InvalidValue before anything runs for names that cannot be.
+        """
         if self._options.executor not in EXECUTORS:
             raise InvalidValue(f"unknown executor '{self._options.executor}' (known: {', '.join(EXECUTORS)})")
+        self._plans = {
+            name: plan_outputs(invocation, self._composition.pipeline, self._names)
+            for name, invocation in self._composition.invocations.items()
+        }
         fail_dead_runs(self._workspace)
         self._run = self._begin()
         executor = EXECUTORS[self._options.executor](self._workspace, self._options.workers)
         try:
-            with LogCapture():
-                failure = self._run_all(executor)
+            with captured_output():
+                self._run_all(executor)
         except BaseException as error:
-            executor.close(wait=False)
-            cancelled = isinstance(error, KeyboardInterrupt)
-            self._end_open_steps("cancelled" if cancelled else "failed")
-            status = ExecutionStatus.CANCELLED if cancelled else ExecutionStatus.FAILED
-            self._catalog.runs.finish(self._run.id, status.value, error=traceback.format_exc(limit=1))
+            executor.cancel()
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self._end(ExecutionStatus.CANCELLED if interrupted else ExecutionStatus.FAILED, error)
             raise
-        executor.close(wait=True)
-        if failure is not None:
-            self._catalog.runs.finish(self._run.id, ExecutionStatus.FAILED.value, error=str(failure))
-            raise failure
+        executor.close()
+        if self._failure is not None:
+            self._end(ExecutionStatus.FAILED, self._failure)
+            raise self._failure
         all_cached = self._composition.invocations and self._cached == len(self._composition.invocations)
-        status = ExecutionStatus.CACHED if all_cached else ExecutionStatus.COMPLETED
-        return self._catalog.runs.finish(self._run.id, status.value)
+        return self._end(ExecutionStatus.CACHED if all_cached else ExecutionStatus.COMPLETED)
+
+    # The run.
 
     def _begin(self) -> Run:
-        name = self._options.run_name or f"{self._composition.pipeline}-{{date}}-{{time}}"
+        facts, process = environment(), os.getpid()
+        while True:
+            name = self._options.run_name or f"{self._composition.pipeline}-{{date}}-{{time}}"
+            try:
+                with self._catalog.transaction():
+                    return self._catalog.runs.create(
+                        self._composition.pipeline,
+                        self._names.fill(name, self._composition.options.substitutions),
+                        user_id=self._catalog.users.ensure(self._workspace.user).id,
+                        environment_id=self._catalog.environments.ensure(facts),
+                        config=self._options.config,
+                        host=socket.gethostname(),
+                        pid=process,
+                        process_started=str(start_time(process)),
+                    )
+            except AlreadyExists:
+                if self._options.run_name is not None:
+                    raise
+                self._names = Names.at(datetime.now(UTC))  # another process began one in the same microsecond
+
+    def _run_all(self, executor: Executor) -> None:
+        """Starts what is ready and waits for what runs, until nothing is left that can run."""
+        waiting = {name: set(self._needs(each)) for name, each in self._composition.invocations.items()}
+        dependents: dict[str, list[str]] = {name: [] for name in waiting}
+        for name, needs in waiting.items():
+            for need in needs:
+                dependents[need].append(name)
+        ready = deque(name for name, needs in waiting.items() if not needs)
+        running: dict[Future[StepOutcome], str] = {}
+
+        def done(name: str) -> None:
+            for dependent in dependents[name]:
+                waiting[dependent].discard(name)
+                if not waiting[dependent]:
+                    ready.append(dependent)
+
+        while ready or running:
+            while ready:
+                name = ready.popleft()
+                try:
+                    task = self._start(self._composition.invocations[name], executor)
+                    if task is not None and (running or ready or not executor.in_this_process):
+                        running[executor.submit(task)] = name
+                        continue
+                    if task is not None:
+                        self._keep(name, copy_context().run(run_task, self._workspace, task))
+                except Exception as error:  # noqa: BLE001 - raised when all that does not depend on it has ended
+                    self._fail(name, error)
+                else:
+                    done(name)
+            for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                name = running.pop(future)
+                failure = future.exception()
+                if failure is not None:
+                    self._fail(name, failure)
+                else:
+                    self._keep(name, future.result())
+                    done(name)
+
+    def _needs(self, invocation: Invocation) -> frozenset[str]:
+        """The steps that must have run before: also those called before that make what is looked up late."""
+        late = {value.name for _, value in invocation.values() if isinstance(value, LateReference)}
+        makers: set[str] = set()
+        for name in self._composition.invocations if late else ():
+            if name == invocation.name:
+                break
+            makers.update(name for plan in self._plans[name] if plan.artifact in late)
+        return invocation.needs | makers
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        self._failure = self._failure or error
+        row = self._catalog.steps.get(self._run.id, name)
+        if row is None or row.ended_us is None:  # it failed before it ran, or in a process that has died
+            trace = "".join(traceback.format_exception(error))
+            with self._catalog.transaction():
+                row = row or self._catalog.steps.create(
+                    self._run.id, name, source=self._composition.invocations[name].step.source
+                )
+                self._catalog.steps.finish(row.id, ExecutionStatus.FAILED.value, error=trace)
+
+    def _end(self, status: ExecutionStatus, error: BaseException | None = None) -> Run:
+        steps = self._catalog.steps
         with self._catalog.transaction():
-            return self._catalog.runs.create(
-                self._composition.pipeline,
-                self._names.fill(name, self._composition.options.substitutions),
-                user_id=self._catalog.users.ensure(self._workspace.user).id,
-                environment_id=self._catalog.environments.ensure(environment()),
-                config=self._options.config,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                process_started=str(start_time(os.getpid())),
-            )
+            if error is not None:
+                rows = {row.name: row for row in steps.list(self._run.id)}
+                for row in rows.values():
+                    if row.ended_us is None:
+                        steps.finish(row.id, status.value)
+                for name, invocation in self._composition.invocations.items():
+                    if name not in rows:
+                        row = steps.create(self._run.id, name, status=SKIPPED, source=invocation.step.source)
+                        steps.finish(row.id, SKIPPED)
+            message = None if error is None else "".join(traceback.format_exception_only(error)).strip()
+            return self._catalog.runs.finish(self._run.id, status.value, error=message)
 
-    def _run_all(self, executor: Executor) -> BaseException | None:
-        """Starts what is ready and waits for what runs, until nothing is left; returns the first failure."""
-        waiting = dict(self._composition.invocations)
-        done: set[str] = set()
-        running: dict[Future[StepOutcome], Invocation] = {}
-        failure: BaseException | None = None
-        while waiting or running:
-            ready = [invocation for invocation in waiting.values() if invocation.needs <= done]
-            for invocation in ready:
-                del waiting[invocation.name]
-                future = self._start(invocation, executor)
-                if future is None:
-                    done.add(invocation.name)
-                else:
-                    running[future] = invocation
-            if any(invocation.needs <= done for invocation in waiting.values()):
-                continue
-            if not running:
-                break  # what is left depends on what has failed
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                invocation = running.pop(future)
-                error = future.exception()
-                if error is not None:
-                    failure = failure or error
-                else:
-                    self._keep(invocation, future.result(), executor)
-                    done.add(invocation.name)
-        for invocation in waiting.values():
-            self._catalog.steps.create(self._run.id, invocation.name, status="skipped", source=invocation.step.source)
-        return failure
+    # One step.
 
-    def _start(self, invocation: Invocation, executor: Executor) -> Future[StepOutcome] | None:
-        """Starts a step, or takes its outputs from an earlier run: then there is nothing to wait for."""
-        outputs = plan_outputs(invocation, self._composition.pipeline, self._names)
-        external = any(isinstance(value, ExternalArtifact) for _, value in invocation.values())
+    def _start(self, invocation: Invocation, executor: Executor) -> StepTask | None:
+        """Records a step; returns what is to be run, or None when an earlier run has given its outputs."""
+        outputs = self._plans[invocation.name]
         inputs = {slot: self._resolved(invocation, slot) for slot in invocation.sources}
-        policy = invocation.options.cache_policy or CachePolicy()
-        enabled = invocation.options.enable_cache is not False and not external
-        key = cache_key(invocation, inputs, outputs, policy) if enabled else None
-        earlier = self._find_cached(key, policy, outputs) if key is not None else None
+        key, found = self._look_up(invocation, inputs, outputs)
+        if found.earlier is None:
+            self._check_free(outputs)
         with self._catalog.transaction():
-            step_run = self._record(invocation, inputs, key, earlier)
-            if earlier is not None:
-                self._take_over(step_run, earlier, invocation)
+            step_run = self._record(invocation, inputs, key, found)
+            if found.earlier is not None:
+                self._take_over(step_run, found, outputs, invocation.name)
                 return None
-        return executor.submit(self._task(invocation, step_run, inputs, outputs, executor))
-
-    def _resolved(self, invocation: Invocation, slot: str) -> list[Version]:
-        source = invocation.sources[slot]
-        return [
-            self._version(value, invocation, slot) for value in (source if isinstance(source, tuple) else (source,))
-        ]
-
-    def _version(self, value: Any, invocation: Invocation, slot: str) -> Version:
-        if isinstance(value, VersionReference):
-            return value.version
-        if isinstance(value, OutputReference):
-            found = self._catalog.versions.by_id(self._versions[value.invocation, value.slot])
-            assert found is not None, "the run has just made it"
-            return found
-        return save(
-            self._workspace,
-            value.value,
-            f"{self._composition.pipeline}::{invocation.name}::{slot}",
-            materializer=value.materializer,
-            extract_metadata=value.store_artifact_metadata,
-            include_visualizations=value.store_artifact_visualizations,
-            save_type=ArtifactSaveType.EXTERNAL,
-        )
-
-    def _find_cached(self, key: CacheKey, policy: CachePolicy, outputs: Sequence[OutputPlan]) -> StepRun | None:
-        """The newest earlier run with this key whose outputs are live and whose bytes are really there."""
-        now_us = int(self._started.timestamp() * 1_000_000)
-        since = None if policy.expires_us is None else now_us - policy.expires_us
-        found = self._catalog.steps.find_cached(key.digest, since_us=since)
-        if found is None:
-            return None
-        made = {output.slot: output.version_id for output in self._catalog.steps.outputs(found.id)}
-        for output in outputs:
-            version = self._catalog.versions.by_id(made[output.slot]) if output.slot in made else None
-            if version is None or not bytes_are_there(self._workspace, version):
-                return None
-        return found
-
-    def _record(
-        self,
-        invocation: Invocation,
-        inputs: Mapping[str, Sequence[Version]],
-        key: CacheKey | None,
-        earlier: StepRun | None,
-    ) -> StepRun:
-        step_run = self._catalog.steps.create(
-            self._run.id,
-            invocation.name,
-            status=ExecutionStatus.CACHED.value if earlier else ExecutionStatus.RUNNING.value,
-            cache_key=key.digest if key else None,
-            cache_parts=dict(key.parts) if key else None,
-            source=invocation.step.source,
-            parameters=invocation.parameters,
-            log_path=None if earlier else str(self._log_path(invocation)),
-            cached_from_id=earlier.id if earlier else None,
-        )
-        for slot, versions in inputs.items():
-            values = invocation.sources[slot]
-            for position, version in enumerate(versions):
-                value = values[position] if isinstance(values, tuple) else values
-                how = "external" if isinstance(value, ExternalArtifact) else "declared"
-                self._catalog.steps.add_input(step_run.id, slot, version.id, how=how, position=position)
-        return step_run
-
-    def _take_over(self, step_run: StepRun, earlier: StepRun, invocation: Invocation) -> None:
-        for output in self._catalog.steps.outputs(earlier.id):
-            self._catalog.steps.add_output(
-                step_run.id, output.slot, output.version_id, position=output.position, produced=False
-            )
-            self._versions[invocation.name, output.slot] = output.version_id
-        self._rename_placeholders(invocation)
-        self._catalog.steps.finish(step_run.id, ExecutionStatus.CACHED.value)
-        self._cached += 1
-
-    def _rename_placeholders(self, invocation: Invocation) -> None:
-        """References know an output by its name with placeholders; versions by the name without."""
-        planned = plan_outputs(invocation, self._composition.pipeline, self._names)
-        for spec, plan in zip(invocation.step.signature.outputs, planned, strict=True):
-            if spec.slot != plan.slot and (invocation.name, plan.slot) in self._versions:
-                self._versions[invocation.name, spec.slot] = self._versions[invocation.name, plan.slot]
-                if (invocation.name, plan.slot) in self._values:
-                    self._values[invocation.name, spec.slot] = self._values.pop((invocation.name, plan.slot))
-
-    def _task(
-        self,
-        invocation: Invocation,
-        step_run: StepRun,
-        inputs: Mapping[str, Sequence[Version]],
-        outputs: Sequence[OutputPlan],
-        executor: Executor,
-    ) -> StepTask:
         return StepTask(
             home=self._workspace.home.path,
             run_uuid=self._run.uuid,
@@ -253,40 +223,109 @@ class Runner:
             outputs=outputs,
             log_path=self._log_path(invocation),
             retries=invocation.options.retries or 0,
-            values=self._in_memory(invocation) if executor.keeps_values else {},
+            values=self._memory.take(invocation) if executor.in_this_process else {},
         )
 
-    def _in_memory(self, invocation: Invocation) -> dict[str, Any]:
-        """Values that may be handed over as they are: a step that changes its input must not change another's."""
-        values = {}
-        for slot, source in invocation.sources.items():
-            if isinstance(source, OutputReference) and (source.invocation, source.slot) in self._values:
-                key = source.invocation, source.slot
-                value = self._values[key]
-                if self._uses[key] == 1:
-                    values[slot] = self._values.pop(key)
-                elif type(value) in _SMALL_AND_FIXED:
-                    values[slot] = value
-        return values
+    def _resolved(self, invocation: Invocation, slot: str) -> list[Version]:
+        source = invocation.sources[slot]
+        values = source if isinstance(source, tuple) else (source,)
+        return [self._version(value, invocation, slot) for value in values]
 
-    def _keep(self, invocation: Invocation, outcome: StepOutcome, executor: Executor) -> None:
-        for slot, version_id in outcome.versions.items():
-            self._versions[invocation.name, slot] = version_id
-        if executor.keeps_values:
-            for slot, value in outcome.values.items():
-                self._values[invocation.name, slot] = value
-        self._rename_placeholders(invocation)
-        for slot in outcome.values:
-            key = invocation.name, slot
-            if key in self._values and not (self._uses[key] == 1 or type(self._values[key]) in _SMALL_AND_FIXED):
-                del self._values[key]  # nobody will take it from memory
+    def _version(self, value: Value, invocation: Invocation, slot: str) -> Version:
+        if isinstance(value, VersionReference):
+            return value.version
+        if isinstance(value, LateReference):
+            return value.find()
+        if isinstance(value, OutputReference):
+            return self._versions[value.invocation, value.slot]
+        if id(value) not in self._externals:
+            self._externals[id(value)] = save(
+                self._workspace,
+                value.value,
+                f"{self._composition.pipeline}::{invocation.name}::{slot}",
+                materializer=value.materializer,
+                extract_metadata=value.store_artifact_metadata,
+                include_visualizations=value.store_artifact_visualizations,
+                save_type=ArtifactSaveType.EXTERNAL,
+            )
+        return self._externals[id(value)]
 
-    def _end_open_steps(self, status: str) -> None:
-        for step_run in self._catalog.steps.list(self._run.id):
-            if step_run.ended_us is None:
-                self._catalog.steps.finish(step_run.id, status)
+    def _look_up(
+        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
+    ) -> tuple[CacheKey | None, Found]:
+        if invocation.options.enable_cache is False:
+            return None, Found(None, why="caching is off for it")
+        if any(isinstance(value, ExternalArtifact) for _, value in invocation.values()):
+            return None, Found(None, why="an input is an ExternalArtifact, which is never cached")
+        policy = invocation.options.cache_policy or CachePolicy()
+        key = cache_key(invocation, self._code_of(invocation, outputs), inputs, outputs, policy)
+        return key, find_earlier(self._workspace, key.digest, policy, outputs)
 
-    def _log_path(self, invocation: Invocation) -> Any:
+    def _code_of(self, invocation: Invocation, outputs: Sequence[OutputPlan]) -> Mapping[str, Any]:
+        step = invocation.step
+        if id(step) not in self._code:
+            chosen = [output.materializer for output in outputs]
+            materializers = [each for each in chosen if isinstance(each, type) and issubclass(each, BaseMaterializer)]
+            annotations = [spec.annotation for spec in step.signature.inputs.values()]
+            self._code[id(step)] = code_parts(step.function, [*annotations, *materializers])
+        return self._code[id(step)]
+
+    def _check_free(self, outputs: Sequence[OutputPlan]) -> None:
+        """Says before a step runs what would be said when its outputs are saved."""
+        for output in outputs:
+            artifact = self._catalog.artifacts.get(output.artifact) if output.version is not None else None
+            if artifact is not None and self._catalog.versions.get(artifact.id, output.version or "") is not None:
+                raise VersionExists(
+                    f"artifact '{output.artifact}' already has, or had, a version '{output.version}'; "
+                    "choose another name for it",
+                    subject=output.version,
+                )
+
+    def _record(
+        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], key: CacheKey | None, found: Found
+    ) -> StepRun:
+        why = {WHY: found.why} if found.why else {}
+        cached = found.earlier is not None
+        step_run = self._catalog.steps.create(
+            self._run.id,
+            invocation.name,
+            status=(ExecutionStatus.CACHED if cached else ExecutionStatus.RUNNING).value,
+            cache_key=key.digest if key else None,
+            cache_parts={**(key.parts if key else {}), **why},
+            source=invocation.step.source,
+            parameters=invocation.parameters,
+            log_path=None if cached else str(self._log_path(invocation)),
+            cached_from_id=found.earlier.id if found.earlier else None,
+        )
+        for slot, versions in inputs.items():
+            values = invocation.sources[slot]
+            for position, version in enumerate(versions):
+                value = values[position] if isinstance(values, tuple) else values
+                how = "external" if isinstance(value, ExternalArtifact) else "declared"
+                self._catalog.steps.add_input(step_run.id, slot, version.id, how=how, position=position)
+        return step_run
+
+    def _take_over(self, step_run: StepRun, found: Found, outputs: Sequence[OutputPlan], name: str) -> None:
+        for output in found.outputs:
+            self._catalog.steps.add_output(
+                step_run.id, output.slot, output.version_id, position=output.position, produced=False
+            )
+        self._catalog.steps.finish(step_run.id, ExecutionStatus.CACHED.value)
+        made = {output.slot: output.version_id for output in found.outputs}
+        self._remember(name, {plan.slot: made[plan.slot] for plan in outputs})
+        self._cached += 1
+
+    def _keep(self, name: str, outcome: StepOutcome) -> None:
+        self._remember(name, outcome.versions)
+        self._memory.keep(name, outcome.values)
+
+    def _remember(self, name: str, version_ids: Mapping[str, int]) -> None:
+        for plan in self._plans[name]:
+            version = self._catalog.versions.by_id(version_ids[plan.slot])
+            assert version is not None, "it is an output of a step run"
+            self._versions[name, plan.template] = version
+
+    def _log_path(self, invocation: Invocation) -> Path:
         return self._workspace.home.path / "logs" / self._run.uuid / f"{invocation.name}.log"
 
 

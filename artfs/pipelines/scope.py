@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Collection
 
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.versions import Version
 
 
 class StepScope:
-    """The step run in whose context verbs are called."""
+    """The step run in whose context verbs are called.
 
-    def __init__(self, catalog: Catalog, step_run_id: int) -> None:
+    Args:
+        catalog: where its links are recorded.
+        step_run_id: its row.
+        declared: slots of the outputs that it returns.
+    """
+
+    def __init__(self, catalog: Catalog, step_run_id: int, declared: Collection[str] = ()) -> None:
         self.step_run_id = step_run_id
+        self._declared = declared
         self._catalog = catalog
         self._lock = threading.Lock()
         self._made: Counter[str] = Counter()
@@ -32,5 +40,6 @@ class StepScope:
         with self._lock:
             self._oldest_made = self._oldest_made or version.id
             position = self._made[version.artifact]
-            self._catalog.steps.add_output(self.step_run_id, version.artifact, version.id, position=position)
+            slot = version.artifact if version.artifact not in self._declared else f"{version.artifact}@{version.name}"
+            self._catalog.steps.add_output(self.step_run_id, slot, version.id, position=position)
             self._made[version.artifact] += 1

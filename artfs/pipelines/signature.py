@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 import textwrap
 import types
@@ -71,6 +72,8 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise InvalidValue(f"step '{name}': a step cannot take *{parameter.name}; name each of its inputs")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise InvalidValue(f"step '{name}': inputs are given by name; take the '/' out of its signature")
         annotation = annotations.get(parameter.name, Any)
         required = parameter.default is parameter.empty
         default = None if required else parameter.default
@@ -129,23 +132,47 @@ def _check_slots(name: str, outputs: tuple[OutputSpec, ...]) -> None:
 
 
 def _returns_values(function: Callable[..., Any]) -> bool:
-    return any(node.value is not None for node in _returns(function))
+    returns = _returns(function)
+    if returns is None:
+        return any(before.opname != "LOAD_CONST" or before.argval is not None for before in _before_returns(function))
+    return any(node.value is not None for node in returns)
 
 
 def _returns_tuple_literal(function: Callable[..., Any]) -> bool:
     """Whether the function says `return a, b`: several outputs, against `return some_tuple`, which is one."""
-    values = [node.value for node in _returns(function) if node.value is not None]
-    return bool(values) and all(isinstance(value, ast.Tuple) for value in values)
+    returns = _returns(function)
+    if returns is None:
+        values = [
+            before for before in _before_returns(function) if before.opname != "LOAD_CONST" or before.argval is not None
+        ]
+        return bool(values) and all(
+            before.opname == "BUILD_TUPLE" or isinstance(before.argval, tuple) for before in values
+        )
+    literals = [isinstance(node.value, ast.Tuple) for node in returns if node.value is not None]
+    return bool(literals) and all(literals)
 
 
-def _returns(function: Callable[..., Any]) -> list[ast.Return]:
+def _returns(function: Callable[..., Any]) -> list[ast.Return] | None:
+    """The function's return statements; None when there is no source, as for what was typed at a prompt."""
     try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except OSError:
-        return []
-    tree = ast.parse(source)
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):
+        return None
     body = next((node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)), None)
-    return _own_returns(body.body) if body is not None else []
+    return _own_returns(body.body) if body is not None else None
+
+
+def _before_returns(function: Callable[..., Any]) -> list[dis.Instruction]:
+    """What puts the value on the stack that is returned, for each place where the function returns."""
+    found = []
+    previous = None
+    for instruction in dis.get_instructions(inspect.unwrap(function)):
+        if instruction.opname == "RETURN_CONST":
+            found.append(instruction._replace(opname="LOAD_CONST"))
+        elif instruction.opname == "RETURN_VALUE" and previous is not None:
+            found.append(previous)
+        previous = instruction
+    return found
 
 
 def _own_returns(statements: list[ast.stmt]) -> list[ast.Return]:

@@ -20,11 +20,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Step:
     """A function that can be part of a pipeline. Called outside of one it is the plain function."""
 
-    def __init__(self, function: Callable[..., Any], name: str, options: Options) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str, options: Options, signature: Signature | None = None
+    ) -> None:
         self.function = function
         self.name = check_artifact_name(name)
         self.options = options
-        self.signature: Signature = signature_of(function)
+        self.signature = signature or signature_of(function)
         functools.update_wrapper(self, function)
 
     def __repr__(self) -> str:
@@ -58,13 +60,13 @@ class Step:
         changed = Options(
             enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries, dict(parameters or {})
         )
-        return Step(self.function, name or self.name, changed.over(self.options))
+        return Step(self.function, name or self.name, changed.over(self.options), self.signature)
 
     def with_versions(self, versions: Mapping[str, str]) -> Step:
         """A copy of the step whose outputs get these versions' names."""
-        return Step(self.function, self.name, replace(self.options, versions=dict(versions)))
+        return Step(self.function, self.name, replace(self.options, versions=dict(versions)), self.signature)
 
-    @property
+    @functools.cached_property
     def source(self) -> str | None:
         """The function's source code, where there is any."""
         try:

@@ -1,0 +1,64 @@
+"""Which earlier run of a step may stand in for a new one, and if none may, why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from artfs.artifacts.presence import bytes_are_there
+from artfs.catalog.engine import now_us
+from artfs.catalog.steps import Output, StepRun
+from artfs.catalog.versions import Version
+from artfs.content.digest import Digest
+from artfs.pipelines.config import CachePolicy
+from artfs.pipelines.plan import OutputPlan
+from artfs.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Found:
+    """An earlier run with its outputs; or None, and why, where the key alone does not say it."""
+
+    earlier: StepRun | None
+    outputs: Sequence[Output] = ()
+    why: str | None = None
+
+
+def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs: Sequence[OutputPlan]) -> Found:
+    """The newest completed run of a step with this key, if it is young enough, what it read by hand is still what it
+    would read, and every output is live with its bytes really there."""
+    steps = workspace.catalog.steps
+    since = None if policy.expires_us is None else now_us() - policy.expires_us
+    earlier = steps.find_cached(key, since_us=since)
+    if earlier is None:
+        expired = since is not None and steps.find_cached(key) is not None
+        return Found(None, why="the earlier run is older than the cache policy allows" if expired else None)
+    made = steps.outputs(earlier.id)
+    if not {output.slot for output in outputs} <= {output.slot for output in made}:
+        return Found(None, why="an output of the earlier run is missing")
+    for output in made:
+        version = workspace.catalog.versions.by_id(output.version_id)
+        if version is None or not bytes_are_there(workspace, version):
+            return Found(None, why=f"the bytes of the earlier output '{output.slot}' are gone")
+    if (changed := _newer_than_read(workspace, earlier)) is not None:
+        return Found(None, why=f"the step read {changed.artifact}/{changed.name} by hand, and there is a newer version")
+    return Found(earlier, made)
+
+
+def _newer_than_read(workspace: Workspace, earlier: StepRun) -> Version | None:
+    """A version that a run loaded within its code when it was the newest, if it is no longer, and the newest differs.
+
+    What the code asked for is not known: one that was not the newest then was asked for by its name.
+    """
+    versions = workspace.catalog.versions
+    for read in workspace.catalog.steps.inputs(earlier.id):
+        version = versions.by_id(read.version_id) if read.how == "client" else None
+        newest = versions.latest(version.artifact_id) if version is not None else None
+        if version is None or newest is None or newest.digest == version.digest:
+            continue
+        before = f"lt:{datetime.fromtimestamp(earlier.started_us / 1_000_000, UTC).isoformat()}"
+        then = versions.list(version.artifact_id, {"created": before}, sort="desc:created", size=1)
+        if not then or then[0].id <= version.id:
+            return version
+    return None
