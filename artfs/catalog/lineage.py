@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list
 from artfs.content.digest import Digest
@@ -24,9 +25,8 @@ class Edge:
     step_run_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
-    """A version as a node of a graph; the fields are those of `Version`."""
+class VersionFacts(NamedTuple):
+    """A version as a node of a graph; fields as of `Version`. A named tuple: listings make thousands of them."""
 
     id: int
     uuid: str
@@ -41,8 +41,7 @@ class VersionFacts:
     created_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(NamedTuple):
     """A step run as a node of a graph, with the names that its path below /runs is made of."""
 
     id: int
@@ -58,8 +57,7 @@ class StepFacts:
     pipeline: str
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A version in a slot of a step run.
 
     Args:
@@ -73,19 +71,19 @@ class Use:
     how: str
 
 
-_VERSION_FACTS = (
-    "SELECT v.id, v.uuid, a.name, v.name, v.state, v.type, v.files, v.bytes, v.digest, v.producer_id, v.created_us "
-    "FROM version v JOIN artifact a ON a.id = v.artifact_id"
+_VERSION_COLUMNS = (
+    "v.id, v.uuid, a.name, v.name, v.state, v.type, v.files, v.bytes, v.digest, v.producer_id, v.created_us"
 )
+_VERSION_FACTS = f"SELECT {_VERSION_COLUMNS} FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _STEP_FACTS = (
     "SELECT s.id, s.uuid, s.name, s.status, s.started_us, s.ended_us, r.id, r.uuid, r.name, r.kind, p.name "
     "FROM step_run s JOIN run r ON r.id = s.run_id JOIN pipeline p ON p.id = r.pipeline_id"
 )
 _READ = "SELECT step_run_id, slot, position, version_id, how FROM step_input"
+_HOW_GIVEN = "CASE WHEN v.producer_id = i.step_run_id THEN 'made' ELSE 'cached' END"
 _GIVEN = (
-    "SELECT o.step_run_id, o.slot, o.position, o.version_id, "
-    "CASE WHEN v.producer_id = o.step_run_id THEN 'made' ELSE 'cached' END "
-    "FROM step_output o JOIN version v ON v.id = o.version_id"
+    f"SELECT i.step_run_id, i.slot, i.position, i.version_id, {_HOW_GIVEN} "
+    "FROM step_output i JOIN version v ON v.id = i.version_id"
 )
 
 
@@ -154,17 +152,20 @@ class Lineage:
     def versions(self, version_ids: Collection[int]) -> list[VersionFacts]:
         """Return what graphs show of versions, oldest first, also of tombstones."""
         return [
-            VersionFacts(*row) for row in self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
+            VersionFacts._make(row)
+            for row in self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
         ]
 
     def steps(self, step_run_ids: Collection[int]) -> list[StepFacts]:
         """Return what graphs show of step runs, in the order in which they began."""
-        return [StepFacts(*row) for row in self._each(_STEP_FACTS + " WHERE s.id IN ({}) ORDER BY s.id", step_run_ids)]
+        return [
+            StepFacts._make(row) for row in self._each(_STEP_FACTS + " WHERE s.id IN ({}) ORDER BY s.id", step_run_ids)
+        ]
 
     def steps_of_run(self, run_id: int) -> list[StepFacts]:
         """Return what graphs show of the steps of a run, in the order in which they began."""
         rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.id", {"run": run_id})
-        return [StepFacts(*row) for row in rows]
+        return [StepFacts._make(row) for row in rows]
 
     def step_named(self, run_id: int, name: str) -> StepFacts | None:
         """Return what graphs show of a run's step of that name."""
@@ -174,17 +175,25 @@ class Lineage:
     def read_by(self, step_run_ids: Collection[int]) -> list[Use]:
         """Return what step runs read, by slot and position."""
         condition = " WHERE step_run_id IN ({}) ORDER BY step_run_id, slot, position"
-        return [Use(*row) for row in self._each(_READ + condition, step_run_ids)]
+        return [Use._make(row) for row in self._each(_READ + condition, step_run_ids)]
 
     def readers_of(self, version_ids: Collection[int]) -> list[Use]:
         """Return which step runs read versions."""
         condition = " WHERE version_id IN ({}) ORDER BY version_id, step_run_id, slot, position"
-        return [Use(*row) for row in self._each(_READ + condition, version_ids)]
+        return [Use._make(row) for row in self._each(_READ + condition, version_ids)]
 
     def given_by(self, step_run_ids: Collection[int]) -> list[Use]:
         """Return what step runs gave out, by slot and position: made by them, or taken over from the cache."""
-        condition = " WHERE o.step_run_id IN ({}) ORDER BY o.step_run_id, o.slot, o.position"
-        return [Use(*row) for row in self._each(_GIVEN + condition, step_run_ids)]
+        condition = " WHERE i.step_run_id IN ({}) ORDER BY i.step_run_id, i.slot, i.position"
+        return [Use._make(row) for row in self._each(_GIVEN + condition, step_run_ids)]
+
+    def inputs_of(self, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
+        """Return what a step run read, by slot and position, with the versions."""
+        return self._slots("i.how", "step_input", step_run_id)
+
+    def outputs_of(self, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
+        """Return what a step run gave out, by slot and position, with the versions."""
+        return self._slots(_HOW_GIVEN, "step_output", step_run_id)
 
     def made_by(self, step_run_ids: Collection[int]) -> list[tuple[int, int]]:
         """Return (step run, version) for every version that step runs made, in a slot or not (yet)."""
@@ -198,6 +207,15 @@ class Lineage:
             names, parameters = in_list(part)
             found += self._engine.query(sql.format(names), parameters)
         return found
+
+    def _slots(self, how: str, table: str, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
+        rows = self._engine.query(
+            f"SELECT i.step_run_id, i.slot, i.position, i.version_id, {how}, {_VERSION_COLUMNS} FROM {table} i "
+            "JOIN version v ON v.id = i.version_id JOIN artifact a ON a.id = v.artifact_id "
+            "WHERE i.step_run_id = :step ORDER BY i.slot, i.position",
+            {"step": step_run_id},
+        )
+        return [(Use._make(row[:5]), VersionFacts._make(row[5:])) for row in rows]
 
     def _ids(self, sql: str, version_id: int) -> list[int]:
         return [row[0] for row in self._engine.query(sql, {"id": version_id})]

@@ -89,6 +89,12 @@ class UntilChanged:
             found[number] = value
         return found
 
+    def put_many(self, kind: str, found: Iterable[tuple[int, object]]) -> None:
+        """Keep values of keys `(kind, number)` that came along with something else."""
+        values = self._values()
+        for number, value in found:
+            values.put((kind, number), value)
+
     def _values(self) -> RecentlyUsed[Hashable, Any]:
         now = self._stamp()
         if getattr(self._threads, "stamp", None) != now:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import slot_name
-from artfs_mount.tree.json_text import json_text, timestamp
-from artfs_mount.tree.links import many_version_facts, step_facts, version_link
+from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
+from artfs_mount.tree.links import step_facts, version_link
 from artfs_mount.tree.listing import LinkDirectory
 from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
 from artfs_mount.tree.page import Made, Page, Template, page_of
 from artfs_mount.tree.step_log import LOG, StepLog
 
 if TYPE_CHECKING:
-    from artfs.catalog.lineage import StepFacts, Use
+    from artfs.catalog.lineage import StepFacts, Use, VersionFacts
     from artfs.catalog.steps import StepRun
     from artfs_mount.tree.context import Context
+
+Slotted: TypeAlias = "list[tuple[Use, VersionFacts]]"
 
 LINK_UPS: Final = 6
 """From `/runs/<pipeline>/<run>/steps/<step>/inputs` to the top."""
@@ -63,16 +66,12 @@ class Slots(LinkDirectory):
         self._step_run_id = step_run_id
 
     def _read(self) -> Mapping[bytes, Node]:
-        uses = self._uses()
-        versions = {facts.id: facts for facts in many_version_facts(self._context, [use.version_id for use in uses])}
-        return {
-            slot_name(use): version_link(self._context, LINK_UPS, versions[use.version_id])
-            for use in uses
-            if use.version_id in versions
-        }
+        found = self._slots(self._context, self._step_run_id)
+        return {slot_name(use): version_link(self._context, LINK_UPS, version) for use, version in found}
 
-    def _uses(self) -> list[Use]:
-        raise NotImplementedError
+    @staticmethod
+    @abstractmethod
+    def _slots(context: Context, step_run_id: int) -> Slotted: ...
 
 
 class Inputs(Slots):
@@ -81,8 +80,9 @@ class Inputs(Slots):
     __slots__ = ()
     kind = inode.Kind.INPUTS
 
-    def _uses(self) -> list[Use]:
-        return self._context.catalog.lineage.read_by([self._step_run_id])
+    @staticmethod
+    def _slots(context: Context, step_run_id: int) -> Slotted:
+        return read_by(context, step_run_id)
 
 
 class Outputs(Slots):
@@ -91,8 +91,9 @@ class Outputs(Slots):
     __slots__ = ()
     kind = inode.Kind.OUTPUTS
 
-    def _uses(self) -> list[Use]:
-        return self._context.catalog.lineage.given_by([self._step_run_id])
+    @staticmethod
+    def _slots(context: Context, step_run_id: int) -> Slotted:
+        return given_by(context, step_run_id)
 
 
 _LISTS: Final[Mapping[bytes, type[Slots]]] = {b"inputs": Inputs, b"outputs": Outputs}
@@ -132,6 +133,25 @@ def existing_step(context: Context, step_run_id: int) -> StepRun:
     return row
 
 
+def read_by(context: Context, step_run_id: int) -> Slotted:
+    """What a step run read. The versions' names are kept for the questions about each link that follow a listing."""
+    return context.facts.get(
+        ("read by", step_run_id), lambda: _with_names(context, context.catalog.lineage.inputs_of(step_run_id)), len
+    )
+
+
+def given_by(context: Context, step_run_id: int) -> Slotted:
+    """What a step run gave out."""
+    return context.facts.get(
+        ("given by", step_run_id), lambda: _with_names(context, context.catalog.lineage.outputs_of(step_run_id)), len
+    )
+
+
+def _with_names(context: Context, slots: Slotted) -> Slotted:
+    context.facts.put_many("version", ((version.id, version) for _, version in slots))
+    return slots
+
+
 def _status(context: Context, step_run_id: int) -> Made:
     row = existing_step(context, step_run_id)
     return Made(f"{row.status}\n".encode(), _changed(row))
@@ -140,7 +160,6 @@ def _status(context: Context, step_run_id: int) -> Made:
 def _json(context: Context, step_run_id: int) -> Made:
     row, facts = existing_step(context, step_run_id), step_facts(context, step_run_id)
     cached_from = step_facts(context, row.cached_from_id) if row.cached_from_id is not None else None
-    lineage = context.catalog.lineage
     described = {
         "step": row.name,
         "run": facts.run,
@@ -154,23 +173,21 @@ def _json(context: Context, step_run_id: int) -> Made:
         "error": row.error,
         "cache_key": row.cache_key.hex() if row.cache_key is not None else None,
         "cached_from": f"{cached_from.pipeline}/{cached_from.run}/{cached_from.name}" if cached_from else None,
-        "inputs": _slots(context, lineage.read_by([step_run_id])),
-        "outputs": _slots(context, lineage.given_by([step_run_id])),
+        "outputs": _described(given_by(context, step_run_id)),
     }
-    return Made(json_text(described), _changed(row))
+    return Made(json_with_rows(described, "inputs", _described(read_by(context, step_run_id))), _changed(row))
 
 
-def _slots(context: Context, uses: Sequence[Use]) -> list[dict[str, object]]:
-    names = {facts.id: facts for facts in many_version_facts(context, [use.version_id for use in uses])}
+def _described(slots: Slotted) -> list[dict[str, object]]:
     return [
         {
             "slot": use.slot,
             "position": use.position,
-            "artifact": names[use.version_id].artifact,
-            "version": names[use.version_id].name,
+            "artifact": version.artifact,
+            "version": version.name,
             "how": use.how,
         }
-        for use in uses
+        for use, version in slots
     ]
 
 
