@@ -1,0 +1,251 @@
+"""Whatever goes wrong below a handler, that one call fails with EIO, and the mount lives on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyfuse3
+import pytest
+
+from artfs_mount.operations import Operations
+from support import faulty_daemon
+from support.drafts import commit, errors, raises, state, versions
+from support.faulty_daemon import Fault
+from support.mount import MYSELF, Mount, new_base
+
+QUIET = {"quiet_file_seconds": 600, "quiet_directory_seconds": 0.2}
+
+Call = Callable[[Path], object]
+
+
+class Faulty(Mount):
+    """A mount whose daemon can be put out of order."""
+
+    @property
+    def control(self) -> Path:
+        return self.base / "fault"
+
+    def put_out_of_order(self, part: str, **how: int) -> None:
+        Fault(part, **how).write(self.control)
+
+    def put_in_order(self) -> None:
+        self.control.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def mount(fuse_for_everyone: None) -> Iterator[Faulty]:
+    base = new_base(MYSELF)
+    environment = {faulty_daemon.VARIABLE: str(base / "fault")}
+    mount = Faulty(base, environment=environment, settings=QUIET, daemon=[faulty_daemon.__file__ or ""])
+    mount.mount()
+    yield mount
+    mount.unmount()
+    wrong = [line for line in mount.log().splitlines() if " ERROR " in line and "failed" not in line]
+    shutil.rmtree(base)
+    assert wrong == []
+
+
+@pytest.fixture
+def draft(mount: Faulty, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A draft with a bit of everything, of which the kernel knows all. The daemon is in order, and must live on."""
+    pid = mount.pid
+    path = mount.incoming / f".{request.node.name.removeprefix('test_').replace('/', ' ')}"
+    (path / "directory").mkdir(parents=True)
+    (path / "file").write_bytes(b"content")
+    os.setxattr(path / "file", "user.mine", b"1")
+    (path / "link").symlink_to("file")
+    for name in os.listdir(path):
+        os.lstat(path / name)
+    yield path
+    mount.put_in_order()
+    assert mount.pid == pid
+
+
+def _open_and(act: Callable[[int], object], flags: int = os.O_RDWR) -> Call:
+    def call(draft: Path) -> None:
+        descriptor = os.open(draft / "file", flags)
+        try:
+            act(descriptor)
+        finally:
+            os.close(descriptor)
+
+    return call
+
+
+def _in_directory(act: Callable[[int], object]) -> Call:
+    def call(draft: Path) -> None:
+        descriptor = os.open(draft / "directory", os.O_RDONLY)
+        try:
+            act(descriptor)
+        finally:
+            os.close(descriptor)
+
+    return call
+
+
+def _write(draft: Path) -> None:
+    with open(draft / "file", "r+b", buffering=0) as file:
+        file.write(b"more")
+        os.fsync(file.fileno())
+
+
+def _read(draft: Path) -> None:
+    """Past the kernel's memory of the file, which it fills for itself while a file is written."""
+    descriptor = os.open(draft / "file", os.O_RDONLY | os.O_DIRECT)
+    try:
+        os.read(descriptor, 10)
+    finally:
+        os.close(descriptor)
+
+
+def _fstat(draft: Path) -> None:
+    """Of a directory whose attributes the kernel has just forgotten."""
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        subprocess.run(["touch", draft / "touched"], check=True)
+        os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+HANDLERS: dict[str, tuple[str, Call]] = {
+    "lookup": ("Inodes.lookup", lambda draft: os.lstat(draft / "never seen")),
+    "getattr": ("Inodes.attributes", _fstat),
+    "readlink": ("os.readlink", lambda draft: os.readlink(draft / "link")),
+    "setattr": ("FileAttributes.change", lambda draft: os.chmod(draft / "file", 0o600)),
+    "statfs": ("os.statvfs", os.statvfs),
+    "opendir": ("Handles.add", lambda draft: os.listdir(draft / "directory")),
+    "readdir": ("Inodes.names", lambda draft: os.listdir(draft / "directory")),
+    "mkdir": ("Namespace.make_directory", lambda draft: os.mkdir(draft / "new")),
+    "rmdir": ("Namespace.remove_directory", lambda draft: os.rmdir(draft / "directory")),
+    "unlink": ("Namespace.remove", lambda draft: os.unlink(draft / "file")),
+    "symlink": ("Namespace.make_link", lambda draft: os.symlink("target", draft / "new")),
+    "mknod": ("Namespace.make_special", lambda draft: os.mkfifo(draft / "new")),
+    "link": ("Namespace.hard_link", lambda draft: os.link(draft / "file", draft / "new")),
+    "rename": ("Namespace.rename", lambda draft: os.rename(draft / "file", draft / "new")),
+    "create": ("Namespace.make_file", lambda draft: (draft / "new").touch()),
+    "open": ("Contents.open", lambda draft: (draft / "file").read_bytes()),
+    "read": ("DraftHandle.read", _read),
+    "write": ("DraftHandle.write", _write),
+    "fsync": ("Contents.sync", _open_and(os.fsync)),
+    "fsyncdir": ("Namespace.sync_directory", _in_directory(os.fsync)),
+    "getxattr": ("FileAttributes.get_attribute", lambda draft: os.getxattr(draft / "file", "user.mine")),
+    "listxattr": ("FileAttributes.list_attributes", lambda draft: os.listxattr(draft / "file")),
+    "setxattr": ("FileAttributes.set_attribute", lambda draft: os.setxattr(draft / "file", "user.new", b"")),
+    "removexattr": ("FileAttributes.remove_attribute", lambda draft: os.removexattr(draft / "file", "user.mine")),
+}
+
+UNANSWERED: dict[str, tuple[str, Call]] = {
+    "release": ("Contents.close", lambda draft: (draft / "file").read_bytes()),
+    "releasedir": ("Handles.close", lambda draft: os.listdir(draft / "directory")),
+    "forget": ("Inodes.forget", lambda draft: os.unlink(draft / "file")),
+}
+"""Nobody waits for their answer, so that no call can fail."""
+
+NOTHING_CAN_FAIL = {"flush"}
+
+
+def test_every_handler_is_here() -> None:
+    handlers = {
+        name for name in vars(Operations) if callable(getattr(pyfuse3.Operations, name, None)) and name[0] != "_"
+    }
+    assert handlers == HANDLERS.keys() | UNANSWERED.keys() | NOTHING_CAN_FAIL
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_the_call_fails_and_the_mount_lives(mount: Faulty, draft: Path, handler: str) -> None:
+    part, call = HANDLERS[handler]
+    mount.put_out_of_order(part)
+    with raises(errno.EIO):
+        call(draft)
+    mount.put_in_order()
+    assert f"Injected: injected into {part}" in errors(mount)
+    if handler == "lookup":
+        with raises(errno.ENOENT):
+            call(draft)
+    else:
+        call(draft)
+
+
+@pytest.mark.parametrize("handler", UNANSWERED)
+def test_nobody_is_told_and_the_mount_lives(mount: Faulty, draft: Path, handler: str) -> None:
+    part, call = UNANSWERED[handler]
+    mount.put_out_of_order(part)
+    call(draft)
+    mount.wait_until(lambda: f"Injected: injected into {part}" in mount.log(), "the error in the log")
+    mount.put_in_order()
+    assert f"Injected: injected into {part}" in errors(mount)
+
+
+@pytest.mark.parametrize("part", ["Sealing.measure", "Sealing.commit", "make", "LocalStore.place", "Versions.create"])
+class TestSealing:
+    def test_a_commit_fails_and_nothing_is_left_of_it(self, mount: Faulty, part: str) -> None:
+        name = f"commit {part}"
+        path = mount.incoming / name
+        path.mkdir()
+        (path / "file").write_bytes(part.encode())
+        mount.put_out_of_order(part)
+        with raises(errno.EIO):
+            commit(path)
+        assert versions(mount, name) == []
+        assert list(mount.home.glob(f"store/{name}/*")) + list(mount.home.glob("mounts/*/scratch/*")) == []
+        assert (path / "file").read_bytes() == part.encode()
+        mount.put_in_order()
+        assert commit(path) == "1"
+
+    def test_a_quiet_draft_is_held(self, mount: Faulty, part: str) -> None:
+        name = f"quiet {part}"
+        mount.put_out_of_order(part)
+        (mount.incoming / name).mkdir()
+        (mount.incoming / name / "file").write_bytes(name.encode())
+        mount.wait_until(lambda: state(mount, name)[0] == "held", "the draft being held")
+        assert state(mount, name)[1] == (
+            f"{name}: sealing failed unexpectedly (injected into {part}); see the daemon's log"
+        )
+        mount.put_in_order()
+        (mount.incoming / name / "more").touch()
+        mount.wait_until(lambda: versions(mount, name) == ["1"], "the version")
+
+
+def test_looking_after_the_drafts_goes_on(mount: Faulty) -> None:
+    mount.put_out_of_order("Incoming.decisions")
+    (mount.incoming / "looked after").mkdir()
+    mount.wait_until(lambda: "looking after the drafts failed" in mount.log(), "the failure")
+    mount.put_in_order()
+    mount.wait_until(lambda: versions(mount, "looked after") == ["1"], "the version")
+
+
+def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(mount: Faulty) -> None:
+    """Some of its files still share their bytes with the version: nothing may be changed before the next mount."""
+    path = mount.incoming / "half"
+    path.mkdir()
+    contents = {str(number): os.urandom(100) for number in range(10)}
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    mount.put_out_of_order("Stub.put", call=5)
+    with raises(errno.EIO):
+        commit(path)
+    mount.put_in_order()
+    assert versions(mount, "half") == ["1"]
+    assert state(mount, "half") == (
+        "held",
+        "half: it is version 1, but can be changed only after the next mount (injected into Stub.put)",
+    )
+    for name, content in contents.items():
+        assert (path / name).read_bytes() == content
+        for change in (os.unlink, lambda file: os.chmod(file, 0o600), lambda file: open(file, "r+b").close()):
+            with raises(errno.EIO):
+                change(path / name)
+    with raises(errno.EBUSY):
+        commit(path)
+    mount.unmount()
+    mount.remount()
+    for name in contents:
+        (path / name).write_bytes(b"changed")
+    assert {file.name: file.read_bytes() for file in (mount.artifacts / "half" / "1").iterdir()} == contents
+    assert commit(path) == "2"

@@ -1,0 +1,130 @@
+"""The daemon, with one of its parts out of order: it raises what nobody expects, or ends the process as a kill would.
+
+    python faulty_daemon.py OPTIONS-OF-THE-DAEMON
+
+The file that $ARTFS_TEST_FAULT names says which part and how, and may be changed at any time: a line of JSON made by
+`Fault`. Nothing in the product knows of this.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "ARTFS_TEST_FAULT"
+PARTS = (
+    "artfs.catalog.versions:Versions.create",
+    "artfs.stores.local:LocalStore.place",
+    "artfs_mount.handles:DraftHandle.read",
+    "artfs_mount.handles:DraftHandle.write",
+    "artfs_mount.handles:Handles.add",
+    "artfs_mount.handles:Handles.close",
+    "artfs_mount.incoming.attributes:FileAttributes.change",
+    "artfs_mount.incoming.attributes:FileAttributes.get_attribute",
+    "artfs_mount.incoming.attributes:FileAttributes.list_attributes",
+    "artfs_mount.incoming.attributes:FileAttributes.remove_attribute",
+    "artfs_mount.incoming.attributes:FileAttributes.set_attribute",
+    "artfs_mount.incoming.contents:Contents.close",
+    "artfs_mount.incoming.contents:Contents.open",
+    "artfs_mount.incoming.contents:Contents.sync",
+    "artfs_mount.incoming.drafts:Drafts.sealed",
+    "artfs_mount.incoming.incoming:Incoming.decisions",
+    "artfs_mount.incoming.namespace:Namespace.hard_link",
+    "artfs_mount.incoming.namespace:Namespace.make_directory",
+    "artfs_mount.incoming.namespace:Namespace.make_file",
+    "artfs_mount.incoming.namespace:Namespace.make_link",
+    "artfs_mount.incoming.namespace:Namespace.make_special",
+    "artfs_mount.incoming.namespace:Namespace.remove",
+    "artfs_mount.incoming.namespace:Namespace.remove_directory",
+    "artfs_mount.incoming.namespace:Namespace.rename",
+    "artfs_mount.incoming.namespace:Namespace.sync_directory",
+    "artfs_mount.incoming.sealing:Sealing.commit",
+    "artfs_mount.incoming.sealing:Sealing.measure",
+    "artfs_mount.incoming.stubs:Stub.put",
+    "artfs_mount.incoming.stubs:make",
+    "artfs_mount.inodes:Inodes.attributes",
+    "artfs_mount.inodes:Inodes.forget",
+    "artfs_mount.inodes:Inodes.lookup",
+    "artfs_mount.inodes:Inodes.names",
+    "artfs_mount.operations:os.readlink",
+    "artfs_mount.operations:os.statvfs",
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong. part: what follows the colon in PARTS. call: at which call of it, counted from 1; 0 is each.
+
+    kill: the process is killed, else an exception is raised. after: when the part has done its work, not before.
+    """
+
+    part: str
+    call: int = 0
+    kill: bool = False
+    after: bool = False
+
+    def write(self, path: Path) -> None:
+        """Puts the part out of order, at once and for all calls from now on."""
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self)))
+        fresh.rename(path)
+
+
+class Injected(Exception):
+    """An error of a kind that nothing expects."""
+
+
+def break_part(where: str, control: Path) -> None:
+    """Wraps one of PARTS so that it asks the control file before and after each call."""
+    module, _, name = where.partition(":")
+    *path, last = name.split(".")
+    holder: Any = functools.reduce(getattr, path, import_module(module))
+    setattr(holder, last, _wrapped(getattr(holder, last), name, control))
+
+
+def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable[..., Any]:
+    calls: dict[str, int] = {}
+
+    def fail(*, after: bool) -> None:
+        try:
+            text = control.read_text()
+        except FileNotFoundError:
+            return
+        fault = Fault(**json.loads(text))
+        if fault.part != name or fault.after != after:
+            return
+        calls[text] = calls.get(text, 0) + 1
+        if fault.call not in (0, calls[text]):
+            return
+        if fault.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise Injected(f"injected into {name}")
+
+    @functools.wraps(function)
+    def faulty(*arguments: Any, **named: Any) -> Any:
+        fail(after=False)
+        result = function(*arguments, **named)
+        fail(after=True)
+        return result
+
+    return faulty
+
+
+def main() -> int:
+    for part in PARTS:
+        break_part(part, Path(os.environ[VARIABLE]))
+    from artfs_mount.__main__ import main as serve
+
+    return serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
