@@ -239,7 +239,10 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
         for name in store.listdir(artifact):
             found = _OWN_DIRECTORY.fullmatch(name)
             directory = os.fsencode(f"{artifact}/{name}")
-            if found and _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
+            # A user's own folder may be called like that, too.
+            if not found or not (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
+                continue
+            if _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
                 yield uuid, directory
 
 

@@ -10,8 +10,9 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_byt
 from artfs.content.files import write_all
 from artfs.content.tree import Kind
 from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
-from artfs.stores.local import local_path
+from artfs.stores.local import LocalStore, local_path
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
@@ -243,10 +244,7 @@ def _view(
     ):
         return view
     chosen = _good_places(version, files)
-    view.parent.mkdir(parents=True, exist_ok=True)
-    draft = view.with_name(f".{uuid.uuid4().hex}")
-    try:
-        draft.mkdir()
+    with _draft_of_view(workspace) as draft:
         for path, row in rows:
             target = os.path.join(os.fsencode(draft), path)
             if row.kind == Kind.DIRECTORY:
@@ -256,9 +254,20 @@ def _view(
             else:
                 _bring(workspace, chosen[path], target)
         _put(draft, view)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return view
+
+
+@contextmanager
+def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
+    """A directory beside the views; what a killed process leaves of it is found as an orphan of the cache."""
+    relative = f"views/{uuid.uuid4().hex}".encode()
+    workspace.home.cache.mkdir(exist_ok=True)
+    with closing(LocalStore(str(workspace.home.cache))) as cache, cache.claim(relative):
+        draft = Path(cache.place_path(relative))
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _good_places(version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
@@ -317,7 +326,7 @@ def _put(draft: Path, view: Path) -> None:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        aside = view.with_name(f".{uuid.uuid4().hex}")
+        aside = view.with_name(uuid.uuid4().hex)
         try:
             os.rename(view, aside)
         except FileNotFoundError:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.catalog.engine import Engine, Row, chunks, in_list, scalar
 from artfs.content.digest import Digest, FileDigest
 from artfs.errors import MissingPlace, PlaceExists
 
@@ -285,6 +285,18 @@ class Blobs:
             {"first": directory + b"/", "after": directory + b"0"},
         )
         return row is not None
+
+    def bytes_owned(self, blob_ids: Collection[int]) -> int:
+        """Return the bytes of those of the blobs that artfs wrote to a store, each counted once."""
+        found = 0
+        for names, parameters in _id_lists(blob_ids):
+            row = self._engine.one(
+                f"SELECT COALESCE(SUM(b.size), 0) FROM blob b WHERE b.id IN ({names}) AND EXISTS "
+                "(SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.owned = 1 AND p.state <> 'gone')",
+                parameters,
+            )
+            found += scalar(row)
+        return found
 
     def total_bytes(self) -> int:
         """Return the bytes of all blobs, each counted once."""

@@ -301,7 +301,8 @@ class TestOrphans:
     def leave_one(self, workspace: Workspace, source: Path) -> str:
         dead = str(uuid.uuid4())
         store = workspace.stores.active
-        seal.place(measure(source), store, workspace.catalog, "iris", dead)
+        with store.claim(b"iris/" + uuid.UUID(dead).hex.encode()):
+            seal.place(measure(source), store, workspace.catalog, "iris", dead)
         return dead
 
     def test_what_a_dead_process_placed_is_found_and_removed(self, workspace: Workspace, source: Path) -> None:
@@ -328,6 +329,7 @@ class TestOrphans:
 
     def test_foreign_directories_in_the_store_are_left_alone(self, workspace: Workspace) -> None:
         (workspace.home.store_root / "iris/mine").mkdir(parents=True)
+        (workspace.home.store_root / "checkpoints" / uuid.uuid4().hex).mkdir(parents=True)
         (workspace.home.store_root / "lost+found").mkdir()
         (workspace.home.store_root / "notes.txt").touch()
         assert list(seal.orphans(workspace.stores.active, workspace.catalog)) == []

@@ -1,0 +1,182 @@
+"""Bytes that nothing accounts for any more are found and removed.
+
+Where they come from: a process that was killed while it made or removed a version, bytes that a draft needed when their
+version was removed, a store that could not remove a file when it was told to.
+
+What is being made is left alone: whoever places bytes claims their directory until the rows are there, and the claim
+ends with the process. Everything here may be killed at any moment, and run by several processes at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from artfs.artifacts import seal
+from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
+from artfs.catalog.blobs import BlobPlace
+from artfs.stores.local import LocalStore
+
+if TYPE_CHECKING:
+    from artfs.stores.base import Store
+    from artfs.workspace import Workspace
+
+Tell = Callable[[str], None]
+
+_AT_ONCE = 10_000
+
+
+@dataclass
+class Garbage:
+    """What a collection found, and removed unless it was only to look.
+
+    Args:
+        files, bytes: contents in stores that no version needs.
+        directories: of versions that never came to be, and their bytes in `directory_bytes`.
+        views: how many copies made for reading belong to versions that were removed.
+        kept_files, kept_bytes: what no version needs, but drafts in a mount do.
+        errors: what could not be removed, and why.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    directories: list[str] = field(default_factory=list)
+    directory_bytes: int = 0
+    views: int = 0
+    kept_files: int = 0
+    kept_bytes: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text: None) -> Garbage:
+    """Find what nothing accounts for, remove it, and return what it was.
+
+    Args:
+        workspace: where to look.
+        dry_run: only look.
+        tell: called with what is being done.
+    """
+    found = Garbage()
+    tell("contents that no version needs")
+    _collect_contents(workspace, found, dry_run=dry_run)
+    for store in workspace.stores.local():
+        tell(f"versions in {store.root} that never came to be")
+        _collect_directories(workspace, store, found, dry_run=dry_run)
+    tell("what is left in the cache")
+    cache = LocalStore(str(workspace.home.cache))
+    try:
+        _collect_directories(workspace, cache, found, dry_run=dry_run)
+    finally:
+        cache.close()
+    _collect_views(workspace, found, dry_run=dry_run)
+    return found
+
+
+class _OnlyLooked(Exception):
+    """Undoes a transaction that was only to look."""
+
+
+def _collect_contents(workspace: Workspace, found: Garbage, *, dry_run: bool) -> None:
+    """Remove contents that no version needs, and those that somebody was killed while removing."""
+    swept = Swept()
+    if dry_run:
+        catalog = workspace.catalog
+        try:
+            with catalog.transaction():
+                _give_up_orphans(workspace, swept)
+                for place in _gone(workspace):
+                    blob = catalog.blobs.by_id(place.blob_id)
+                    swept.files += 1
+                    swept.bytes += blob.size if blob is not None else 0
+                raise _OnlyLooked
+        except _OnlyLooked:
+            pass
+    else:
+        _give_up_orphans(workspace, swept)
+        for place in _gone(workspace):
+            remove_places(workspace, [place], swept)
+    found.files, found.bytes = swept.files, swept.bytes
+    found.kept_files, found.kept_bytes, found.errors = swept.kept_files, swept.kept_bytes, swept.errors
+
+
+def _give_up_orphans(workspace: Workspace, swept: Swept) -> None:
+    blobs = workspace.catalog.blobs
+    workspace.catalog.trees.collect()
+    after = 0
+    while orphans := blobs.orphans(after=after, limit=_AT_ONCE):
+        after = orphans[-1].id
+        give_up(workspace, [blob.id for blob in orphans], swept)
+
+
+def _gone(workspace: Workspace) -> Iterator[BlobPlace]:
+    after = 0
+    while places := workspace.catalog.blobs.gone_places(after=after):
+        after = places[-1].id
+        yield from places
+
+
+def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, dry_run: bool) -> None:
+    """Remove directories of versions that never came to be, and visualizations of those that are no more."""
+    orphans: dict[str, list[bytes]] = {}
+    for uuid, directory in seal.orphans(store, workspace.catalog):
+        orphans.setdefault(uuid, []).append(directory)
+    for uuid, directories in orphans.items():
+        paths = [store.place_path(directory) for directory in directories]
+        # Somebody may have registered what a dead process left: then it is his.
+        if any(workspace.catalog.blobs.registered_below(os.fsencode(os.path.realpath(path))) for path in paths):
+            continue
+        size = sum(map(_size, paths))
+        try:
+            if dry_run:
+                is_garbage = not any(_is_claimed(store, directory) for directory in directories)
+            else:
+                is_garbage = seal.remove_orphan(store, workspace.catalog, uuid)
+        except OSError as error:
+            found.errors.append(f"'{paths[0]}' could not be removed: {error.strerror or error}")
+            continue
+        if is_garbage:
+            found.directories += paths
+            found.directory_bytes += size
+
+
+def _is_claimed(store: Store, directory: bytes) -> bool:
+    """Whether somebody is making the version whose directory it is."""
+    is_free = False
+
+    def only_look() -> bool:
+        nonlocal is_free
+        is_free = True
+        return False
+
+    store.remove_unclaimed(directory, only_look)
+    return not is_free
+
+
+def _collect_views(workspace: Workspace, found: Garbage, *, dry_run: bool) -> None:
+    """Remove what was made for reading versions that are tombstones now."""
+    cache, catalog = workspace.home.cache, workspace.catalog
+    for path in [*cache.glob("views/*"), *cache.glob("pages/*.html")]:
+        try:
+            version = catalog.versions.by_uuid(str(UUID(path.stem)))
+        except ValueError:
+            continue
+        if len(path.stem) == 36 and (version is None or version.tree_id is None):
+            found.views += 1
+            if not dry_run:
+                drop_copies(workspace, path.stem)
+
+
+def _size(path: str) -> int:
+    """The bytes of all files below a directory that are nowhere else."""
+    total = 0
+    for directory, _, names in os.walk(path):
+        for name in names:
+            try:
+                status = os.lstat(os.path.join(directory, name))
+            except FileNotFoundError:
+                continue
+            total += status.st_size if status.st_nlink == 1 else 0
+    return total
