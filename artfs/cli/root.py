@@ -17,7 +17,9 @@ COMMANDS = {
     "status": Lazy("artfs.cli.status:status", "Show drafts and errors of the mount that DIR is in, or all mounts."),
     "sync": Lazy("artfs.cli.drafts:sync", "Wait until everything written so far is a version."),
     "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
-    "exec": Lazy("artfs.cli.exec:exec_command", "Run a command, and record what it reads and writes in a mount."),
+    "exec": Lazy(
+        "artfs.cli.exec:exec_command", "Run COMMAND, and record what it read from a mount and what it wrote there."
+    ),
     "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions."),
     "run": Lazy("artfs.cli.run:run", "Look at runs of pipelines and programs."),
     "lineage": Lazy("artfs.cli.lineage:lineage", "Show what a version was made from, and what was made from it."),
