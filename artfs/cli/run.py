@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "list": Lazy("artfs.cli.run:list_", "List runs, of one pipeline or of all, oldest first."),
-    "show": Lazy("artfs.cli.run:show", "Draw a run as a tree of its steps."),
-    "delete": Lazy("artfs.cli.run:delete", "Forget runs; the versions that they made stay."),
+    "show": Lazy(
+        "artfs.cli.run:show", "Draw a run as a tree of its steps, with their status, duration, inputs and outputs."
+    ),
+    "delete": Lazy("artfs.cli.run:delete", "Forget runs, with their steps, logs and what was logged for them."),
 }
 
 COLUMNS: dict[str, Column] = {
