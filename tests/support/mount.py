@@ -161,6 +161,10 @@ class Mount:
         self._daemon().send_signal(number)
         return self._daemon().wait(PATIENCE_SECONDS)
 
+    def wait(self) -> int:
+        """Waits for the daemon's end, which something else brings about, and returns its exit code."""
+        return self._daemon().wait(PATIENCE_SECONDS)
+
     def kill(self, *, leave_dead: bool = False) -> None:
         """Ends the daemon by SIGKILL. The dead mount is taken away unless `leave_dead`."""
         # Every command on the way replaces itself by the next: this is the daemon's own process.
