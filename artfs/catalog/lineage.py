@@ -177,9 +177,10 @@ class Lineage:
         condition = " WHERE step_run_id IN ({}) ORDER BY step_run_id, slot, position"
         return [Use._make(row) for row in self._each(_READ + condition, step_run_ids)]
 
-    def readers_of(self, version_ids: Collection[int]) -> list[Use]:
-        """Return which step runs read versions."""
-        condition = " WHERE version_id IN ({}) ORDER BY version_id, step_run_id, slot, position"
+    def readers_of(self, version_ids: Collection[int], *, cached: bool = True) -> list[Use]:
+        """Return which step runs read versions; without those that were taken over from the cache unless `cached`."""
+        ran = "" if cached else "AND (SELECT s.status FROM step_run s WHERE s.id = step_run_id) <> 'cached' "
+        condition = f" WHERE version_id IN ({{}}) {ran}ORDER BY version_id, step_run_id, slot, position"
         return [Use._make(row) for row in self._each(_READ + condition, version_ids)]
 
     def given_by(self, step_run_ids: Collection[int]) -> list[Use]:

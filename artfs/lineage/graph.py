@@ -201,7 +201,8 @@ class _Walk:
         done: set[int] = set()
         while versions and depth != 0 and self._has_room():
             done.update(versions)
-            uses = self._lineage.readers_of(versions)
+            # A step taken over from the cache read and made nothing, and there may be very many.
+            uses = self._lineage.readers_of(versions, cached=False)
             self.add_steps(use.step_run_id for use in uses)
             self._links.update((_reading(use), None) for use in uses)
             versions = sorted(set(self.made_by(use.step_run_id for use in uses)) - done)

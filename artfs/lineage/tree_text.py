@@ -68,8 +68,9 @@ def run_tree(graph: Graph) -> Iterator[Line]:
         for at, id_ in enumerate(children[parent]):
             is_last = at == len(children[parent]) - 1
             step = graph.steps[id_]
-            slots = " → ".join(filter(None, (_slots(graph, reads[id_]), _slots(graph, gives[id_]))))
-            yield f"{indent}{'└─ ' if is_last else '├─ '}{_state(step)}{f'  {slots}' if slots else ''}", step.status
+            read, given = _slots(graph, reads[id_]), _slots(graph, gives[id_])
+            slots = (f"  {read}" if read else "") + (f" → {given}" if given else "")
+            yield f"{indent}{'└─ ' if is_last else '├─ '}{_state(step)}{slots}", step.status
             yield from draw(id_, indent + ("   " if is_last else "│  "))
 
     yield from draw(None, "")

@@ -168,6 +168,15 @@ def test_a_graph_can_stop_at_a_size(catalog: Catalog) -> None:
     assert near.hidden >= len(whole) - 5
 
 
+def test_steps_that_were_taken_from_the_cache_do_not_fill_the_graph(catalog: Catalog, made: dict[str, Version]) -> None:
+    before = len(version_graph(catalog, made["model"].id))
+    for number in range(3):
+        step = Recorder(catalog, run=f"again {number}").step("look", [made["model"]], finish="cached")
+    assert len(version_graph(catalog, made["model"].id)) == before
+    assert step.id in catalog.lineage.consumers(made["model"].id)
+    assert len(step_graph(catalog, step.id, upstream=1)) == 2
+
+
 # Drawings.
 
 
@@ -275,7 +284,7 @@ def test_a_chain_may_be_longer_than_the_stack(catalog: Catalog) -> None:
 def test_a_tree_of_a_run(catalog: Catalog, made: dict[str, Version]) -> None:
     lines = [_untimed(line) for line, _ in run_tree(run_graph(catalog, 1))]
     assert lines == [
-        "└─ ✓ make raw  completed  output=raw/1",
+        "└─ ✓ make raw  completed → output=raw/1",
         "   ├─ ✓ make train  completed  raw=raw/1 → output=train/1",
         "   │  └─ ✓ make model  completed  train=train/1 → output=model/1",
         "   │     └─ ✓ make report  completed  model=model/1, test=test/1 → output=report/1",
