@@ -46,7 +46,9 @@ MEASURES = (
     Measure("newest", "newest of the versions", "ms", better="lower"),
     Measure("cli_list", "artifact list", "ms", better="lower"),
     Measure("large_newest", "large catalog: newest version", "ms", better="lower"),
-    Measure("large_page", "large catalog: filtered page", "ms", better="lower"),
+    Measure("large_page_metadata", "large catalog: page by artifact and metadata", "ms", better="lower"),
+    Measure("large_page_type", "large catalog: page by type, newest first", "ms", better="lower"),
+    Measure("large_page_tag", "large catalog: page by tag, newest first", "ms", better="lower"),
     Measure("large_plan", "large catalog: plan of prune", "s", better="lower"),
 )
 
@@ -64,7 +66,9 @@ TARGETS = (
     Target("artfs", "list", 50, reference="zenml"),
     Target("artfs", "cli_list", 15, reference="zenml"),
     Target("artfs", "large_newest", 1),
-    Target("artfs", "large_page", 20),
+    Target("artfs", "large_page_metadata", 20),
+    Target("artfs", "large_page_type", 20),
+    Target("artfs", "large_page_tag", 20),
     Target("artfs", "large_plan", 10),
 )
 
