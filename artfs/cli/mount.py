@@ -23,7 +23,7 @@ READY = "ready"
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--foreground", is_flag=True, help="Stay, and log to the terminal; Ctrl-C unmounts.")
 @click.option("--allow-other", is_flag=True, help="Let other users read the mount (see user_allow_other in fuse.conf).")
 @pass_session

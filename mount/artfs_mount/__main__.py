@@ -41,10 +41,11 @@ def main() -> int:
         with Workspace.open(home.path) as workspace:
             serve(workspace, area, MountOptions(mount_point, arguments.allow_other), ready.succeeded)
     except ArtfsError as error:
-        ready.failed(str(error))
-        sys.stderr.write(f"artfs: {error}\n")
-        return 1
+        return _refuse(ready, str(error))
     except BaseException as error:
+        if isinstance(error, OSError) and not ready.mounted:
+            where = error.filename or arguments.home
+            return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
         log.exception("the daemon ends")
         ready.failed(f"the daemon failed: {type(error).__name__}: {error}")
         raise
@@ -57,8 +58,10 @@ class _Ready:
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
+        self.mounted = False
 
     def succeeded(self) -> None:
+        self.mounted = True
         self._say(b"ready\n")
         if "NOTIFY_SOCKET" in os.environ:
             import sdnotify
@@ -73,6 +76,12 @@ class _Ready:
             os.write(self._descriptor, line)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _refuse(ready: _Ready, why: str) -> int:
+    ready.failed(why)
+    sys.stderr.write(f"artfs: {why}\n")
+    return 1
 
 
 def _arguments() -> argparse.Namespace:
