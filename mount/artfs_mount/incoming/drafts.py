@@ -180,12 +180,18 @@ class Drafts:
 
 
 def read_records(records: Path) -> dict[bytes, Record]:
-    """The records that an earlier daemon left, by the draft's name."""
+    """The records that an earlier daemon left, by the draft's name.
+
+    One that a failing disk has spoilt is left out: its draft is taken for one that was changed.
+    """
     found = {}
     for path in records.glob("*.json"):
-        facts = json.loads(path.read_text("ascii"))
-        name = facts["name"].encode("utf-8", "surrogateescape")
-        found[name] = Record(name, State(facts["state"]), facts["uuid"], facts["version"], facts["held"])
+        try:
+            facts = json.loads(path.read_bytes())
+            name = facts["name"].encode("utf-8", "surrogateescape")
+            found[name] = Record(name, State(facts["state"]), facts["uuid"], facts["version"], facts["held"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s: not the record of a draft, and left out: %r", path, error)
     return found
 
 
