@@ -10,10 +10,24 @@ if TYPE_CHECKING:
     from artfs.artifacts.metadata import log_artifact_metadata
     from artfs.artifacts.register import register_artifact
     from artfs.artifacts.save import save_artifact
+    from artfs.pipelines.config import ArtifactConfig, ExternalArtifact
+    from artfs.pipelines.context import get_step_context
+    from artfs.pipelines.pipeline import pipeline
+    from artfs.pipelines.step import step
 
 __version__ = "0.1.0"
 
-__all__ = ["load_artifact", "log_artifact_metadata", "register_artifact", "save_artifact"]
+__all__ = [
+    "ArtifactConfig",
+    "ExternalArtifact",
+    "get_step_context",
+    "load_artifact",
+    "log_artifact_metadata",
+    "pipeline",
+    "register_artifact",
+    "save_artifact",
+    "step",
+]
 
 #: public name -> module that defines it; loaded on first use, so that `import artfs` stays light.
 _EXPORTS: dict[str, str] = {

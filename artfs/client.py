@@ -95,7 +95,7 @@ class Client:
             rows = workspace.catalog.artifacts.list(where, any_of=any_of, sort=sort_by, page=index, size=size)
             return [ArtifactResponse(workspace, row) for row in rows]
 
-        return Page(fetch, page, size, workspace.catalog.artifacts.count(where, any_of=any_of))
+        return Page(fetch, page, size, lambda: workspace.catalog.artifacts.count(where, any_of=any_of))
 
     def update_artifact(
         self,
@@ -306,7 +306,7 @@ class Client:
             rows = workspace.catalog.runs.list(None, where, any_of=any_of, sort=sort_by, page=index, size=size)
             return [PipelineRunResponse(workspace, row) for row in rows]
 
-        return Page(fetch, page, size, workspace.catalog.runs.count(None, where, any_of=any_of))
+        return Page(fetch, page, size, lambda: workspace.catalog.runs.count(None, where, any_of=any_of))
 
     list_runs = list_pipeline_runs
 

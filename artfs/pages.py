@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -15,15 +16,23 @@ class Page(Generic[T]):
         fetch: returns the items of a page, by its number from 1.
         index: number of this page.
         max_size: items of a full page.
-        total: items of the whole list.
+        count: counts the items of the whole list; asked only when somebody wants to know, as it may take longer than
+        a page.
     """
 
-    def __init__(self, fetch: Callable[[int], Sequence[T]], index: int, max_size: int, total: int) -> None:
+    def __init__(
+        self, fetch: Callable[[int], Sequence[T]], index: int, max_size: int, count: Callable[[], int]
+    ) -> None:
         self._fetch = fetch
         self._pages: dict[int, Sequence[T]] = {index: fetch(index)}
         self.index = index
         self.max_size = max_size
-        self.total = total
+        self._count = count
+
+    @cached_property
+    def total(self) -> int:
+        """Items of the whole list."""
+        return self._count()
 
     @property
     def items(self) -> Sequence[T]:

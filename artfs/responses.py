@@ -356,7 +356,7 @@ def version_page(
         rows = workspace.catalog.versions.list(artifact_id, where, any_of=any_of, sort=sort, page=index, size=size)
         return [ArtifactVersionResponse(workspace, row) for row in rows]
 
-    return Page(fetch, page, size, workspace.catalog.versions.count(artifact_id, where, any_of=any_of))
+    return Page(fetch, page, size, lambda: workspace.catalog.versions.count(artifact_id, where, any_of=any_of))
 
 
 def _moment(microseconds: int) -> datetime:
