@@ -90,7 +90,6 @@ def make_tombstones(
     """
     catalog, loose = workspace.catalog, Loose()
     with catalog.transaction():
-        loose.blobs = {blob.id for blob in catalog.blobs.freed_by([version.id for version in versions])}
         user = catalog.users.ensure(workspace.user)
         for version in versions:
             catalog.versions.purge(version.id, reason)
@@ -98,7 +97,8 @@ def make_tombstones(
             if forget_metadata:
                 catalog.metadata.forget(version.id)
             catalog.audit.append("version.purge", shown_name(version), {"reason": reason}, user.id)
-        catalog.trees.remove_unneeded({version.tree_id for version in versions if version.tree_id is not None})
+        trees = {version.tree_id for version in versions if version.tree_id is not None}
+        loose.blobs |= catalog.trees.remove_unneeded(trees)
         loose.versions = [version.uuid for version in versions]
     return loose
 

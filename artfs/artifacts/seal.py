@@ -263,17 +263,16 @@ def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
 
 
 def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
-    """Return the inode numbers of the files that a local store holds under a version's own directory."""
+    """Return the inode numbers of the files that a local store holds under a version's own directory.
+
+    Also for a tombstone: other versions may go on using its files.
+    """
+    assert store.id is not None
     found: dict[int, Digest] = {}
-    if version.tree_id is None:
-        return found
     for directory in _directories_of(store, version.uuid):
-        if directory.endswith(shown.SUFFIX.encode()):
-            continue
-        for at in store.places(directory):
-            entry = catalog.trees.find(version.tree_id, at.removeprefix(directory + b"/"))
-            if entry is not None and entry.blob_id is not None and entry.digest is not None:
-                found[os.lstat(store.place_path(at)).st_ino] = entry.digest
+        for at, blob in catalog.blobs.at(store.id, list(store.places(directory))).items():
+            with contextlib.suppress(FileNotFoundError):
+                found[os.lstat(store.place_path(at)).st_ino] = blob.digest
     return found
 
 

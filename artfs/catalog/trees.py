@@ -176,40 +176,42 @@ class Trees:
                 orphans = self.orphans(after=after, until=after + _WINDOW)
                 while orphans:
                     removed += len(orphans)
-                    orphans = self._remove(orphans)
+                    orphans, _ = self._remove(orphans)
             after += _WINDOW
         return removed
 
-    def remove_unneeded(self, tree_ids: Collection[int]) -> int:
+    def remove_unneeded(self, tree_ids: Collection[int]) -> set[int]:
         """Remove those of the directories that no version needs, with all below that nobody needs then.
 
-        For directories that just lost their version; `collect` finds the others. Returns how many were removed.
+        For directories that just lost their version; `collect` finds the others. Returns the blobs that were in them:
+        they may still be in others.
         """
-        removed = 0
+        blob_ids: set[int] = set()
         with self._engine.transaction():
             unneeded = self._unneeded(tree_ids)
             while unneeded:
-                removed += len(unneeded)
-                unneeded = self._remove(unneeded)
-        return removed
+                unneeded, inside = self._remove(unneeded)
+                blob_ids |= inside
+        return blob_ids
 
     def _greatest(self) -> int:
         greatest: int = scalar(self._engine.one("SELECT COALESCE(MAX(id), 0) FROM tree"))
         return greatest
 
-    def _remove(self, tree_ids: list[int]) -> list[int]:
-        """Remove directories, and return those below them that nobody needs any more."""
+    def _remove(self, tree_ids: list[int]) -> tuple[list[int], set[int]]:
+        """Remove directories, and return those below them that nobody needs any more, and the blobs in them."""
         children: set[int] = set()
+        blob_ids: set[int] = set()
         for part in chunks(tree_ids):
             names, parameters = in_list(part)
             rows = self._engine.query(
-                f"SELECT DISTINCT child_id FROM tree_entry WHERE tree_id IN ({names}) AND child_id IS NOT NULL",
-                parameters,
+                f"SELECT child_id, blob_id FROM tree_entry WHERE tree_id IN ({names})", parameters
             )
-            children.update(row[0] for row in rows)
+            children.update(row[0] for row in rows if row[0] is not None)
+            blob_ids.update(row[1] for row in rows if row[1] is not None)
             self._engine.execute(f"DELETE FROM tree_entry WHERE tree_id IN ({names})", parameters)
             self._engine.execute(f"DELETE FROM tree WHERE id IN ({names})", parameters)
-        return self._unneeded(children)
+        return self._unneeded(children), blob_ids
 
     def _unneeded(self, tree_ids: Collection[int]) -> list[int]:
         """Those of the directories that nobody needs."""

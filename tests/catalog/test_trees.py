@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artfs.catalog import Catalog
-from artfs.content.digest import BLOCK_SIZE, Hasher
+from artfs.content.digest import BLOCK_SIZE, Hasher, hash_bytes
 from artfs.content.tree import Entry, Kind, Tree
 from support.catalogs import save, tree_with
 from support.trees import file_entry, flat, trees
@@ -172,9 +172,11 @@ def test_removing_some_directories_leaves_what_others_need(catalog: Catalog) -> 
     gone = save(catalog, "gone", {b"shared/f": b"1", b"other/f": b"3"})
     assert gone.tree_id is not None
     assert kept.tree_id is not None
-    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == 0
+    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == set()
     catalog.versions.purge(gone.id, "test")
-    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == 2
+    inside = catalog.blobs.get(hash_bytes(b"3"))
+    assert inside is not None
+    assert catalog.trees.remove_unneeded([gone.tree_id, kept.tree_id]) == {inside.id}
     assert catalog.trees.tree(gone.tree_id) is None
     assert catalog.trees.load(kept.tree_id) == tree_with({b"shared/f": b"1", b"own": b"2"})
     assert catalog.trees.collect() == 0

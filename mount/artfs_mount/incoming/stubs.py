@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from artfs.content.digest import Digest
+from artfs.content.stubs import BLOB_ATTRIBUTE
 
-BLOB = b"user.artfs.blob"
-"""Attribute of a stub: the digest of the blob that holds its bytes."""
+BLOB = os.fsencode(BLOB_ATTRIBUTE)
 
 UNFINISHED = b"user.artfs.unfinished"
 """Attribute of a file that is open for writing, was when the daemon stopped, or to which a write failed."""
