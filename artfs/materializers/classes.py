@@ -61,9 +61,9 @@ def _split(name: str, trusted: bool) -> tuple[Any, list[str]]:
     missing: ModuleNotFoundError | None = None
     for end in range(len(parts) - 1, 0, -1):
         module_name = ".".join(parts[:end])
-        loaded = sys.modules.get(module_name)
-        if loaded is not None:
-            return loaded, parts[end:]
+        if sys.modules.get(module_name) is not None:
+            # Not from sys.modules: another thread may be half-way through the import, which this waits for.
+            return importlib.import_module(module_name), parts[end:]
         if not trusted:
             continue
         try:

@@ -22,7 +22,8 @@ def _lasting() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "platform": platform.platform(),
+        # Not platform.platform(), which starts a process to ask for the processor.
+        "platform": "-".join((os.uname().sysname, os.uname().release, os.uname().machine)),
         "executable": sys.executable,
         "packages": dict(sorted(packages.items())),
     }

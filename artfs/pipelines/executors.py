@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import multiprocessing
 import os
 import pickle
 import queue
+import select
 import threading
 import traceback
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class ProcessExecutor:
         # Unlike the standard library's, it needs no `if __name__ == "__main__"` in the program.
         from loky import ProcessPoolExecutor
 
-        self._pool = ProcessPoolExecutor(workers, initializer=_end_with_parent)
+        self._pool = ProcessPoolExecutor(workers, initializer=_end_with, initargs=(os.getpid(),))
 
     def submit(self, task: StepTask) -> Future[StepOutcome]:
         try:
@@ -121,14 +121,15 @@ class ProcessExecutor:
 EXECUTORS: dict[str, Callable[[Workspace, int], Executor]] = {"threads": ThreadExecutor, "processes": ProcessExecutor}
 
 
-def _end_with_parent() -> None:
+def _end_with(process: int) -> None:
     """A killed program must not leave processes that go on with its steps."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        os._exit(1)
 
     def watch() -> None:
-        parent.join()
+        select.select([descriptor], [], [])
         os._exit(1)
 
     threading.Thread(target=watch, name="artfs-parent", daemon=True).start()

@@ -149,6 +149,11 @@ def pipeline(
 
     def decorate(function: Callable[..., Any]) -> Pipeline:
         options = Options(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
-        return Pipeline(function, name or function.__name__, options, RunOptions(executor=executor, workers=workers))
+        return Pipeline(
+            function,
+            function.__name__ if name is None else name,
+            options,
+            RunOptions(executor=executor, workers=workers),
+        )
 
     return decorate(function) if function is not None else decorate

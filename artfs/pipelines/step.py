@@ -119,6 +119,6 @@ def step(
 
     def decorate(function: Callable[..., Any]) -> Step:
         options = Options(enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries)
-        return Step(function, name or function.__name__, options)
+        return Step(function, function.__name__ if name is None else name, options)
 
     return decorate(function) if function is not None else decorate

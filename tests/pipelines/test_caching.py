@@ -1,0 +1,416 @@
+"""A step is not run again when nothing that its outputs depend on has changed, and always when something has."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import pytest
+
+from artfs import ArtifactConfig, load_artifact, pipeline, save_artifact, step
+from artfs.client import Client
+from artfs.materializers import CloudpickleMaterializer
+from artfs.pipelines import CachePolicy
+from artfs.pipelines.responses import PipelineRunResponse
+from support import programs
+
+LIBRARY = """
+RATE = 0.5
+TABLE = {"a": [1, 2]}
+
+class Scale:
+    factor = 2
+    def by(self, x):
+        return x * self.factor
+
+class Settings:
+    def __init__(self):
+        self.depth = 3
+
+SETTINGS = Settings()
+
+def helper(x):
+    return inner(x) + RATE
+
+def inner(x):
+    return x + 1
+"""
+
+USER = """
+from __future__ import annotations
+import functools
+import user_library
+from user_library import Scale, TABLE, helper
+from artfs import step, pipeline
+
+OFFSET = 1
+
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*args, **named):
+        result = function(*args, **named)
+        return result
+    return wrapper
+
+@functools.lru_cache
+def remembered(x):
+    return x + 1
+
+@step
+@logged
+def compute(x: int = 1) -> float:
+    # a comment
+    total = helper(x) + OFFSET + len(TABLE) + user_library.SETTINGS.depth + remembered(x)
+    return Scale().by(total) + sum(map(lambda y: y + 1, [1]))
+
+@pipeline
+def simple() -> None:
+    compute()
+"""
+
+
+class Program:
+    """The modules of a user, whose code can be changed between two runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.library, self.user = LIBRARY, USER
+
+    def change(self, old: str, new: str) -> None:
+        assert self.library.count(old) + self.user.count(old) == 1, old
+        self.library, self.user = self.library.replace(old, new), self.user.replace(old, new)
+
+    def load(self) -> ModuleType:
+        programs.module(self._directory, "user_library", self.library)
+        return programs.module(self._directory, "user_code", self.user)
+
+    def status(self) -> str:
+        run: PipelineRunResponse = self.load().simple()
+        return str(run.steps["compute"].status)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("total = helper", "total = 1 + helper"),
+        ("x: int = 1", "x: int = 2"),
+        ("return inner(x) + RATE", "return inner(x) - RATE"),
+        ("def inner(x):\n    return x + 1", "def inner(x):\n    return x + 2"),
+        ("RATE = 0.5", "RATE = 0.6"),
+        ('"a": [1, 2]', '"a": [1, 3]'),
+        ("OFFSET = 1", "OFFSET = 1.0"),
+        ("return x * self.factor", "return self.factor * x"),
+        ("factor = 2", "factor = 3"),
+        ("self.depth = 3", "self.depth = 4"),
+        ("return result", "return result + 0"),
+        ("lambda y: y + 1", "lambda y: y + 2"),
+        ("def remembered(x):\n    return x + 1", "def remembered(x):\n    return x + 3"),
+    ],
+)
+def test_a_change_of_what_the_step_uses_runs_it_again(program: Program, old: str, new: str) -> None:
+    assert [program.status(), program.status()] == ["completed", "cached"]
+    program.change(old, new)
+    assert [program.status(), program.status()] == ["completed", "cached"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# a comment", "# another comment\n\n"),
+        ("def logged", "\n\n\ndef logged"),
+        ("class Settings:", "class Settings:  # of the library"),
+        ("def inner(x):", "UNUSED = 4\n\ndef inner(x):"),
+    ],
+)
+def test_a_change_that_does_not_matter_lets_it_be(program: Program, old: str, new: str) -> None:
+    assert program.status() == "completed"
+    program.change(old, new)
+    assert program.status() == "cached"
+
+
+def test_a_module_in_a_package_counts_by_what_is_used_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "ourpackage"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = """
+    import ourpackage.constants
+    from artfs import step, pipeline
+
+    @step
+    def compute() -> int:
+        return ourpackage.constants.USED
+
+    @pipeline
+    def simple() -> None:
+        compute()
+    """
+
+    def status(text: str) -> str:
+        constants = programs.module(tmp_path, "ourpackage.constants", text)
+        import ourpackage  # type: ignore[import-not-found]
+
+        ourpackage.constants = constants
+        return str(programs.module(tmp_path, "user_code", source).simple().steps["compute"].status)
+
+    assert status("USED, OTHER = 1, 1") == "completed"
+    assert status("USED, OTHER = 1, 2") == "cached"
+    assert status("USED, OTHER = 2, 2") == "completed"
+
+
+def test_the_key_is_the_same_in_every_process(tmp_path: Path) -> None:
+    script = """
+    from artfs import step, pipeline
+    NAMES = {"alpha", "beta", "gamma", "delta"}
+    class Settings:
+        tags = frozenset(NAMES)
+    SETTINGS = Settings()
+    @step
+    def compute() -> int:
+        return len(NAMES) + len(SETTINGS.tags) + ("x" in {"p", "q", "r"})
+    @pipeline
+    def simple():
+        compute()
+    print(simple().steps["compute"].status)
+    """
+    assert programs.run(tmp_path, script) == "completed\n"
+    assert programs.run(tmp_path, script) == "cached\n"
+
+
+@step
+def double(x: int) -> int:
+    return 2 * x
+
+
+@step
+def parity(x: int) -> str:
+    return "even" if x % 2 == 0 else "odd"
+
+
+@step
+def shout(text: str) -> str:
+    return text.upper()
+
+
+def statuses(run: PipelineRunResponse) -> list[str]:
+    return [str(each.status) for each in run.steps.values()]
+
+
+@pipeline
+def chain(x: int = 1) -> None:
+    shout(parity(double(x)))
+
+
+def test_all_steps_of_an_unchanged_pipeline_are_taken_over() -> None:
+    first, second = chain(), chain()
+    assert statuses(second) == ["cached"] * 3
+    assert str(second.status) == "cached"
+    for name, each in second.steps.items():
+        assert each.outputs == first.steps[name].outputs
+        assert each.inputs == first.steps[name].inputs
+    assert second.steps["shout"].output.row.producer_id == first.steps["shout"].row.id
+
+
+def test_a_changed_parameter_runs_its_step_again() -> None:
+    chain()
+    assert statuses(chain(x=1)) == ["cached"] * 3
+    assert statuses(chain(x=2))[0] == "completed"
+
+
+def test_equal_bytes_made_anew_let_the_next_step_be() -> None:
+    chain(x=1)
+    assert statuses(chain(x=2)) == ["completed", "completed", "cached"]  # 4 is even, as 2 was
+
+
+def test_equal_content_from_elsewhere_is_the_same_input() -> None:
+    save_artifact("even", name="word")
+
+    @pipeline
+    def other() -> None:
+        shout(Client().get_artifact_version("word"))
+
+    other()
+    save_artifact("odd", name="word")
+    assert statuses(other()) == ["completed"]
+    save_artifact("even", name="word")
+    assert statuses(other()) == ["cached"]
+
+
+def test_deleted_bytes_are_made_again(home: Path) -> None:
+    run = chain()
+    for path in (home / "store").rglob("*"):
+        if path.is_file() and "parity" in str(path):
+            path.unlink()
+    again = chain()
+    assert statuses(again) == ["cached", "completed", "cached"]
+    assert again.steps["parity"].output.load() == "even"
+    assert run.steps["parity"].output.load() == "even"  # the bytes are back for all who refer to them
+    assert statuses(chain()) == ["cached"] * 3
+
+
+def test_a_removed_version_is_made_again() -> None:
+    run = chain()
+    version = run.steps["double"].output
+    Client().delete_artifact_version(version.id, force=True)
+    assert statuses(chain()) == ["completed", "cached", "cached"]
+
+
+def test_other_names_of_outputs_are_another_step() -> None:
+    @step
+    def extract() -> Annotated[str, "{kind}_data"]:
+        return "data"
+
+    @pipeline
+    def simple(kind: str) -> None:
+        extract.with_options(substitutions={"kind": kind})()
+
+    assert statuses(simple("train")) == ["completed"]
+    assert statuses(simple("test")) == ["completed"]
+    assert statuses(simple("train")) == ["cached"]
+    assert load_artifact("test_data") == "data"
+
+
+@pytest.mark.parametrize(
+    "change", [{"tags": ["b"]}, {"run_metadata": {"a": 2}}, {"version": "chosen"}, {"artifact_type": "ModelArtifact"}]
+)
+def test_what_a_version_is_to_carry_counts(change: dict[str, Any]) -> None:
+    def run(config: ArtifactConfig) -> PipelineRunResponse:
+        def load() -> Any:
+            return 1
+
+        load.__annotations__["return"] = Annotated[int, config]
+
+        @pipeline
+        def simple() -> None:
+            step(load)()
+
+        return simple()
+
+    first: dict[str, Any] = {"name": "iris", "tags": ["a"], "run_metadata": {"a": 1}}
+    assert statuses(run(ArtifactConfig(**first))) == ["completed"]
+    assert statuses(run(ArtifactConfig(**first))) == ["cached"]
+    assert statuses(run(ArtifactConfig(**{**first, **change}))) == ["completed"]
+
+
+def test_another_materializer_is_another_output() -> None:
+    @pipeline
+    def simple(pickled: bool) -> None:
+        double.with_options(output_materializers=CloudpickleMaterializer if pickled else None)(x=1)
+
+    assert statuses(simple(False)) == ["completed"]
+    assert statuses(simple(True)) == ["completed"]
+    assert statuses(simple(True)) == ["cached"]
+
+
+def test_files_and_variables_can_be_made_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, folder = tmp_path / "data.csv", tmp_path / "folder"
+    file.write_text("1")
+    folder.mkdir()
+    policy = CachePolicy(files=[str(file), str(folder)], environment=["MODE"])
+
+    @pipeline
+    def simple() -> None:
+        double.with_options(cache_policy=policy)(x=1)
+
+    monkeypatch.delenv("MODE", raising=False)
+    assert statuses(simple()) == ["completed"]
+    assert statuses(simple()) == ["cached"]
+    file.write_text("2")
+    assert statuses(simple()) == ["completed"]
+    (folder / "new").write_text("")
+    assert statuses(simple()) == ["completed"]
+    monkeypatch.setenv("MODE", "fast")
+    assert statuses(simple()) == ["completed"]
+    os.utime(file, (1, 1))
+    assert statuses(simple()) == ["cached"]
+
+
+def test_code_can_be_left_out_of_the_key(program: Program) -> None:
+    program.change("@step\n", "from artfs.pipelines import CachePolicy\n@step(cache_policy=CachePolicy(code=False))\n")
+    assert program.status() == "completed"
+    program.change("OFFSET = 1", "OFFSET = 2")
+    assert program.status() == "cached"
+
+
+def test_what_is_too_old_is_made_again() -> None:
+    @pipeline
+    def simple(expires: float | None) -> None:
+        policy = CachePolicy(expires=None if expires is None else timedelta(seconds=expires))
+        double.with_options(cache_policy=policy)(x=1)
+
+    assert statuses(simple(0)) == ["completed"]
+    assert statuses(simple(3600)) == ["cached"]
+    assert statuses(simple(None)) == ["cached"]
+    again = simple(0)
+    assert statuses(again) == ["completed"]
+    assert "older" in again.steps["double"].row.cache_parts["why"]
+
+
+def test_caching_can_be_switched_off() -> None:
+    @step(enable_cache=True)
+    def always() -> int:
+        return 1
+
+    @step
+    def sometimes() -> int:
+        return 1
+
+    @pipeline(enable_cache=False)
+    def simple() -> None:
+        always()
+        sometimes()
+        sometimes.with_options(enable_cache=True)()
+
+    simple()
+    assert statuses(simple()) == ["cached", "completed", "cached"]
+
+
+def test_a_newer_version_of_what_the_step_loads_itself_runs_it_again() -> None:
+    save_artifact("first", name="best")
+
+    @step
+    def compare() -> str:
+        return str(load_artifact("best"))
+
+    @step
+    def compare_first() -> str:
+        return str(load_artifact("best", version="1"))
+
+    @pipeline
+    def simple() -> None:
+        compare()
+        compare_first(after="compare")
+
+    assert statuses(simple()) == ["completed", "completed"]
+    assert statuses(simple()) == ["cached", "cached"]
+    save_artifact("second", name="best")
+    run = simple()
+    assert run.steps["compare"].output.load() == "second"
+    assert statuses(simple()) == ["cached", "cached"]
+
+
+def test_a_failed_step_is_tried_again_and_what_was_done_is_not() -> None:
+    fails = [True]
+
+    @step
+    def fragile(x: int) -> int:
+        if fails:
+            fails.pop()
+            raise OSError("no network")
+        return x
+
+    @pipeline
+    def simple() -> None:
+        fragile(double(1))
+
+    with pytest.raises(OSError, match="no network"):
+        simple()
+    assert statuses(simple()) == ["cached", "completed"]

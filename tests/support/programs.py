@@ -1,0 +1,44 @@
+"""Programs of a user, run in processes of their own or imported as modules whose code can be changed."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import linecache
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+_numbers = itertools.count()
+
+
+def module(directory: Path, name: str, source: str) -> ModuleType:
+    """Write a module of the user's own and import it afresh; it stays importable under its name."""
+    path = directory / f"{name}_{next(_numbers)}.py"
+    path.write_text(textwrap.dedent(source))
+    linecache.checkcache()
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[name] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def start(directory: Path, source: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a script that has no `if __name__ == "__main__"`."""
+    path = directory / f"script_{next(_numbers)}.py"
+    path.write_text(textwrap.dedent(source))
+    return subprocess.Popen(
+        [sys.executable, path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory
+    )
+
+
+def run(directory: Path, source: str, *arguments: str) -> str:
+    """Run a script to its good end and return what it printed."""
+    process = start(directory, source, *arguments)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output
