@@ -31,14 +31,29 @@ def find_artifact(catalog: Catalog, name: str) -> Artifact:
     return found
 
 
-def find_version(catalog: Catalog, name_or_id: str | UUID, version: str | int | None = None) -> Version:
-    """Return the version that is meant; it is not a tombstone.
+def split_name(catalog: Catalog, text: str) -> tuple[str, str | None]:
+    """Take apart how people write a version, and return its two parts for `find_version`.
+
+    NAME/VERSION and NAME:VERSION are the same; but an artifact may have a colon in its name, and then that one is
+    meant. Where VERSION is missing, None stands for it.
+    """
+    name, slash, version = text.partition("/")
+    if not slash and ":" in text and catalog.artifacts.get(text) is None:
+        name, _, version = text.rpartition(":")
+    return name, version or None
+
+
+def find_version(
+    catalog: Catalog, name_or_id: str | UUID, version: str | int | None = None, *, purged: bool = False
+) -> Version:
+    """Return the version that is meant.
 
     Args:
         name_or_id: the name of an artifact, or the id of a version or its beginning (at least 4 digits). What is the
             name of an artifact means that.
         version: which version of the artifact: its number or name, `latest`, or `@tag` for the newest that carries the
             tag. The newest when not given.
+        purged: whether it may be a tombstone.
 
     Raises:
         ArtifactNotFound, VersionNotFound: there is none (any more).
@@ -47,26 +62,26 @@ def find_version(catalog: Catalog, name_or_id: str | UUID, version: str | int | 
     text = str(name_or_id)
     artifact = catalog.artifacts.get(text) if not isinstance(name_or_id, UUID) else None
     if artifact is not None:
-        return version_of(catalog, artifact, LATEST if version is None else str(version))
+        return version_of(catalog, artifact, LATEST if version is None else str(version), purged=purged)
     if version is not None:
-        return version_of(catalog, find_artifact(catalog, text), str(version))
+        return version_of(catalog, find_artifact(catalog, text), str(version), purged=purged)
     found = _by_id(catalog, text)
     if found is None:
         raise VersionNotFound(
             f"'{text}' is neither an artifact's name nor the id of a version; 'artfs artifact list' lists the names",
             subject=text,
         )
-    return _still_there(found)
+    return found if purged else _still_there(found)
 
 
-def version_of(catalog: Catalog, artifact: Artifact, version: str) -> Version:
+def version_of(catalog: Catalog, artifact: Artifact, version: str, *, purged: bool = False) -> Version:
     """Return the version of an artifact that a number, a name, `latest` or `@tag` means.
 
     Raises:
-        VersionNotFound: there is none (any more).
+        VersionNotFound: there is none (any more; `purged`: a tombstone will do).
     """
     if version == LATEST:
-        found, problem = catalog.versions.latest(artifact.id), "has no versions"
+        found, problem = catalog.versions.latest(artifact.id), "has no versions yet"
     elif version.startswith("@"):
         found = catalog.versions.by_tag(artifact.id, version[1:])
         problem = f"has no version with the tag '{version[1:]}'"
@@ -77,7 +92,7 @@ def version_of(catalog: Catalog, artifact: Artifact, version: str) -> Version:
             f"artifact '{artifact.name}' {problem}; 'artfs artifact version list {artifact.name}' lists them",
             subject=version,
         )
-    return _still_there(found)
+    return found if purged else _still_there(found)
 
 
 def shown_name(version: Version) -> str:

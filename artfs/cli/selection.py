@@ -3,6 +3,7 @@
 NAME                      the artifact; where a version is wanted, its newest
 NAME/VERSION              that version: a number, a chosen name, `latest`, or `@TAG` for the newest that carries it
 NAME:VERSION              the same; but an artifact may have a colon in its name, and then that one is meant
+ID                        that version: its id, or the beginning of it, at least 4 digits
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from artfs.errors import ArtfsError, ArtifactNotFound, VersionNotFound
+from artfs.artifacts.lookup import LATEST, find_artifact, find_version, split_name
+from artfs.errors import ArtfsError
 from artfs.names import check_artifact_name, check_tag_name, check_version_name
 
 if TYPE_CHECKING:
@@ -23,36 +25,33 @@ if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
 
-LATEST = "latest"
-
 
 def artifact_named(catalog: Catalog, name: str) -> Artifact:
     """Return the artifact of that name. Raises InvalidName, ArtifactNotFound."""
-    found = catalog.artifacts.get(check_artifact_name(name))
-    if found is None:
-        raise ArtifactNotFound(f"no artifact is named '{name}'; 'artfs artifact list' lists them", subject=name)
-    return found
+    return find_artifact(catalog, check_artifact_name(name))
 
 
-def version_named(catalog: Catalog, text: str) -> Version:
-    """Return the version that a text means; it may be a tombstone.
+def version_named(catalog: Catalog, text: str, *, purged: bool = True) -> Version:
+    """Return the version that a text means.
 
-    Raises InvalidName, ArtifactNotFound, VersionNotFound.
+    Raises InvalidName, ArtifactNotFound; VersionNotFound (also for a tombstone, unless `purged`); InvalidValue if
+    several ids begin so.
     """
-    artifact, version = _split(catalog, text)
-    return _version(catalog, artifact, version or LATEST)
+    name, version = _parts(catalog, text)
+    return find_version(catalog, name, version, purged=purged)
 
 
 def versions_named(catalog: Catalog, texts: Iterable[str]) -> Sequence[Version]:
     """Return the versions that texts mean, each once; an artifact alone means all of its versions.
 
-    Raises InvalidName, ArtifactNotFound, VersionNotFound.
+    Raises as `version_named` does.
     """
     found: dict[int, Version] = {}
     for text in texts:
-        artifact, name = _split(catalog, text)
-        versions = catalog.versions.list(artifact.id) if name is None else [_version(catalog, artifact, name)]
-        found.update((version.id, version) for version in versions)
+        name, version = _parts(catalog, text)
+        artifact = catalog.artifacts.get(name) if version is None else None
+        versions = catalog.versions.list(artifact.id) if artifact else [version_named(catalog, text)]
+        found.update((each.id, each) for each in versions)
     return list(found.values())
 
 
@@ -69,32 +68,14 @@ def complete_version(context: click.Context, parameter: click.Parameter, incompl
     return [CompletionItem(f"{name}/{each}") for each in _version_names(context, name) if each.startswith(version)]
 
 
-def _split(catalog: Catalog, text: str) -> tuple[Artifact, str | None]:
-    name, slash, version = text.partition("/")
-    if slash:
-        return artifact_named(catalog, name), version
-    if ":" in text and catalog.artifacts.get(text) is None:
-        name, _, version = text.rpartition(":")
-        return artifact_named(catalog, name), version
-    return artifact_named(catalog, text), None
-
-
-def _version(catalog: Catalog, artifact: Artifact, name: str) -> Version:
-    if name == LATEST:
-        found = catalog.versions.latest(artifact.id)
-        problem = "has no versions yet"
-    elif name.startswith("@"):
-        found = catalog.versions.by_tag(artifact.id, check_tag_name(name[1:]))
-        problem = f"has no version with the tag '{name[1:]}'"
-    else:
-        found = catalog.versions.get(artifact.id, check_version_name(name))
-        problem = f"has no version '{name}'"
-    if found is None:
-        raise VersionNotFound(
-            f"artifact '{artifact.name}' {problem}; 'artfs artifact version list {artifact.name}' lists them",
-            subject=name,
-        )
-    return found
+def _parts(catalog: Catalog, text: str) -> tuple[str, str | None]:
+    name, version = split_name(catalog, text)
+    check_artifact_name(name)
+    if version is not None and version.startswith("@"):
+        check_tag_name(version[1:])
+    elif version not in (None, LATEST):
+        check_version_name(version)
+    return name, version
 
 
 def _artifact_names(context: click.Context) -> Sequence[str]:

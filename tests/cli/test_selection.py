@@ -52,7 +52,7 @@ def test_what_is_meant(workspace: Workspace, versions: dict[str, Version], text:
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("nothing", ArtifactNotFound, "no artifact is named 'nothing'"),
+        ("nothing", VersionNotFound, "'nothing' is neither an artifact's name nor the id of a version"),
         ("nothing/1", ArtifactNotFound, "no artifact is named 'nothing'"),
         ("nothing:1", ArtifactNotFound, "no artifact is named 'nothing'"),
         ("iris/2", VersionNotFound, "artifact 'iris' has no version '2'; 'artfs artifact version list iris'"),
@@ -67,6 +67,20 @@ def test_what_is_not_there(
     with pytest.raises(error) as raised:
         version_named(workspace.catalog, text)
     assert words in str(raised.value)
+
+
+def test_an_id_and_its_beginning_mean_the_version(workspace: Workspace, versions: dict[str, Version]) -> None:
+    meant = versions["iris/v 2"]
+    for text in (meant.uuid, meant.uuid[:13], meant.uuid.replace("-", "")):
+        assert version_named(workspace.catalog, text) == meant
+        assert versions_named(workspace.catalog, [text]) == [meant]
+
+
+def test_a_tombstone_can_be_looked_at_and_nothing_else(workspace: Workspace, versions: dict[str, Version]) -> None:
+    workspace.catalog.versions.purge(versions["iris/1"].id, "too old")
+    assert version_named(workspace.catalog, "iris/1").state == "purged"
+    with pytest.raises(VersionNotFound, match="iris/1 was removed: too old"):
+        version_named(workspace.catalog, "iris/1", purged=False)
 
 
 def test_an_artifact_alone_is_all_of_its_versions_once(workspace: Workspace, versions: dict[str, Version]) -> None:
