@@ -169,6 +169,15 @@ class Steps:
             "ORDER BY s.id DESC LIMIT 1",
         )
 
+    def earlier(self, step_run: StepRun) -> StepRun | None:
+        """Return the newest run of the same step, in an earlier run of the same pipeline, that came to its outputs."""
+        return self._one(
+            "s.name = :name AND s.run_id < :run AND s.status IN ('completed', 'cached') "
+            "AND s.run_id IN (SELECT o.id FROM run r JOIN run o ON o.pipeline_id = r.pipeline_id WHERE r.id = :run)",
+            {"name": step_run.name, "run": step_run.run_id},
+            "ORDER BY s.run_id DESC LIMIT 1",
+        )
+
     def add_input(
         self, step_run_id: int, slot: str, version_id: int, *, how: str = "declared", position: int = 0
     ) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "show": Lazy(
         "artfs.cli.run:show", "Draw a run as a tree of its steps, with their status, duration, inputs and outputs."
     ),
+    "explain": Lazy("artfs.cli.run_explain:explain", "Say why steps ran or were cached: what changed."),
     "delete": Lazy("artfs.cli.run:delete", "Forget runs, with their steps, logs and what was logged for them."),
 }
 

@@ -64,10 +64,10 @@ def cache_key(
     return CacheKey(key, {name: digest.hex() for name, digest in sorted(parts.items())})
 
 
-def explain(before: Parts, now: Parts) -> list[str]:
+def differences(before: Parts, now: Parts) -> list[str]:
     """What is different between two keys, a line each.
 
-    >>> explain({"parameter:rate": "aa"}, {"parameter:rate": "bb"})
+    >>> differences({"parameter:rate": "aa"}, {"parameter:rate": "bb"})
     ["parameter 'rate' changed"]
     """
     lines = []

@@ -1,0 +1,58 @@
+"""Why a step ran, or did not have to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from artfs.enums import ExecutionStatus
+from artfs.pipelines.cache_key import WHY, differences
+
+if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.runs import Run
+    from artfs.catalog.steps import StepRun
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of one step of a run.
+
+    Args:
+        step: its name.
+        status: how it ended.
+        compared_with: `pipeline/run/step` of the earlier run whose outputs it took, or that it is compared with.
+        reasons: a line each; for a step that was cached there is one.
+    """
+
+    step: str
+    status: str
+    compared_with: str | None
+    reasons: Sequence[str]
+
+
+def explain_step(catalog: Catalog, run: Run, step: StepRun) -> Explanation:
+    """Tells which part of a step's key changed against the newest earlier run of it, or what else made it run."""
+    if step.status == ExecutionStatus.CACHED.value:
+        source = catalog.steps.by_id(step.cached_from_id) if step.cached_from_id is not None else None
+        shown = _path(catalog, source) if source is not None else None
+        return Explanation(step.name, step.status, shown, ["nothing that its outputs depend on has changed"])
+    why = step.cache_parts.get(WHY)
+    earlier = catalog.steps.earlier(step)
+    if why is not None or earlier is None:
+        reason = why or f"it is the first run of this step in pipeline '{run.pipeline}'"
+        return Explanation(step.name, step.status, _path(catalog, earlier) if earlier else None, [reason])
+    if not step.cache_parts:
+        return Explanation(step.name, step.status, None, ["it did not come so far that its key was known"])
+    if not differences({}, earlier.cache_parts):
+        reasons = ["the earlier run had caching switched off, and can give nothing"]
+    elif not (reasons := differences(earlier.cache_parts, step.cache_parts)):
+        reasons = [f"nothing changed, but the earlier run has {earlier.status}"]
+    return Explanation(step.name, step.status, _path(catalog, earlier), reasons)
+
+
+def _path(catalog: Catalog, step: StepRun) -> str:
+    run = catalog.runs.by_id(step.run_id)
+    assert run is not None, "a step run is one of a run"
+    return f"{run.pipeline}/{run.name}/{step.name}"
