@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import gc
+import itertools
 import logging
 import os
 import signal
@@ -41,6 +42,9 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 0.1
 """Drafts are looked at no more often than this, however often they change."""
 SEALS_AT_ONCE = 2
+CHANGING_SECONDS = 5.0
+CHANGING_ATTEMPTS = 3
+"""So long, and so often at least, somebody's commit looks at a draft anew that changes while it is looked at."""
 STUBS_AT_ONCE = 256
 """Stubs are put in their places in batches, and requests are answered between them."""
 
@@ -96,13 +100,17 @@ class Sealer:
         draft = self._incoming.draft(name)
         if name in self._stuck:
             raise DraftHeld(self._stuck[name], subject=name)
+        give_up = trio.current_time() + CHANGING_SECONDS
         try:
-            while True:
+            for attempt in itertools.count(1):
                 self._sealing.check(draft, request)
                 try:
                     return await self._seal(draft, request, remove=remove)
                 except Cancelled:
                     draft = self._incoming.draft(name)  # which may have been removed and made anew
+                if attempt >= CHANGING_ATTEMPTS and trio.current_time() > give_up:
+                    break
+            raise DraftHeld(f"{draft.title}: it goes on changing; commit it when nobody writes to it", subject=name)
         except (ArtfsError, OSError) as error:
             draft.error = _reason(draft, error)
             raise

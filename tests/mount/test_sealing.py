@@ -27,7 +27,10 @@ from support.drafts import (
     wait_for_version,
 )
 from support.mount import Mount
+from support.mount_fixtures import StartMount
 
+HUGE = 10 * 2**40
+"""Nobody looks at all of a file of this size while a test runs, even if it is one hole."""
 QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
 
 
@@ -557,6 +560,32 @@ class TestBetweenDrafts:
 
 
 class TestWhileItChanges:
+    def test_a_commit_gives_up_when_the_draft_goes_on_changing(self, patient: Mount, name: str) -> None:
+        path = patient.incoming / name
+        path.mkdir()
+        (path / "small").touch()
+        with open(path / "takes long to look at", "wb") as file:
+            file.truncate(HUGE)
+        script = "import os, sys\nwhile True: os.utime(sys.argv[1])"
+        with subprocess.Popen([sys.executable, "-c", script, path / "small"]) as changing:
+            try:
+                with raises(errno.EBUSY):
+                    commit(path)
+            finally:
+                changing.kill()
+        (path / "takes long to look at").unlink()
+        assert commit(path) == "1"
+
+    def test_unmounting_does_not_wait_until_a_large_draft_was_looked_at(self, start_mount: StartMount) -> None:
+        mount = start_mount(settings=QUIET)
+        with open(mount.incoming / "huge", "wb") as file:
+            file.truncate(HUGE)
+        mount.wait_until(lambda: state(mount, "huge")[1] == "it is complete and about to be sealed", "sealing")
+        mount.unmount()
+        os.truncate(next(mount.home.glob("mounts/*/work/huge")), 5)
+        mount.remount()
+        wait_for_version(mount, "huge", "1")
+
     def test_a_draft_that_is_removed_and_made_anew_is_not_mixed_up(self, quick: Mount, name: str) -> None:
         path = quick.incoming / name
         for generation in range(30):

@@ -42,6 +42,18 @@ def test_a_file_has_one_number(nodes: Nodes, tmp_path: Path) -> None:
     assert nodes.draft_of(node) == b"draft"
 
 
+def test_inode_numbers_that_need_all_bits(nodes: Nodes, tmp_path: Path) -> None:
+    """Some file systems put which disk it is into the uppermost bits."""
+    (tmp_path / "file").touch()
+    found = os.lstat(tmp_path / "file")
+    numbers = set()
+    for inode in (2**63 + 5, 2**62 + 5, 2**55, 5):
+        status = os.stat_result((found.st_mode, inode, *found[2:]))
+        numbers.add(nodes.at(nodes.root, b"file", status).number)
+    assert len(numbers) == 4
+    assert all(number < 2**63 for number in numbers)
+
+
 def test_the_root_is_always_there(nodes: Nodes) -> None:
     assert nodes.get(INCOMING_ROOT) is nodes.root
     nodes.release_if_unused(nodes.root)

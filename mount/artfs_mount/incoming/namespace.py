@@ -104,8 +104,9 @@ class Namespace:
         replaced = _status(target)
         if replaced is not None and replaced.st_ino == status.st_ino:
             return
-        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            self._stay_within_draft(parent, name, new_parent, new_name)
+        for moved in (status, replaced if flags & RENAME_EXCHANGE else None):
+            if moved is not None and stat.S_ISREG(moved.st_mode) and moved.st_nlink > 1:
+                self._stay_within_draft(parent, name, new_parent, new_name)
         node = self._nodes.at(parent, name, status)
         other = self._nodes.at(new_parent, new_name, replaced) if replaced and flags & RENAME_EXCHANGE else None
         old_draft, new_draft = self._draft_at(parent, name), self._draft_at(new_parent, new_name)

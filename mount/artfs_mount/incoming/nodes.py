@@ -17,6 +17,9 @@ from artfs.content.stream import SequentialHasher
 from artfs_mount.incoming import stubs
 from artfs_mount.tree.inode import INCOMING_ROOT, incoming_inode
 
+SPARE = 1 << 55
+"""Inodes on disk below this are shown as they are; some file systems that are stacked on others use the bits above."""
+
 
 class Descriptor:
     """A file descriptor that is closed when its last user lets go of it.
@@ -105,7 +108,7 @@ class Nodes:
         self.writing: set[Node] = set()
         self._by_number: dict[int, Node] = {INCOMING_ROOT: self.root}
         self._by_backing: dict[int, Node] = {status.st_ino: self.root}
-        self._spare = 1 << 55
+        self._spare = SPARE
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -200,7 +203,7 @@ class Nodes:
             node = links[0][0]
 
     def _add(self, status: os.stat_result) -> Node:
-        number = incoming_inode(status.st_ino)
+        number = incoming_inode(status.st_ino) if status.st_ino < SPARE else INCOMING_ROOT
         while number in self._by_number:
             self._spare += 1
             number = incoming_inode(self._spare)

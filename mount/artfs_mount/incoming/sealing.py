@@ -24,6 +24,7 @@ from pathlib import Path
 from artfs.artifacts import seal
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
+from artfs.content.files import sync_filesystem
 from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 from artfs.stores.local import local_path
@@ -31,6 +32,9 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.completeness import DraftKind
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
+
+SYNC_EARLY_BYTES = 64 * 2**20
+"""More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ class Sealing:
             check_version_name(request.version)
         writers = self._incoming.open_writers()[draft.name]
         if writers:
-            files = "a file is" if writers == 1 else f"{writers} files are"
+            how_many = "a file is" if writers == 1 else f"{writers} files are"
             raise DraftHeld(
-                f"{draft.title}: {files} still open for writing; close them, then commit", subject=draft.name
+                f"{draft.title}: {how_many} still open for writing; close them, then commit", subject=draft.name
             )
 
     def measure(self, draft: Draft, changes: int, *, cancelled: Callable[[], bool]) -> Measurement:
@@ -94,6 +98,8 @@ class Sealing:
         known = _Known(self._incoming.drafts.digests, os.fsencode(path))
         measured = seal.measure(path, known=known.digest_of, cancelled=stop)
         known.check_links(measured)
+        if sum(file.digest.size for file in measured.files if not file.stand_in) > SYNC_EARLY_BYTES:
+            sync_filesystem(self._incoming.area.work)
         return Measurement(changes, measured)
 
     def unchanged(self, draft: Draft, measurement: Measurement, request: Request) -> Version | None:
@@ -116,9 +122,11 @@ class Sealing:
         """Makes the version, or nothing. For a worker thread, while nothing changes the draft."""
         content = measurement.content
         version = self.unchanged(draft, measurement, request)
-        made = version is None
         with contextlib.ExitStack() as undo:
             waiting = tuple(self._stubs(content, undo))
+            if version is not None:
+                version, waiting = self._taken_up(draft, measurement, request, waiting)
+            made = version is None
             if version is None:
                 uuid = str(uuids.uuid4())
                 self._incoming.drafts.sealing(draft, uuid)
@@ -131,11 +139,28 @@ class Sealing:
                     tags=request.tags,
                     save_type="preexisting" if content.in_place else "incoming",
                 )
-            else:
-                for tag in request.tags:
-                    self._workspace.catalog.tags.add(version.id, tag)
             undo.pop_all()
         return Outcome(version, made, waiting)
+
+    def _taken_up(
+        self, draft: Draft, measurement: Measurement, request: Request, waiting: tuple[stubs.Stub, ...]
+    ) -> tuple[Version | None, tuple[stubs.Stub, ...]]:
+        """The version that the draft already is, now with the tags that were asked for, and the stubs to use.
+
+        Whoever removes bytes looks for stubs before he commits that: after this transaction he sees these. Bytes that
+        are in no store (any more) have no stub; their files keep their own.
+        """
+        catalog = self._workspace.catalog
+        with catalog.transaction():
+            version = self.unchanged(draft, measurement, request)
+            if version is None:
+                return None, waiting
+            catalog.tags.add(version.id, *request.tags)
+            stored = catalog.blobs.known({stub.digest for stub in waiting})
+        usable = tuple(stub for stub in waiting if stub.digest in stored and stored[stub.digest].owned)
+        for stub in set(waiting) - set(usable):
+            stub.discard()
+        return version, usable
 
     def put(self, waiting: Sequence[stubs.Stub]) -> None:
         """Puts stubs in the places of files. For the event loop: no request may come between the disk and the nodes."""
