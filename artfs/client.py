@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs import stacks
@@ -22,6 +22,10 @@ from artfs.responses import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from artfs.artifacts.gc import Garbage
+    from artfs.artifacts.prune import Pruned, PrunePlan
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
     from artfs.pipelines.responses import PipelineRunResponse
@@ -110,15 +114,13 @@ class Client:
             ArtifactNotFound, InvalidName, TagNotFound: an argument names nothing, or cannot be used.
             AlreadyExists: the new name is taken.
         """
-        catalog = self.workspace.catalog
-        with catalog.transaction():
-            artifact = self._artifact(name_id_or_prefix)
-            if new_name is not None:
-                artifact = catalog.artifacts.rename(artifact.id, new_name)
-            catalog.tags.add_to_artifact(artifact.id, *(add_tags or ()))
-            for tag in remove_tags or ():
-                catalog.tags.remove_from_artifact(artifact.id, tag)
-        return ArtifactResponse(self.workspace, artifact)
+        from artfs.artifacts.update import update_artifact
+
+        artifact = self._artifact(name_id_or_prefix)
+        updated = update_artifact(
+            self.workspace, artifact, new_name=new_name, add_tags=add_tags, remove_tags=remove_tags
+        )
+        return ArtifactResponse(self.workspace, updated)
 
     def delete_artifact(self, name_id_or_prefix: str, *, force: bool = False) -> None:
         """Remove an artifact with all its versions.
@@ -217,25 +219,35 @@ class Client:
         add_tags: Sequence[str] | None = None,
         remove_tags: Sequence[str] | None = None,
         artifact_type: str | None = None,
+        *,
+        pin: str | None = None,
+        unpin: bool = False,
     ) -> ArtifactVersionResponse:
-        """Change tags or type of a version and return it; all of it or nothing.
+        """Change tags, type or pin of a version and return it; all of it or nothing.
+
+        Args:
+            name_id_or_prefix, version: as for `get_artifact_version`.
+            add_tags, remove_tags: names of tags.
+            artifact_type: what it is for, from now on.
+            pin: keep it from being removed, for this reason.
+            unpin: let it be removed again.
 
         Raises:
             ArtifactNotFound, VersionNotFound, TagNotFound, InvalidName, InvalidValue: an argument names nothing, or
                 cannot be used.
         """
-        from artfs.artifacts.save import checked_tags, checked_type
-        from artfs.enums import ArtifactType
+        from artfs.artifacts.update import update_version
 
-        catalog = self.workspace.catalog
-        with catalog.transaction():
-            row = self._version(name_id_or_prefix, version)
-            catalog.tags.add(row.id, *checked_tags(add_tags))
-            for tag in remove_tags or ():
-                catalog.tags.remove(row.id, tag)
-            if artifact_type is not None:
-                row = catalog.versions.update(row.id, type=checked_type(artifact_type, ArtifactType.DATA))
-        return ArtifactVersionResponse(self.workspace, row)
+        updated = update_version(
+            self.workspace,
+            self._version(name_id_or_prefix, version),
+            add_tags=add_tags,
+            remove_tags=remove_tags,
+            artifact_type=artifact_type,
+            pin=pin,
+            unpin=unpin,
+        )
+        return ArtifactVersionResponse(self.workspace, updated)
 
     def delete_artifact_version(
         self, name_id_or_prefix: str | UUID, version: str | int | None = None, *, force: bool = False
@@ -253,11 +265,70 @@ class Client:
 
         delete_version(self.workspace, self._version(name_id_or_prefix, version), force=force)
 
-    def prune_artifacts(self, **options: Any) -> Any:
-        """Remove versions that nothing needs any more; see `artfs.artifacts.prune.prune` for the options."""
-        from artfs.artifacts.prune import prune
+    def plan_prune(
+        self,
+        *,
+        artifacts: Collection[str] | None = None,
+        older_than: timedelta | datetime | None = None,
+        keep_last: int = 1,
+    ) -> PrunePlan:
+        """Return what `prune_artifacts` would keep and remove, with a reason for every version; nothing is changed.
 
-        return prune(self.workspace, **options)
+        Args:
+            artifacts: names of those to look at; all when not given.
+            older_than: only versions that were made before this time, or that are older than this, are removed.
+            keep_last: how many of the newest versions of each artifact are kept; 0 lets the newest go too.
+
+        Raises:
+            ArtifactNotFound: there is no such artifact.
+            InvalidValue: an argument makes no sense.
+
+        Example:
+            >>> [(each.version.name, each.reason) for each in Client().plan_prune().removed]
+        """
+        from artfs.artifacts.prune import plan
+
+        return plan(self.workspace, artifacts=artifacts, older_than=older_than, keep_last=keep_last)
+
+    def prune_artifacts(
+        self,
+        *,
+        artifacts: Collection[str] | None = None,
+        older_than: timedelta | datetime | None = None,
+        keep_last: int = 1,
+        only_artifact: bool = False,
+        only_metadata: bool = False,
+        ignore_errors: bool = False,
+    ) -> Pruned:
+        """Remove versions that no run, tag or pin needs, but the newest of each artifact, and return what was done.
+
+        Each leaves a tombstone, so that lineage stays true. Data registered in place is never removed.
+
+        Args:
+            artifacts, older_than, keep_last: as for `plan_prune`.
+            only_artifact: remove bytes, and keep what was logged for the versions with their tombstones.
+            only_metadata: leave the files where they lie; they are the user's own from then on.
+            ignore_errors: go on with the other artifacts when one cannot be pruned, and raise nothing.
+
+        Raises:
+            ArtifactNotFound, InvalidValue: an argument names nothing, or makes no sense.
+            StoreError: bytes could not be removed; `collect_garbage` tries again.
+        """
+        from artfs.artifacts.prune import apply
+
+        planned = self.plan_prune(artifacts=artifacts, older_than=older_than, keep_last=keep_last)
+        how = {"only_artifact": only_artifact, "only_metadata": only_metadata, "ignore_errors": ignore_errors}
+        return apply(self.workspace, planned, **how)
+
+    def collect_garbage(self, *, dry_run: bool = False) -> Garbage:
+        """Remove bytes that nothing accounts for, as killed processes leave them, and return what they were.
+
+        Args:
+            dry_run: only look.
+        """
+        from artfs.artifacts.gc import gc
+
+        return gc(self.workspace, dry_run=dry_run)
 
     # Runs.
 

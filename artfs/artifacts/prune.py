@@ -109,23 +109,6 @@ class Pruned:
     errors: list[str] = field(default_factory=list)
 
 
-def prune(
-    workspace: Workspace,
-    *,
-    artifacts: Collection[str] | None = None,
-    older_than: Age | None = None,
-    keep_last: int = 1,
-    only_artifact: bool = False,
-    only_metadata: bool = False,
-    ignore_errors: bool = False,
-) -> Pruned:
-    """Plan and apply at once; the arguments, and what is raised, are those of `plan` and `apply`."""
-    planned = plan(workspace, artifacts=artifacts, older_than=older_than, keep_last=keep_last)
-    return apply(
-        workspace, planned, only_artifact=only_artifact, only_metadata=only_metadata, ignore_errors=ignore_errors
-    )
-
-
 def plan(
     workspace: Workspace,
     *,

@@ -19,7 +19,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import shown_name
 from artfs.artifacts.standing import drop_view
 from artfs.artifacts.visualize import page_path
 from artfs.content.stubs import digests_below
@@ -96,7 +95,7 @@ def make_tombstones(
             _forget_visualizations(workspace, version, loose)
             if forget_metadata:
                 catalog.metadata.forget(version.id)
-            catalog.audit.append("version.purge", shown_name(version), {"reason": reason}, user.id)
+            catalog.audit.append("version.purge", f"{version.artifact}@{version.name}", {"reason": reason}, user.id)
         trees = {version.tree_id for version in versions if version.tree_id is not None}
         loose.blobs |= catalog.trees.remove_unneeded(trees)
         loose.versions = [version.uuid for version in versions]
