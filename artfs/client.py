@@ -280,11 +280,7 @@ class Client:
             keep_last: how many of the newest versions of each artifact are kept; 0 lets the newest go too.
 
         Raises:
-            ArtifactNotFound: there is no such artifact.
-            InvalidValue: an argument makes no sense.
-
-        Example:
-            >>> [(each.version.name, each.reason) for each in Client().plan_prune().removed]
+            ArtifactNotFound, InvalidValue: an argument names nothing, or makes no sense.
         """
         from artfs.artifacts.prune import plan
 
@@ -317,8 +313,13 @@ class Client:
         from artfs.artifacts.prune import apply
 
         planned = self.plan_prune(artifacts=artifacts, older_than=older_than, keep_last=keep_last)
-        how = {"only_artifact": only_artifact, "only_metadata": only_metadata, "ignore_errors": ignore_errors}
-        return apply(self.workspace, planned, **how)
+        return apply(
+            self.workspace,
+            planned,
+            only_artifact=only_artifact,
+            only_metadata=only_metadata,
+            ignore_errors=ignore_errors,
+        )
 
     def collect_garbage(self, *, dry_run: bool = False) -> Garbage:
         """Remove bytes that nothing accounts for, as killed processes leave them, and return what they were.
