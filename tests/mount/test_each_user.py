@@ -46,6 +46,21 @@ def test_versions_and_drafts_outlive_a_killed_daemon(mounted: Mount) -> None:
     mounted.run(["cmp", "/etc/group", mounted.incoming / "unsealed"])
 
 
+def test_versions_and_drafts_go_on_at_the_next_mount(mounted: Mount) -> None:
+    mounted.run(["cp", "/etc/services", mounted.incoming / "names"])
+    mounted.commit("names")
+    mounted.run(["cp", "/etc/protocols", mounted.incoming / "unsealed"])
+    mounted.unmount()
+    mounted.remount()
+    mounted.run(["cmp", "/etc/services", mounted.artifacts / "names" / "1" / "names"])
+    mounted.run(["cmp", "/etc/services", mounted.incoming / "names"])
+    mounted.run(["cp", "/etc/protocols", mounted.incoming / "names"])
+    mounted.sync()
+    mounted.run(["cmp", "/etc/protocols", mounted.artifacts / "names" / "2" / "names"])
+    mounted.run(["cmp", "/etc/protocols", mounted.artifacts / "unsealed" / "1" / "unsealed"])
+    mounted.run(["cmp", "/etc/services", mounted.artifacts / "names" / "1" / "names"])
+
+
 def test_a_mount_that_the_system_refuses_fails_in_one_line(start_mount: StartMount) -> None:
     if os.geteuid() != 0 or re.search(r"^user_allow_other", Path("/etc/fuse.conf").read_text("utf-8"), re.MULTILINE):
         pytest.skip("needs a user whom the system does not let open a mount to others")

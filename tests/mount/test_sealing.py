@@ -520,25 +520,6 @@ class TestBetweenDrafts:
         for which in ("one", "other"):
             assert (patient.artifacts / f"{name} {which}" / "1" / f"{name} {which}").read_bytes() == content
 
-    def test_a_file_moved_in_is_not_taken_for_one_that_was_there(self, patient: Mount, name: str) -> None:
-        """The disk gives a removed file's inode number to the next one."""
-        one, other = patient.incoming / name, patient.incoming / f"{name} other"
-        one.mkdir()
-        other.mkdir()
-        (one / "file").write_bytes(b"A" * 5000)
-        number = (one / "file").stat().st_ino
-        (one / "file").unlink()
-        for attempt in range(50):
-            path = other / str(attempt)
-            path.write_bytes(b"B" * 5000)
-            if path.stat().st_ino == number:
-                break
-        else:
-            pytest.skip("this file system does not use inode numbers again soon")
-        os.rename(path, one / "file")
-        commit(one)
-        assert (patient.artifacts / name / "1" / "file").read_bytes() == b"B" * 5000
-
     def test_two_drafts_become_versions_at_once(self, patient: Mount, name: str) -> None:
         paths = [patient.incoming / f"{name} {number}" for number in range(6)]
         for path in paths:
