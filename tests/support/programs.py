@@ -30,7 +30,9 @@ def module(directory: Path, name: str, source: str) -> ModuleType:
 def start(directory: Path, source: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a script that has no `if __name__ == "__main__"`."""
     path = directory / f"script_{next(_numbers)}.py"
-    path.write_text(textwrap.dedent(source))
+    # Who is started in the background by a shell ignores Ctrl-C, and so would what it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    path.write_text(heard + textwrap.dedent(source))
     return subprocess.Popen(
         [sys.executable, path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory
     )
