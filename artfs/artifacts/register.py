@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,11 +86,13 @@ def register(
     tags: Sequence[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     producer_id: int | None = None,
+    advance: Callable[[int], None] = lambda done: None,
 ) -> Version:
     """Register a file or folder in a workspace and return the version's row.
 
     Args:
         producer_id: the step run that made the data; the one that runs here when not given.
+        advance: called with the number of bytes measured since the last call.
 
     The other arguments, and what is raised, are as for `register_artifact`.
     """
@@ -100,7 +102,7 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path)), in_place=True)
+    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path, advance)), in_place=True)
     facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
     scope = step_scope.get()
     made = seal.seal(
@@ -144,7 +146,7 @@ def _materializer(path: Path) -> type[BaseMaterializer]:
 _Identity = tuple[int, int, int, int, int]
 
 
-def _hashed_ahead(path: Path) -> seal.Known:
+def _hashed_ahead(path: Path, advance: Callable[[int], None]) -> seal.Known:
     """Hash all files below a directory in threads, and tell the digests to a walk that comes after.
 
     A digest counts only for a file that the walk finds exactly as it was before and after it was hashed; what cannot be
@@ -155,7 +157,10 @@ def _hashed_ahead(path: Path) -> seal.Known:
     sources = [os.path.join(directory, name) for directory, _, names in os.walk(os.fsencode(path)) for name in names]
     with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
         batches = [sources[start : start + 32] for start in range(0, len(sources), 32)]
-        found = {key: digest for batch in pool.map(_hashed, batches) for key, digest in batch}
+        found: dict[_Identity, FileDigest] = {}
+        for batch in pool.map(_hashed, batches):
+            found.update(batch)
+            advance(sum(digest.size for _, digest in batch))
 
     return lambda status, source: found.get(_identity(status))
 

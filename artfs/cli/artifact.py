@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": Lazy("artfs.cli.artifact:list_", "List all artifacts."),
     "show": Lazy("artfs.cli.artifact:show", "Show one artifact."),
-    "version": Lazy("artfs.cli.artifact_version:version", "Look at versions."),
+    "register": Lazy("artfs.cli.artifact_files:register", "Make a version of data that stays where it is."),
+    "download": Lazy("artfs.cli.artifact_files:download", "Copy the files of a version into a directory or zip file."),
+    "diff": Lazy("artfs.cli.artifact_files:diff", "List what was added, removed or changed between two versions."),
+    "update": Lazy("artfs.cli.artifact_changes:update_artifact", "Rename an artifact, or change its own tags."),
+    "tag": Lazy("artfs.cli.artifact_changes:tag", "Put tags on a version, take them off, or list them."),
+    "metadata": Lazy("artfs.cli.artifact_changes:metadata", "Log values about a version, or show what was logged."),
+    "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
+    "prune": Lazy("artfs.cli.prune:prune", "Remove versions that no run, tag or pin needs."),
+    "delete": Lazy("artfs.cli.artifact_changes:delete_artifact", "Remove artifacts with all of their versions."),
+    "version": Lazy("artfs.cli.artifact_version:version", "Look at versions, and change them."),
 }
 
 COLUMNS = {
@@ -47,7 +56,7 @@ COLUMNS = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def artifact() -> None:
-    """Look at artifacts and their versions."""
+    """Look at artifacts and their versions, and change them."""
 
 
 @click.command("list")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": Lazy("artfs.cli.artifact_version:list_", "List versions, of one artifact or of all, oldest first."),
     "describe": Lazy("artfs.cli.artifact_version:describe", "Show all that is known of one version."),
+    "update": Lazy("artfs.cli.artifact_changes:update_version", "Change the tags, type or pin of a version."),
+    "delete": Lazy("artfs.cli.artifact_changes:delete_version", "Remove versions, and the bytes that only they need."),
 }
 
 COLUMNS: dict[str, Column] = {
@@ -60,7 +62,7 @@ COLUMNS: dict[str, Column] = {
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def version() -> None:
-    """Look at versions."""
+    """Look at versions, and change them."""
 
 
 @click.command("list")
@@ -76,9 +78,9 @@ def list_(session: Session, name: str | None, as_json: bool) -> None:
         catalog = workspace.catalog
         artifact = artifact_named(catalog, name) if name is not None else None
         versions = catalog.versions.list(artifact.id if artifact else None)
-        found = [_facts(each, catalog.tags.of_version(each.id)) for each in versions]
+        found = [version_facts(each, catalog.tags.of_version(each.id)) for each in versions]
     if as_json:
-        print_json([_for_json(facts) for facts in found])
+        print_json([version_json(facts) for facts in found])
         return
     shown = ("artifact", "version", "state", "type", "files", "bytes", "created", "tags")
     rows = [[facts[key] for key in shown] for facts in found]
@@ -97,16 +99,17 @@ def describe(session: Session, version: str, as_json: bool) -> None:
     with session.workspace() as workspace:
         catalog = workspace.catalog
         found = version_named(catalog, version)
-        facts = {**_facts(found, catalog.tags.of_version(found.id)), **_more_facts(catalog, found)}
+        facts = {**version_facts(found, catalog.tags.of_version(found.id)), **_more_facts(catalog, found)}
         metadata = catalog.metadata.get(found.id)
     if as_json:
-        print_json({**_for_json(facts), "metadata": metadata})
+        print_json({**version_json(facts), "metadata": metadata})
         return
     record: list[tuple[Column, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
     print_record([*record, *((text(f"metadata.{key}"), value) for key, value in metadata.items())])
 
 
-def _facts(version: Version, tags: Any) -> dict[str, Any]:
+def version_facts(version: Version, tags: Any) -> dict[str, Any]:
+    """Return what lists show of a version."""
     from artfs.content.digest import format_digest
 
     return {
@@ -153,6 +156,7 @@ def _producer(catalog: Catalog, version: Version) -> str | None:
     return f"{pipeline.name}/{run.name}/steps/{step.name}"
 
 
-def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
+def version_json(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts of a version as JSON has them."""
     times: dict[str, Any] = {key: iso_time(facts[key]) for key in ("created", "purged") if key in facts}
     return {key.replace(" ", "_"): value for key, value in (facts | times).items()}

@@ -123,25 +123,37 @@ def iso_time(microseconds: int | None) -> str | None:
 
 
 @contextmanager
-def progress(label: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
     """Show on a terminal how far some work is; silent elsewhere.
 
     Args:
         label: what is done.
-        total_bytes: how much there is to do.
+        total: how much there is to do.
+        unit: of what: `bytes`, or things that are counted.
 
     Yields:
-        A function to call with the number of bytes done since the last call.
+        A function to call with how much was done since the last call.
     """
     if not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    parts = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn())
-    with Progress(*parts, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total_bytes)
+    in_bytes: tuple[ProgressColumn, ...] = (DownloadColumn(binary_units=True), TransferSpeedColumn())
+    amount = in_bytes if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
+    parts = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
         yield lambda done: bar.advance(task, done)
 
 

@@ -20,12 +20,13 @@ COMMANDS = {
     "exec": Lazy(
         "artfs.cli.exec:exec_command", "Run COMMAND, and record what it read from a mount and what it wrote there."
     ),
-    "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions."),
+    "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions, and change them."),
     "run": Lazy("artfs.cli.run:run", "Look at runs of pipelines and programs."),
     "lineage": Lazy("artfs.cli.lineage:lineage", "Show what a version was made from, and what was made from it."),
     "artifact-store": Lazy("artfs.cli.artifact_store:artifact_store", "Say where the bytes of versions live."),
     "stack": Lazy("artfs.cli.stack:stack", "Choose where new versions go."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
+    "gc": Lazy("artfs.cli.gc:gc", "Remove bytes that nothing accounts for, as killed processes leave them."),
     "doctor": Lazy("artfs.cli.doctor:doctor", "Look for whatever keeps artfs from working on this machine."),
 }
 

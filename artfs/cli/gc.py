@@ -1,0 +1,44 @@
+"""`artfs gc`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from artfs.cli.printing import json_option, print_json, readable_size, waiting
+from artfs.cli.reporting import FAILED, complain
+from artfs.cli.session import Session, pass_session
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only look, and change nothing.")
+@json_option
+@click.pass_context
+@pass_session
+def gc(session: Session, context: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Remove bytes that nothing accounts for, as killed processes leave them.
+
+    These are contents that no version needs, directories of versions that never came to be, and copies made for
+    reading versions that were removed. What somebody is just making is left alone, and so is what drafts in a mount
+    still need.
+    """
+    from artfs.artifacts.gc import gc as collect
+
+    with session.workspace() as workspace, waiting("looking for garbage") as tell:
+        found = collect(workspace, dry_run=dry_run, tell=lambda what: tell(f"looking at {what}"))
+    if as_json:
+        print_json({"dry_run": dry_run, **dataclasses.asdict(found)})
+    else:
+        verb = "would remove" if dry_run else "removed"
+        click.echo(f"{verb} {found.files} contents that no version needs: {readable_size(found.bytes)}")
+        directories, directory_bytes = len(found.directories), readable_size(found.directory_bytes)
+        click.echo(f"{verb} {directories} directories of versions that never came to be: {directory_bytes}")
+        click.echo(f"{verb} {found.views} copies of removed versions from the cache")
+        if found.kept_files:
+            kept = readable_size(found.kept_bytes)
+            click.echo(f"kept {found.kept_files} contents that only drafts in a mount need: {kept}")
+    for error in found.errors:
+        complain(error)
+    if found.errors:
+        context.exit(FAILED)
