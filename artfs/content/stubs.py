@@ -18,7 +18,7 @@ from artfs.content.files import made_readable
 BLOB_ATTRIBUTE = "user.artfs.blob"
 """Attribute of a stub: the bare 32 bytes of the digest of its content."""
 
-_PASSES = 100
+_PASSES = 50
 """How often directories are looked at again because something in them was just made, removed or renamed."""
 
 _TICK_NS = 20_000_000
