@@ -157,6 +157,9 @@ def _installed_roots() -> tuple[str, ...]:
 def _version_of(package: str) -> str | None:
     if package in sys.stdlib_module_names or package == "artfs":
         return None
+    said = getattr(sys.modules.get(package), "__version__", None)
+    if isinstance(said, str):
+        return said
     names = _distributions().get(package)
     return importlib.metadata.version(names[0]) if names else None
 
