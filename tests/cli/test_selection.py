@@ -99,7 +99,7 @@ def test_an_artifact_alone_is_all_of_its_versions_once(workspace: Workspace, ver
         ("artfs verify iris/1", "a", ["a:b"]),
         ("artfs", "un", []),
         ("artfs", "u", ["umount"]),
-        ("artfs artifact", "v", ["version"]),
+        ("artfs artifact", "v", ["verify", "version"]),
     ],
 )
 def test_completion(

@@ -1,10 +1,11 @@
-"""Saves, registers or removes versions, and is killed at random points of it. Run as a program by the fault tests.
+"""Saves, registers, removes or prunes versions, or collects garbage, and is killed at random points of it. Run as a
+program by the fault tests.
 
     library_and_die.py WORK KILLS SEED
 
-Each piece of work is done by a process of its own, forked here after everything was imported. It is killed before or
-after one of the function calls that the work consists of, chosen at random. Work that ended was acknowledged: it is
-told on standard output.
+Each piece of work is done by a process of its own, forked here after everything was imported, which first makes what it
+works on. It is killed before or after one of the function calls that the work consists of, chosen at random. Work that
+ended was acknowledged: it is told on standard output.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from artfs import register_artifact, save_artifact
+from artfs.artifacts.purge import make_tombstones
 from artfs.client import Client
 
 
@@ -45,25 +48,50 @@ def remove(number: int) -> str:
     return str(version.id)
 
 
-WORK: dict[str, Callable[[int], str]] = {"save": save, "register": register, "remove": remove}
+def save_three(number: int) -> None:
+    for version in range(3):
+        save_artifact([value(number), version], name=f"pruned {number}", metadata={"number": number})
+
+
+def prune(number: int) -> str:
+    return ",".join(Client().prune_artifacts(artifacts=[f"pruned {number}"]).versions)
+
+
+def leave_garbage(number: int) -> None:
+    """A version that stays, one whose bytes nobody removed yet, and one that never came to be."""
+    workspace = Client().workspace
+    save(number)
+    gone = save_artifact(value(number + 1000), name="gone")
+    make_tombstones(workspace, [gone.row], "killed")
+    directory = f"never/{uuid4().hex}".encode()
+    with workspace.stores.active.claim(directory):
+        Path(workspace.stores.active.place_path(directory), "file").write_bytes(b"half")
+
+
+def gc(number: int) -> str:
+    return str(Client().collect_garbage().files)
+
+
+WORK: dict[str, Callable[[int], str]] = {"save": save, "register": register, "remove": remove, "prune": prune, "gc": gc}
+BEFORE: dict[str, Callable[[int], object]] = {"prune": save_three, "gc": leave_garbage}
 
 
 def main(work: str, kills: int, seed: int) -> None:
     """Do the work once to learn how many calls it has, then again and again with a kill in it."""
     chance = random.Random(seed)
-    told, _ = _in_child(WORK[work], 0, None)
+    told, _ = _in_child(work, 0, None)
     calls = told["calls"]
     killed = 0
     print(json.dumps({"number": 0, "id": told["id"]}))
     for number in range(1, kills + 1):
-        told, status = _in_child(WORK[work], number, chance.randrange(calls))
+        told, status = _in_child(work, number, chance.randrange(calls))
         killed += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if told:
             print(json.dumps({"number": number, "id": told["id"]}))
     print(json.dumps({"killed": killed}))
 
 
-def _in_child(work: Callable[[int], str], number: int, deadly: int | None) -> tuple[dict[str, Any], int]:
+def _in_child(work: str, number: int, deadly: int | None) -> tuple[dict[str, Any], int]:
     """Return what the child told, nothing if it died before, and how it ended."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -77,8 +105,10 @@ def _in_child(work: Callable[[int], str], number: int, deadly: int | None) -> tu
     return json.loads(told) if told else {}, os.waitpid(child, 0)[1]
 
 
-def _work(work: Callable[[int], str], number: int, deadly: int | None, writing: int) -> None:
+def _work(work: str, number: int, deadly: int | None, writing: int) -> None:
     Client().list_artifacts()  # opens the catalog, which is no part of the work
+    if work in BEFORE:
+        BEFORE[work](number)
     calls = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:
@@ -89,7 +119,7 @@ def _work(work: Callable[[int], str], number: int, deadly: int | None, writing: 
 
     sys.setprofile(count)
     try:
-        done = work(number)
+        done = WORK[work](number)
     finally:
         sys.setprofile(None)
     os.write(writing, json.dumps({"id": done, "calls": calls}).encode())

@@ -64,7 +64,11 @@ def step_name(pipeline: str, run: str, step: str) -> bytes:
 
 def slot_name(use: Use) -> bytes:
     """`<slot>`, and `<slot>.<position>` for the others in a list. A slot that itself looks so has its dot escaped."""
-    shown = _POSITION.sub("%2E", file_name(use.slot).decode())
+    slot = use.slot
+    if slot.isascii() and slot.isidentifier() and len(slot) < _KEPT_BYTES:
+        shown = slot  # nearly all are: there is nothing to escape
+    else:
+        shown = _POSITION.sub("%2E", file_name(slot).decode())
     return _short(f"{shown}.{use.position}" if use.position else shown)
 
 

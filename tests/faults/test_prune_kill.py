@@ -1,0 +1,67 @@
+"""Kills while versions are pruned and garbage is collected: no version loses a byte, and no byte is lost track of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artfs.artifacts.gc import Garbage
+from artfs.artifacts.verify import verify
+from artfs.client import Client
+from artfs.workspace import Workspace
+from support import library_and_die
+
+KILLS = 100
+
+
+def killed_while(work: str, seed: int) -> dict[int, str]:
+    """Do work that is killed again and again; returns what was acknowledged, by number."""
+    program = [sys.executable, library_and_die.__file__ or "", work, str(KILLS), str(seed)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
+    *acknowledged, last = map(json.loads, done.stdout.splitlines())
+    assert last["killed"] > KILLS * 0.9
+    return {told["number"]: told["id"] for told in acknowledged}
+
+
+def check_bytes(workspace: Workspace) -> None:
+    """All versions are whole before and after the garbage was collected, and then only known bytes are left."""
+    catalog, store = workspace.catalog, workspace.stores.active
+    assert catalog.check() == []
+    assert list(verify(workspace, catalog.versions.list())) == []
+    found = Client().collect_garbage(dry_run=True)
+    assert Client().collect_garbage() == found
+    assert Client().collect_garbage() == Garbage()
+    assert list(verify(workspace, catalog.versions.list())) == []
+    places = set(store.places())
+    assert store.id is not None
+    assert places == catalog.blobs.owned_paths(store.id, places) | catalog.visualizations.known_paths(places)
+    assert catalog.blobs.orphans() == []
+
+
+@pytest.mark.timeout(280)
+def test_kills_while_versions_are_pruned(home: Path) -> None:
+    acknowledged = killed_while("prune", seed=4)
+    client = Client()
+    for number in range(KILLS + 1):
+        name = f"pruned {number}"
+        left = [version.version for version in client.get_artifact(name).versions]
+        assert left in (["1", "2", "3"], ["3"]), "a prune of an artifact happens or does not"
+        if number in acknowledged:
+            assert (left, acknowledged[number]) == (["3"], f"{name}/1,{name}/2")
+        newest = client.get_artifact_version(name).load()
+        np.testing.assert_equal(newest, [library_and_die.value(number), 2])
+    check_bytes(client.workspace)
+
+
+@pytest.mark.timeout(280)
+def test_kills_while_garbage_is_collected(home: Path) -> None:
+    killed_while("gc", seed=5)
+    client = Client()
+    for number in range(KILLS + 1):
+        np.testing.assert_equal(client.get_artifact_version(f"saved {number}").load(), library_and_die.value(number))
+    check_bytes(client.workspace)
