@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, get_origin
 
 from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound, UntrustedPickle
@@ -60,6 +61,12 @@ class MaterializerRegistry:
         """Forget `materializer`; what it was chosen for goes to the next best again."""
         self._by_type = {name: other for name, other in self._by_type.items() if other is not materializer}
         self._by_name = {name: other for name, other in self._by_name.items() if other is not materializer}
+
+    def registered(self, kinds: Collection[Any] | None = None) -> list[type[BaseMaterializer]]:
+        """Return what was registered for these classes or what they derive from, by name; None: for any class."""
+        names = None if kinds is None else {qualified_name(base) for kind in kinds for base in _bases(kind)}
+        found = {each for name, each in self._by_type.items() if names is None or name in names}
+        return sorted(found, key=qualified_name)
 
     def name_for(self, data_type: type[Any]) -> str:
         """Return the name of the materializer for values of `data_type`, without importing a built-in one."""
@@ -194,6 +201,10 @@ def materializer_for(data: Any) -> type[BaseMaterializer]:
 
 #: Classes whose own name is not where they can be found.
 _BUILTIN_ALIASES = {"builtins.NoneType": "types.NoneType", "builtins.ellipsis": "types.EllipsisType"}
+
+
+def _bases(kind: Any) -> tuple[type, ...]:
+    return kind.__mro__ if isinstance(kind, type) else ()
 
 
 def _name_of_type(associated: type | str, materializer: type[BaseMaterializer]) -> str:

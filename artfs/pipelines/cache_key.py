@@ -48,9 +48,9 @@ def cache_key(
     if policy.code:
         parts.update((f"code:{name}", digest) for name, digest in code.items())
     for name, value in invocation.parameters.items():
-        parts[f"parameter:{name}"] = tagged(b"parameter", json.dumps(value, sort_keys=True).encode())
+        parts[f"parameter:{name}"] = tagged(b"parameter", json.dumps(value).encode())
     for slot, versions in inputs.items():
-        parts[f"input:{slot}"] = tagged(b"input", *(version.digest for version in versions))
+        parts[f"input:{slot}"] = _input(versions, isinstance(invocation.sources[slot], tuple))
     for output in outputs:
         parts[f"output:{output.slot}"] = _output(output)
     for path in policy.files:
@@ -79,13 +79,20 @@ def differences(before: Parts, now: Parts) -> list[str]:
     return lines
 
 
+def _input(versions: Sequence[Version], as_list: bool) -> Digest:
+    # Equal bytes may be another value when something else reads them: the text "5" and the number 5.
+    values = ((version.digest, version.materializer or "", version.data_type or "") for version in versions)
+    domain = b"list input" if as_list else b"input"
+    return tagged(domain, *(part if isinstance(part, bytes) else part.encode() for value in values for part in value))
+
+
 def _output(output: OutputPlan) -> Digest:
     materializer = output.materializer
     chosen = materializer if isinstance(materializer, str) else qualified_name(materializer) if materializer else ""
     # What a version is to carry counts too: without it the version of an earlier run would be given out instead.
     config = (output.version, list(output.tags), dict(output.metadata), output.artifact_type)
     return tagged(
-        b"output", output.artifact.encode(), chosen.encode(), repr(output.annotation).encode(), plain_text(config)
+        b"output", output.artifact.encode(), chosen.encode(), plain_text(output.annotation), plain_text(config)
     )
 
 

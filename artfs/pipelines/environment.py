@@ -23,11 +23,11 @@ def _lasting() -> dict[str, Any]:
         # Not platform.platform(), which starts a process to ask for the processor.
         "platform": "-".join((os.uname().sysname, os.uname().release, os.uname().machine)),
         "executable": sys.executable,
-        "packages": _packages(),
+        "packages": installed(),
     }
 
 
-def _packages() -> dict[str, str]:
+def installed() -> dict[str, str]:
     """Installed distributions and their versions, as the names of their `.dist-info` directories tell.
 
     The standard says what those are called; to read the metadata in them would take a hundred times as long.

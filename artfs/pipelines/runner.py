@@ -23,7 +23,6 @@ from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import AlreadyExists, InvalidValue, VersionExists
-from artfs.materializers.base import BaseMaterializer
 from artfs.pipelines.cache_key import WHY, CacheKey, cache_key
 from artfs.pipelines.code import code_parts
 from artfs.pipelines.config import CachePolicy, ExternalArtifact
@@ -35,6 +34,7 @@ from artfs.pipelines.logs import captured_output
 from artfs.pipelines.memory import Key, Memory
 from artfs.pipelines.plan import Names, OutputPlan, StepTask, plan_outputs
 from artfs.pipelines.reuse import Found, find_earlier
+from artfs.pipelines.types_used import types_used
 from artfs.processes import start_time
 from artfs.workspace import Workspace
 
@@ -64,7 +64,7 @@ class Runner:
         self._memory = Memory(composition)
         self._versions: dict[Key, Version] = {}
         self._externals: dict[int, Version] = {}
-        self._code: dict[int, Mapping[str, Any]] = {}
+        self._code: dict[object, Mapping[str, Any]] = {}
         self._cached = 0
         self._failure: BaseException | None = None
 
@@ -258,17 +258,19 @@ class Runner:
         if any(isinstance(value, ExternalArtifact) for _, value in invocation.values()):
             return None, Found(None, why="an input is an ExternalArtifact, which is never cached")
         policy = invocation.options.cache_policy or CachePolicy()
-        key = cache_key(invocation, self._code_of(invocation, outputs), inputs, outputs, policy)
+        key = cache_key(invocation, self._code_of(invocation, inputs, outputs), inputs, outputs, policy)
         return key, find_earlier(self._workspace, key.digest, policy, outputs)
 
-    def _code_of(self, invocation: Invocation, outputs: Sequence[OutputPlan]) -> Mapping[str, Any]:
-        step = invocation.step
-        if id(step) not in self._code:
-            chosen = [output.materializer for output in outputs]
-            materializers = [each for each in chosen if isinstance(each, type) and issubclass(each, BaseMaterializer)]
-            annotations = [spec.annotation for spec in step.signature.inputs.values()]
-            self._code[id(step)] = code_parts(step.function, [*annotations, *materializers])
-        return self._code[id(step)]
+    def _code_of(
+        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
+    ) -> Mapping[str, Any]:
+        given = {(version.data_type, version.materializer) for versions in inputs.values() for version in versions}
+        which = id(invocation.step), frozenset(given)
+        if which not in self._code:
+            self._code[which] = code_parts(
+                invocation.step.function, types_used(invocation.step.signature, outputs, given)
+            )
+        return self._code[which]
 
     def _check_free(self, outputs: Sequence[OutputPlan]) -> None:
         """Says before a step runs what would be said when its outputs are saved."""
