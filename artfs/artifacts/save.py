@@ -13,7 +13,6 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
-from artfs.content.files import start_writing
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from artfs.workspace import Workspace
 
 logger = logging.getLogger(__name__)
-
-_LARGE = 4 * 2**20
 
 MaterializerChoice = type[BaseMaterializer] | str
 
@@ -139,21 +136,22 @@ def prepared(
     if producer_id is None and (scope := step_scope.get()) is not None:
         producer_id = scope.step_run_id
     store = workspace.stores.active
-    with staging_directory(store, workspace.home, name) as files:
-        saver = chosen(str(files), store)
+    with staging_directory(store, workspace.home, name) as staging:
+        saver = chosen(str(staging.path), store)
         saver.trusted = True
-        saver.visualizations_dir = f"{files}{SUFFIX}"
+        saver.visualizations_dir = f"{staging.path}{SUFFIX}"
         saver.save(data)
-        _start_writing(files)
+        staging.start_writing()
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        measured = seal.measure(files)
+        measured = seal.measure(staging.path)
         with seal.placed(
             measured,
             workspace,
             name,
             store=store,
             adopt=_protect(measured),
+            staging=staging,
             visualizations=visualizations,
             name=version_name,
             tags=tags,
@@ -194,15 +192,6 @@ def _materializer(data: Any, given: MaterializerChoice | None) -> type[BaseMater
     if isinstance(given, type) and issubclass(given, BaseMaterializer):
         return given
     raise InvalidValue(f"materializer must be a subclass of BaseMaterializer or its name, not {given!r}")
-
-
-def _start_writing(directory: Path) -> None:
-    """Large files go to the disk while they are hashed."""
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            path = os.path.join(folder, name)
-            if os.lstat(path).st_size >= _LARGE and not os.path.islink(path):
-                start_writing(path)
 
 
 def _extracted_metadata(saver: BaseMaterializer, data: Any) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, me
 from artfs.catalog.blobs import Place
 from artfs.content import files
 from artfs.content.digest import Digest
+from artfs.content.tree import Kind, Tree
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 
 if TYPE_CHECKING:
+    from artfs.artifacts.staging import Staging
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.versions import Version
     from artfs.stores.base import Store
@@ -115,24 +117,35 @@ def placed(
     uuid: str | None = None,
     store: Store | None = None,
     adopt: bool = True,
+    staging: Staging | None = None,
     visualizations: Sequence[shown.Shown] = (),
     **facts: Unpack[VersionFacts],
 ) -> Iterator[Callable[[], Version]]:
     """Bring the bytes of a version to be into the store, and give the function that makes the version.
 
     So several versions can come to be together: place all, then make all in one transaction. What was placed is removed
-    when the block fails. The arguments, and what is raised, are as for `seal`.
+    when the block fails. The other arguments, and what is raised, are as for `seal`.
+
+    Args:
+        staging: the directory that was measured, if it is one of those: the version takes it over where it can.
     """
     check_artifact_name(artifact)
     catalog, store = workspace.catalog, store or workspace.stores.active
     if (name := facts.get("name")) is not None:
         _check_free(catalog, artifact, check_version_name(name))
     facts.setdefault("user", workspace.user)
-    uuid = uuid or str(uuids.uuid4())
+    wanted = {} if measured.in_place else _sources(measured, store, catalog, None)
+    taken = staging if staging and adopt and _can_take(staging, measured, store, wanted, visualizations) else None
+    uuid = taken.uuid if taken else uuid or str(uuids.uuid4())
     try:
         with contextlib.ExitStack() as claims:
-            claims.enter_context(_claimed(measured, store, artifact, uuid))
-            places = place(measured, store, catalog, artifact, uuid, adopt=adopt)
+            if taken:
+                places = {digest: _place(taken.directory, file, store) for digest, file in wanted.items()}
+                taken.taken = True
+                taken.sync()
+            else:
+                claims.enter_context(_claimed(measured, store, artifact, uuid))
+                places = _bring(measured, wanted, store, artifact, uuid, adopt=adopt)
             pictures = (
                 shown.place_visualizations(visualizations, store, catalog, artifact, uuid, places, claims)
                 if visualizations
@@ -150,7 +163,10 @@ def placed(
             yield make
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
-        remove_orphan(store, catalog, uuid)
+        if taken:
+            taken.taken = catalog.versions.by_uuid(uuid) is not None
+        else:
+            remove_orphan(store, catalog, uuid)
         raise
 
 
@@ -173,15 +189,8 @@ def place(
 
     The other arguments, and what is raised, are as for `seal`; MissingPlace when the bytes of a stand-in are gone.
     """
-    if measured.in_place:
-        return {file.digest.digest: _in_place(file) for file in measured.files}
-    wanted = _sources(measured, store, catalog, only)
-    directory = _directory(artifact, uuid)
-    for file in wanted.values():
-        _place_file(file, store, directory + b"/" + file.path, adopt=adopt)
-    places = {digest: Place(directory + b"/" + file.path, store.id) for digest, file in wanted.items()}
-    store.sync([at.path for at in places.values()])
-    return places
+    wanted = {} if measured.in_place else _sources(measured, store, catalog, only)
+    return _bring(measured, wanted, store, artifact, uuid, adopt=adopt)
 
 
 def commit(
@@ -340,6 +349,55 @@ def _is_there(blob_id: int, size: int, store: Store, catalog: Catalog) -> bool:
         except FileNotFoundError:
             continue
     return False
+
+
+def _can_take(
+    staging: Staging,
+    measured: Measured,
+    store: Store,
+    wanted: Mapping[Digest, MeasuredFile],
+    visualizations: Sequence[shown.Shown],
+) -> bool:
+    """Whether all that is in a directory, and nothing else, is what the store wants of a version to be."""
+    inside = f"{staging.path}/"
+    return (
+        staging.store is store
+        and len(wanted) == len(measured.files)
+        and all(file.entry.mode & 0o400 for file in measured.files)
+        and all(os.fspath(each.source).startswith(inside) for each in visualizations)
+        and _has_only_files(measured.tree)
+    )
+
+
+def _has_only_files(tree: Tree) -> bool:
+    """Whether there are neither links nor empty directories below."""
+    return bool(tree.entries) and all(
+        entry.kind == Kind.FILE or (entry.tree is not None and bool(entry.tree.entries)) for _, entry in tree.walk()
+    )
+
+
+def _bring(
+    measured: Measured,
+    wanted: Mapping[Digest, MeasuredFile],
+    store: Store,
+    artifact: str,
+    uuid: str,
+    *,
+    adopt: bool,
+) -> Places:
+    """Bring files into the store, durably, and return where each content lies."""
+    if measured.in_place:
+        return {file.digest.digest: _in_place(file) for file in measured.files}
+    directory = _directory(artifact, uuid)
+    for file in wanted.values():
+        _place_file(file, store, directory + b"/" + file.path, adopt=adopt)
+    places = {digest: _place(directory, file, store) for digest, file in wanted.items()}
+    store.sync([at.path for at in places.values()])
+    return places
+
+
+def _place(directory: bytes, file: MeasuredFile, store: Store) -> Place:
+    return Place(directory + b"/" + file.path, store.id)
 
 
 def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool) -> None:

@@ -1,7 +1,8 @@
 """Directories for files that are about to become a version.
 
 They are on the file system of the store, so that it can take the files as they are, and look like directories of a
-version that never came to be: what a killed process leaves is found and removed as an orphan.
+version that never came to be: what a killed process leaves is found and removed as an orphan. In a store on this
+machine, the version that comes to be may take the directory over as its own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.shown import SUFFIX
+from artfs.content.files import start_writing, walk_files
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -23,8 +26,49 @@ if TYPE_CHECKING:
     from artfs.stores.base import Store
 
 
+_LARGE = 4 * 2**20
+
+
+@dataclass(slots=True)
+class Staging:
+    """A fresh directory.
+
+    Args:
+        path: where it is.
+        store: the local store that it is in.
+        directory: its path in there.
+        uuid: the id of the version that it would be the directory of.
+        taken: whether a version has it, so that it stays.
+    """
+
+    path: Path
+    store: LocalStore
+    directory: bytes
+    uuid: str
+    taken: bool = False
+
+    def start_writing(self) -> None:
+        """Let the disk begin to write the large files, while they are hashed."""
+        for path in walk_files(os.fsencode(self.path)):
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_size >= _LARGE:
+                start_writing(path)
+
+    def sync(self) -> None:
+        """Return when all files in it are on stable storage."""
+        above = len(os.fsencode(self.path)) - len(self.directory)
+        self.store.sync([path[above:] for path in walk_files(os.fsencode(self.path))])
+
+    def end(self) -> None:
+        """Remove what no version has taken."""
+        if not self.taken:
+            _remove(self.path)
+        if os.path.isdir(beside := f"{self.path}{SUFFIX}"):
+            _remove(beside)
+
+
 @contextmanager
-def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Path]:
+def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Staging]:
     """Give a fresh directory, which is gone again when the context ends, with visualizations that were put beside it.
 
     Args:
@@ -32,17 +76,16 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Path]
         home: has room for them where the store is on another machine.
         artifact: the name of what they will be a version of.
     """
-    holder = store if store.is_local else LocalStore(str(home.cache))
-    directory = os.fsencode(f"{artifact}/{uuid.uuid4().hex}")
+    holder = store if isinstance(store, LocalStore) else LocalStore(str(home.cache))
+    own = uuid.uuid4()
+    directory = os.fsencode(f"{artifact}/{own.hex}")
     try:
         with holder.claim(directory):
-            path = Path(holder.place_path(directory))
+            staging = Staging(Path(holder.place_path(directory)), holder, directory, str(own))
             try:
-                yield path
+                yield staging
             finally:
-                _remove(path)
-                if os.path.isdir(beside := f"{path}{SUFFIX}"):
-                    _remove(beside)
+                staging.end()
     finally:
         if holder is not store:
             holder.close()

@@ -151,7 +151,7 @@ class Blobs:
 
         Raises MissingPlace if the bytes of a blob are nowhere, and PlaceExists if other bytes are at a place already.
         """
-        with self._engine.transaction():
+        with self._engine.joined():
             known = self.known(files.keys())
             missing = [
                 digest

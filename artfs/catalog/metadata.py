@@ -87,7 +87,7 @@ class _Log:
         names = ", ".join(self._owner)
         marks = ", ".join(f":{name}" for name in self._owner)
         now = now_us()
-        with self._engine.transaction():
+        with self._engine.joined():
             self._engine.executemany(
                 f"UPDATE {self._table} SET newest = 0 WHERE {self._is(owner)} AND key = :key AND newest = 1",
                 [{**owner, "key": key} for key in values],

@@ -90,7 +90,7 @@ class SQLiteEngine:
             raise self._translated(error) from error
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
-        with self.transaction():
+        with self.joined():
             try:
                 return self._session().database.conn.executemany(sql, rows).rowcount
             except sqlite3.DatabaseError as error:
@@ -110,8 +110,11 @@ class SQLiteEngine:
         session.depth = depth + 1
         try:
             yield
+            if session.spoiled is not None:
+                raise CatalogError("a part of this transaction failed, so nothing of it can stay") from session.spoiled
             self.execute(commit)
         except BaseException:
+            session.spoiled = None
             # A full disk or an I/O error may have rolled all of it back already.
             if session.database.conn.in_transaction:
                 for statement in rollback:
@@ -120,23 +123,35 @@ class SQLiteEngine:
         finally:
             session.depth = depth
 
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        session = self._session()
+        if session.depth == 0:
+            with self.transaction():
+                yield
+            return
+        try:
+            yield
+        except BaseException as error:
+            session.spoiled = error
+            raise
+
     def tables(self) -> set[str]:
         rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {row[0] for row in rows if not row[0].startswith("sqlite_")}
 
     def reserve(self, table: str, count: int) -> int:
-        row = self.one("SELECT seq FROM sqlite_sequence WHERE name = :table", {"table": table})
-        first: int = row[0] + 1 if row else 1
         # Rows inserted with these ids move the sequence themselves; this covers those that are then not used.
-        moved = self.execute(
-            "UPDATE sqlite_sequence SET seq = :last WHERE name = :table", {"table": table, "last": first + count - 1}
+        row = self.one(
+            "UPDATE sqlite_sequence SET seq = seq + :count WHERE name = :table RETURNING seq",
+            {"table": table, "count": count},
         )
-        if not moved:
+        if row is None:
             self.execute(
-                "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)",
-                {"table": table, "last": first + count - 1},
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :count)", {"table": table, "count": count}
             )
-        return first
+        last: int = row[0] if row else count
+        return last - count + 1
 
     def stamp(self) -> Hashable:
         # SQLite counts the commits of all other connections, and of this one what it changed itself.
@@ -216,6 +231,8 @@ class _Session:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.depth = 0
+        self.spoiled: BaseException | None = None
+        """What failed in a block that cannot be undone alone."""
         self.process = os.getpid()
         self.number = os.urandom(8)
 

@@ -152,7 +152,7 @@ class Trees:
             blob_ids: the row of every file's content.
         """
         directories = _children_first(tree)
-        with self._engine.transaction():
+        with self._engine.joined():
             ids = self._known(list(directories))
             new = [directory for digest, directory in directories.items() if digest not in ids]
             if new:

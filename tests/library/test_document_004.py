@@ -179,7 +179,8 @@ def run(code: str, **names: Any) -> dict[str, Any]:
 def with_id(uuid: str, value: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save a value as a version that has the id of the document."""
     with monkeypatch.context() as patched:
-        patched.setattr("artfs.artifacts.seal.uuids", types.SimpleNamespace(UUID=UUID, uuid4=lambda: UUID(uuid)))
+        for module in ("seal.uuids", "staging.uuid"):
+            patched.setattr(f"artfs.artifacts.{module}", types.SimpleNamespace(UUID=UUID, uuid4=lambda: UUID(uuid)))
         save_artifact(value, name=name)
 
 

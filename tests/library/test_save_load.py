@@ -376,6 +376,33 @@ class Linking(StrangeMaterializer):
 
 
 @pytest.mark.expected_warnings("no metadata", "no picture")
+@pytest.mark.parametrize("odd", ["an empty folder", "a link", "the same bytes twice", "an unreadable file", "nothing"])
+def test_a_folder_of_any_shape_leaves_nothing_else_in_the_store(home: Path, tmp_path: Path, odd: str) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "file").write_bytes(b"bytes")
+    if odd == "an empty folder":
+        (folder / "empty").mkdir()
+    elif odd == "a link":
+        (folder / "link").symlink_to("inner/file")
+    elif odd == "the same bytes twice":
+        (folder / "again").write_bytes(b"bytes")
+    elif odd == "an unreadable file":
+        (folder / "closed").write_bytes(b"closed")
+        (folder / "closed").chmod(0)
+    for _ in range(2):
+        save_artifact(folder, name="folder")
+    client = Client()
+    store = client.workspace.stores.active
+    assert store.id is not None
+    places = set(store.places())
+    assert places == client.workspace.catalog.blobs.owned_paths(store.id, places)
+    assert len(places) == (2 if odd == "an unreadable file" else 1)
+    assert sorted(path.name for path in load_artifact("folder").rglob("*")) == sorted(
+        path.name for path in folder.rglob("*")
+    )
+
+
 def test_a_file_that_has_another_name_is_copied(tmp_path: Path) -> None:
     Linking.source = tmp_path / "own.txt"
     Linking.source.write_text("before")
