@@ -176,12 +176,12 @@ def run(code: str, **names: Any) -> dict[str, Any]:
     return names
 
 
-def with_id(uuid: str, value: object, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def with_id(uuid: str, value: object, name: str) -> None:
     """Save a value as a version that has the id of the document."""
-    with monkeypatch.context() as patched:
-        for module in ("seal.uuids", "staging.uuid"):
-            patched.setattr(f"artfs.artifacts.{module}", types.SimpleNamespace(UUID=UUID, uuid4=lambda: UUID(uuid)))
-        save_artifact(value, name=name)
+    saved = save_artifact(value, name=name)
+    Client().workspace.catalog.engine.execute(
+        "UPDATE version SET uuid = :new WHERE uuid = :old", {"new": uuid, "old": str(saved.id)}
+    )
 
 
 def test_a_type_is_assigned() -> None:
@@ -189,8 +189,8 @@ def test_a_type_is_assigned() -> None:
     assert Client().get_artifact_version("model").type is ArtifactType.MODEL
 
 
-def test_versions_are_fetched_by_id_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_id("3a92ae32-a764-4420-98ba-07da8f742b76", [1], "iris_dataset", monkeypatch)
+def test_versions_are_fetched_by_id_name_and_version() -> None:
+    with_id("3a92ae32-a764-4420-98ba-07da8f742b76", [1], "iris_dataset")
     save_artifact([2], name="iris_dataset", version="raw_2023")
     save_artifact([3], name="iris_dataset")
     names = run(FETCH)
@@ -236,11 +236,11 @@ def test_checkpoints_are_linked_also_when_training_is_interrupted(monkeypatch: p
     assert [file.name for file in loaded.rglob("*.ckpt")] == ["checkpoint-epoch=00.ckpt"]
 
 
-def test_metadata_of_a_table_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metadata_of_a_table_is_fetched() -> None:
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     table = pandas.DataFrame(np.zeros((500, 20)), columns=[f"column {number}" for number in range(20)])
-    with_id("50ce903f-faa6-41f6-a95f-ff8c0ec66010", table, "table", monkeypatch)
+    with_id("50ce903f-faa6-41f6-a95f-ff8c0ec66010", table, "table")
     names = run(FETCH_METADATA)
     assert names["shape"] == (500, 20)
     assert names["storage_size"] == names["artifact"].size > 0

@@ -375,7 +375,6 @@ class Linking(StrangeMaterializer):
         os.link(self.source, Path(self.uri, "strange.txt"))
 
 
-@pytest.mark.expected_warnings("no metadata", "no picture")
 @pytest.mark.parametrize("odd", ["an empty folder", "a link", "the same bytes twice", "an unreadable file", "nothing"])
 def test_a_folder_of_any_shape_leaves_nothing_else_in_the_store(home: Path, tmp_path: Path, odd: str) -> None:
     folder = tmp_path / "folder"
@@ -403,6 +402,7 @@ def test_a_folder_of_any_shape_leaves_nothing_else_in_the_store(home: Path, tmp_
     )
 
 
+@pytest.mark.expected_warnings("no metadata", "no picture")
 def test_a_file_that_has_another_name_is_copied(tmp_path: Path) -> None:
     Linking.source = tmp_path / "own.txt"
     Linking.source.write_text("before")
