@@ -10,7 +10,6 @@ import types
 import zipfile
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
