@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts import seal
+from artfs.artifacts.checked import Checked
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
@@ -45,6 +46,7 @@ class Workspace:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
+        self.checked = Checked()
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
 

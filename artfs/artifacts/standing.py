@@ -38,7 +38,7 @@ _SPAN_BLOCKS = 4
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _File:
     """A file of a version, and where its bytes should be.
 
@@ -77,7 +77,7 @@ def standing(workspace: Workspace, version: Version) -> Path:
     files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
     directory = _common_directory(files)
     if directory is not None and _holds_exactly(directory, rows):
-        failures = _failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
+        failures = _failures(workspace, files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
             return Path(directory)
     return _view(workspace, version, rows, files)
@@ -164,10 +164,22 @@ def _kind(entry: os.DirEntry[bytes]) -> Kind | None:
 # Comparing files with their digests.
 
 
-def _failures(files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
+def _failures(workspace: Workspace, files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
     """Why files are not what they should be, by path in the version."""
-    large = [file for file in files if file.digest is not None and file.digest.blocks is not None]
+    checked = workspace.checked
     small = [file for file in files if file.digest is None or file.digest.blocks is None]
+    stamps = {file: checked.stamp(where(file)) for file in files if file.digest is not None and file.digest.blocks}
+    large = [file for file, stamp in stamps.items() if file.digest and not checked.still_has(file.digest.digest, stamp)]
+    failures = _compared(small, large, where)
+    for file in large:
+        if file.path not in failures and file.digest and (stamp := stamps[file]) is not None:
+            checked.remember(file.digest.digest, stamp)
+    return failures
+
+
+def _compared(small: Sequence[_File], large: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
+    """Why files are not what they should be; large ones are compared block by block."""
+    files = [*small, *large]
     total = sum(file.digest.size for file in files if file.digest is not None)
     work: list[tuple[_File, int | None]] = [(file, None) for file in small]
     work += [(file, first) for file in large if file.digest is not None for first in _spans(file.digest.size)]
@@ -240,10 +252,10 @@ def _view(
 ) -> Path:
     view = _view_path(workspace, version.uuid)
     if _holds_exactly(str(view), rows, links_are_files=True) and not _failures(
-        files, lambda file: os.path.join(view, os.fsdecode(file.path))
+        workspace, files, lambda file: os.path.join(view, os.fsdecode(file.path))
     ):
         return view
-    chosen = _good_places(version, files)
+    chosen = _good_places(workspace, version, files)
     with _draft_of_view(workspace) as draft:
         for path, row in rows:
             target = os.path.join(os.fsencode(draft), path)
@@ -270,7 +282,7 @@ def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
             shutil.rmtree(draft, ignore_errors=True)
 
 
-def _good_places(version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
+def _good_places(workspace: Workspace, version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
     """For each file the first place that has the right bytes; what is on another machine is checked when it is read."""
     chosen: dict[bytes, _Choice] = {}
     whys: dict[bytes, str] = {}
@@ -281,7 +293,7 @@ def _good_places(version: Version, files: Sequence[_File]) -> dict[bytes, _Choic
                 raise _damaged(version, file, whys.get(file.path))
             chosen[file.path] = _Choice(file, *file.places[attempt])
         local = [file for file in waiting if local_path(chosen[file.path].shown) is not None]
-        failures = _failures(local, lambda file: str(local_path(chosen[file.path].shown)))
+        failures = _failures(workspace, local, lambda file: str(local_path(chosen[file.path].shown)))
         for path, why in failures.items():
             whys.setdefault(path, f"{chosen[path].shown}: {why}")
         waiting, attempt = [file for file in waiting if file.path in failures], attempt + 1

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from artfs import load_artifact, save_artifact
+from artfs.artifacts import checked, standing
 from artfs.client import Client
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import (
@@ -294,6 +295,23 @@ def test_a_changed_byte_fails_the_load_and_names_the_file(home: Path, value: obj
     file = max(stored_files(home), key=lambda path: path.stat().st_size)
     damage(file)
     with pytest.raises(DigestMismatch, match=file.name):
+        load_artifact("n")
+
+
+def test_a_large_file_is_compared_again_only_after_it_was_written_to(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checked, "_SETTLED_NS", 0)
+    compared: list[object] = []
+    why_not_span = standing._why_not_span
+    monkeypatch.setattr(standing, "_why_not_span", lambda *span: compared.append(span) or why_not_span(*span))
+    save_artifact(np.zeros(2_000_000), name="n", include_visualizations=False)
+    load_artifact("n")
+    once = len(compared)
+    load_artifact("n")
+    assert len(compared) == once > 0
+    damage(max(stored_files(home), key=lambda path: path.stat().st_size))
+    with pytest.raises(DigestMismatch, match="npy"):
         load_artifact("n")
 
 
