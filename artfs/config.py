@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tomlkit.exceptions import TOMLKitError
+from annotated_types import Ge, Gt, MinLen
 
 from artfs.content.files import atomic_write
 from artfs.errors import HomeError
 
 
-class Config(BaseModel):
-    """Settings of one home. Unknown keys and values out of range are errors."""
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of one home. Unknown keys and values out of range are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Args:
+        quiet_file_seconds: a file in /incoming is complete after this long unwritten.
+        quiet_directory_seconds: the same for a directory.
+        active_stack: the stack that new versions go to.
+        cache_limit_bytes: how much of remote stores to keep on this machine.
+    """
 
-    quiet_file_seconds: float = Field(
-        default=2.0, gt=0, description="A file in /incoming is complete after this long unwritten"
-    )
-    quiet_directory_seconds: float = Field(default=10.0, gt=0, description="The same for a directory")
-    active_stack: str = Field(default="default", min_length=1, description="The stack that new versions go to")
-    cache_limit_bytes: int = Field(
-        default=10 * 2**30, ge=0, description="How much of remote stores to keep on this machine"
-    )
+    quiet_file_seconds: Annotated[float, Gt(0)] = 2.0
+    quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
+    active_stack: Annotated[str, MinLen(1)] = "default"
+    cache_limit_bytes: Annotated[int, Ge(0)] = 10 * 2**30
 
 
 def read_config(path: Path) -> Config:
@@ -52,6 +53,9 @@ def change_config(path: Path, changes: dict[str, Any]) -> Config:
 
     A value of None removes the key, which brings its default back.
     """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
     read_config(path)
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
     for key, value in changes.items():
@@ -68,12 +72,14 @@ def change_config(path: Path, changes: dict[str, Any]) -> Config:
 
 
 def _validated(values: dict[str, Any], path: Path) -> Config:
+    # Here, as it takes a while to import, and most homes have no such file.
+    from pydantic import TypeAdapter, ValidationError
+
+    if unknown := [key for key in values if key not in (known := [field.name for field in fields(Config)])]:
+        raise HomeError(f"unknown key '{unknown[0]}' in {path}; known keys are {', '.join(known)}", subject=path)
     try:
-        return Config.model_validate(values)
+        return TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(Config.model_fields)
-            raise HomeError(f"unknown key '{key}' in {path}; known keys are {known}", subject=path) from None
         raise HomeError(f"bad value for '{key}' in {path}: {first['msg']}", subject=path) from None
