@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.artifacts import seal
 from artfs.artifacts.checked import Checked
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.stores import Store as StoreRow
-    from artfs.catalog.versions import Version
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -110,21 +108,6 @@ class Workspace:
     def candidates(self, blob_id: int) -> list[Candidate]:
         """Return the places where the bytes of a blob should be, best first."""
         return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
-
-    def remove_orphan(self, uuid: str) -> bool:
-        """Remove what was placed for a version that never came to be; answer whether there was anything.
-
-        Nothing happens while another process is making that version.
-        """
-        removed = [seal.remove_orphan(store, self.catalog, uuid) for store in self.stores.local()]
-        return any(removed)
-
-    def inodes_of(self, version: Version) -> dict[int, Digest]:
-        """Return the inode numbers of the files that were placed for a version, with their digests."""
-        found: dict[int, Digest] = {}
-        for store in self.stores.local():
-            found.update(seal.inodes_of(store, self.catalog, version))
-        return found
 
     def close(self) -> None:
         """Close what was opened."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs.artifacts import seal
+from artfs.artifacts.orphans import remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
 from artfs.stores.local import LocalStore
@@ -120,10 +120,10 @@ def _gone(workspace: Workspace) -> Iterator[BlobPlace]:
 
 def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, dry_run: bool) -> None:
     """Remove directories of versions that never came to be, and visualizations of those that are no more."""
-    orphans: dict[str, list[bytes]] = {}
-    for uuid, directory in seal.orphans(store, workspace.catalog):
-        orphans.setdefault(uuid, []).append(directory)
-    for uuid, directories in orphans.items():
+    unborn: dict[str, list[bytes]] = {}
+    for uuid, directory in orphans(store, workspace.catalog):
+        unborn.setdefault(uuid, []).append(directory)
+    for uuid, directories in unborn.items():
         paths = [store.place_path(directory) for directory in directories]
         # Somebody may have registered what a dead process left: then it is his.
         if any(workspace.catalog.blobs.registered_below(os.fsencode(os.path.realpath(path))) for path in paths):
@@ -133,7 +133,7 @@ def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, 
             if dry_run:
                 is_garbage = not any(_is_claimed(store, directory) for directory in directories)
             else:
-                is_garbage = seal.remove_orphan(store, workspace.catalog, uuid)
+                is_garbage = remove_orphan(store, workspace.catalog, uuid)
         except OSError as error:
             found.errors.append(f"'{paths[0]}' could not be removed: {error.strerror or error}")
             continue

@@ -4,23 +4,22 @@
     place     bytes that no store has yet go to `<artifact>/<version's uuid>/<path>`, and are made durable
     commit    the rows: from here on the version exists
 
-A crash before the commit leaves a directory of a version that never came to be; `orphans` finds it and
-`remove_orphan` removes it. Whoever makes a version claims that directory until the commit is through, so that its
-unfinished work is not taken for an orphan. A crash after the commit leaves nothing to do.
+A crash before the commit leaves a directory of a version that never came to be: an orphan (`artfs.artifacts.orphans`).
+Whoever makes a version claims that directory until the commit is through, so that its unfinished work is not taken for
+one. A crash after the commit leaves nothing to do.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-import re
 import uuid as uuids
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
+from artfs.artifacts.orphans import remove_orphan
 from artfs.catalog.blobs import Place
 from artfs.content import files
 from artfs.content.digest import Digest
@@ -45,16 +44,12 @@ __all__ = [
     "commit",
     "measure",
     "measure_in_place",
-    "orphans",
     "place",
     "placed",
-    "remove_orphan",
     "seal",
 ]
 
 Places = dict[Digest, Place]
-
-_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
 
 
 class VersionFacts(TypedDict, total=False):
@@ -234,67 +229,6 @@ def commit(
     return create()
 
 
-def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
-    """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
-
-    Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
-    be: `remove_orphan` tells that from what a crash left.
-    """
-    if not store.isdir(store.root):
-        return
-    for artifact in store.listdir(store.root):
-        if not store.isdir(artifact):
-            continue
-        for name in store.listdir(artifact):
-            found = _OWN_DIRECTORY.fullmatch(name)
-            directory = os.fsencode(f"{artifact}/{name}")
-            # A user's own folder may be called like that, too.
-            if not found or not (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
-                continue
-            if _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
-                yield uuid, directory
-
-
-def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
-    """Remove what was placed for a version that never came to be; answer whether there was anything.
-
-    Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
-    other versions may share its bytes, though not its visualizations.
-    """
-
-    # Files before visualizations, which are needed as long as somebody claims the files.
-    removed = [
-        store.remove_unclaimed(directory, functools.partial(_is_orphan, store, catalog, uuid, directory))
-        for directory in _directories_of(store, uuid)
-        if _is_orphan(store, catalog, uuid, directory)
-    ]
-    return any(removed)
-
-
-def inodes_of(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
-    """Return the inode numbers of the files that a local store holds under a version's own directory.
-
-    Also for a tombstone: other versions may go on using its files.
-    """
-    assert store.id is not None
-    found: dict[int, Digest] = {}
-    for directory in _directories_of(store, version.uuid):
-        for at, blob in catalog.blobs.at(store.id, list(store.places(directory))).items():
-            with contextlib.suppress(FileNotFoundError):
-                found[os.lstat(store.place_path(at)).st_ino] = blob.digest
-    return found
-
-
-def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> bool:
-    """Whether nobody needs a directory of the version with that id, unless somebody claims it."""
-    own = directory.removesuffix(shown.SUFFIX.encode())
-    version = catalog.versions.by_uuid(uuid)
-    if version is not None:
-        return version.tree_id is None and own != directory
-    # Whoever claims files that are being written claims the visualizations beside them.
-    return own == directory or not store.isdir(own)
-
-
 def _check_free(catalog: Catalog, artifact: str, name: str) -> None:
     """Say at once what the commit would say after all bytes were placed."""
     row = catalog.artifacts.get(artifact)
@@ -417,11 +351,3 @@ def _in_place(file: MeasuredFile) -> Place:
 
 def _directory(artifact: str, uuid: str) -> bytes:
     return os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}")
-
-
-def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
-    own = uuids.UUID(uuid).hex
-    for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
-        for name in (own, own + shown.SUFFIX):
-            if store.isdir(f"{artifact}/{name}"):
-                yield os.fsencode(f"{artifact}/{name}")

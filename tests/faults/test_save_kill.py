@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artfs.artifacts import seal
+from artfs.artifacts.orphans import orphans, remove_orphan_anywhere
 from artfs.artifacts.verify import verify
 from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
@@ -40,9 +40,9 @@ def check_store(workspace: Workspace) -> None:
     for version in versions:
         for row in catalog.visualizations.list(version.id):
             read_visualization(workspace, version, row)
-    for dead in {uuid for uuid, _ in seal.orphans(store, catalog)}:
-        assert workspace.remove_orphan(dead)
-    assert list(seal.orphans(store, catalog)) == []
+    for dead in {uuid for uuid, _ in orphans(store, catalog)}:
+        assert remove_orphan_anywhere(workspace, dead)
+    assert list(orphans(store, catalog)) == []
     places = set(store.places())
     gone = {place.path for place in catalog.blobs.gone_places()}
     assert store.id is not None

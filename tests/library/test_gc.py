@@ -167,17 +167,17 @@ def test_what_is_left_of_a_save_into_a_store_that_is_elsewhere(workspace: Worksp
 def test_what_cannot_be_removed_is_told_and_the_rest_is_removed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artfs.artifacts import seal
+    from artfs.artifacts import gc
 
     paths = sorted(leave_half_a_version(workspace) for _ in range(2))
-    remove = seal.remove_orphan
+    remove = gc.remove_orphan
 
     def refuse(store: object, catalog: object, dead: str) -> bool:
         if uuid.UUID(dead).hex == paths[0].name:
             raise PermissionError(13, "Permission denied")
         return remove(store, catalog, dead)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(seal, "remove_orphan", refuse)
+    monkeypatch.setattr(gc, "remove_orphan", refuse)
     found = Client().collect_garbage()
     assert found.errors == [f"'{paths[0]}' could not be removed: Permission denied"]
     assert found.directories == [str(paths[1])]

@@ -112,7 +112,7 @@ def test_nothing_but_the_files_of_versions_is_left_in_the_store(home: Path) -> N
     save_artifact({"a": 1, "b": np.zeros(3)}, name="mixed")
     assert [path.name for path in stored_files(home)].count("data.json") == 1
     with Workspace.open(home) as workspace:
-        from artfs.artifacts.seal import orphans
+        from artfs.artifacts.orphans import orphans
 
         assert list(orphans(workspace.stores.active, workspace.catalog)) == []
 

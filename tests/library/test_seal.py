@@ -13,6 +13,7 @@ import pytest
 
 from artfs.artifacts import seal
 from artfs.artifacts.measure import Elsewhere, measure, measure_in_place
+from artfs.artifacts.orphans import inodes_of, orphans, remove_orphan_anywhere
 from artfs.catalog.versions import Version
 from artfs.content import files
 from artfs.content.digest import FileDigest, hash_bytes
@@ -311,32 +312,32 @@ class TestOrphans:
         (source / "a").write_bytes(b"new")
         dead = self.leave_one(workspace, source)
         store = workspace.stores.active
-        assert list(seal.orphans(store, workspace.catalog)) == [(dead, b"iris/" + uuid.UUID(dead).hex.encode())]
-        assert workspace.remove_orphan(dead) and not workspace.remove_orphan(dead)
-        assert list(seal.orphans(store, workspace.catalog)) == []
+        assert list(orphans(store, workspace.catalog)) == [(dead, b"iris/" + uuid.UUID(dead).hex.encode())]
+        assert remove_orphan_anywhere(workspace, dead) and not remove_orphan_anywhere(workspace, dead)
+        assert list(orphans(store, workspace.catalog)) == []
         assert content(workspace, kept)[b"a"] == b"aaa"
 
     def test_a_version_is_no_orphan(self, workspace: Workspace, source: Path) -> None:
         version = make(workspace, source)
-        assert not workspace.remove_orphan(version.uuid)
+        assert not remove_orphan_anywhere(workspace, version.uuid)
         assert len(content(workspace, version)) == 3
 
     def test_what_is_being_made_is_left_alone(self, workspace: Workspace, source: Path) -> None:
         dead = self.leave_one(workspace, source)
         with workspace.stores.active.claim(b"iris/" + uuid.UUID(dead).hex.encode()):
-            assert not workspace.remove_orphan(dead)
-        assert workspace.remove_orphan(dead)
+            assert not remove_orphan_anywhere(workspace, dead)
+        assert remove_orphan_anywhere(workspace, dead)
 
     def test_foreign_directories_in_the_store_are_left_alone(self, workspace: Workspace) -> None:
         (workspace.home.store_root / "iris/mine").mkdir(parents=True)
         (workspace.home.store_root / "checkpoints" / uuid.uuid4().hex).mkdir(parents=True)
         (workspace.home.store_root / "lost+found").mkdir()
         (workspace.home.store_root / "notes.txt").touch()
-        assert list(seal.orphans(workspace.stores.active, workspace.catalog)) == []
+        assert list(orphans(workspace.stores.active, workspace.catalog)) == []
 
 
 def test_the_inodes_that_a_version_shares_are_known(workspace: Workspace, source: Path) -> None:
     version = make(workspace, source)
-    shared = workspace.inodes_of(version)
+    shared = inodes_of(workspace, version)
     assert shared[(source / "deep/b").stat().st_ino] == hash_bytes(b"bbb")
     assert len(shared) == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts import seal
+from artfs.artifacts.orphans import orphans, remove_orphan_anywhere
 from artfs.content.tree import Kind
 from artfs.workspace import Workspace
 from support import seal_and_die
@@ -35,12 +35,12 @@ def check_promises(home: Path, acknowledged: list[str]) -> int:
                 if entry.kind == Kind.FILE and entry.digest is not None:
                     with workspace.open_blob(entry.digest) as reader:
                         assert len(reader.read(0, reader.size)) == entry.size, path
-        orphans = list(seal.orphans(store, catalog))
-        for dead, _ in orphans:
-            assert workspace.remove_orphan(dead)
+        dead_ones = list(orphans(store, catalog))
+        for dead, _ in dead_ones:
+            assert remove_orphan_anywhere(workspace, dead)
         left = {place.split(b"/")[1].decode() for place in store.places()}
         assert left <= {uuid.UUID(version).hex for version in versions}
-        return len(orphans)
+        return len(dead_ones)
 
 
 def killed(home: Path, sources: Path, *point: str) -> list[str]:
@@ -88,8 +88,8 @@ def test_kills_at_random_moments_leave_whole_versions(home: Path, tmp_path: Path
 def test_versions_made_while_orphans_are_removed_are_whole(home: Path, tmp_path: Path) -> None:
     with program(home, tmp_path) as told, Workspace.open(home) as workspace:
         while len(told()) < 40:
-            for unborn, _ in list(seal.orphans(workspace.stores.active, workspace.catalog)):
-                workspace.remove_orphan(unborn)
+            for unborn, _ in list(orphans(workspace.stores.active, workspace.catalog)):
+                remove_orphan_anywhere(workspace, unborn)
     check_promises(home, told())
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 from dataclasses import replace
 
+from artfs.artifacts.orphans import inodes_of, remove_orphan_anywhere
 from artfs.catalog.versions import Version
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
@@ -48,7 +49,7 @@ def _finish_sealing(incoming: Incoming, record: Record) -> Record:
     version = incoming.workspace.catalog.versions.by_uuid(record.uuid)
     if version is None:
         # What was linked under this uuid belongs to no version, and the drafts' files must not share inodes with it.
-        incoming.workspace.remove_orphan(record.uuid)
+        remove_orphan_anywhere(incoming.workspace, record.uuid)
         log.info("draft %r: version %s was not made; its links are removed", record.name, record.uuid)
         return Record(record.name, State.CHANGED, version=record.version)
     count = _stub_all(incoming, incoming.path(record.name), version)
@@ -58,7 +59,7 @@ def _finish_sealing(incoming: Incoming, record: Record) -> Record:
 
 def _stub_all(incoming: Incoming, draft: bytes, version: Version) -> int:
     """Replaces every file of a draft that shares its inode with a version by a stub."""
-    shared = incoming.workspace.inodes_of(version)
+    shared = inodes_of(incoming.workspace, version)
     if not shared or not os.path.lexists(draft):
         return 0
     names: dict[int, list[bytes]] = {}

@@ -1,0 +1,105 @@
+"""What was placed for versions that never came to be, and what was placed for those that did."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import uuid as uuids
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from artfs.artifacts import shown
+from artfs.content.digest import Digest
+
+if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
+    from artfs.catalog.versions import Version
+    from artfs.stores.base import Store
+    from artfs.workspace import Workspace
+
+_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
+
+
+def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
+    """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
+
+    Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
+    be: `remove_orphan` tells that from what a crash left.
+    """
+    if not store.isdir(store.root):
+        return
+    for artifact in store.listdir(store.root):
+        if not store.isdir(artifact):
+            continue
+        for name in store.listdir(artifact):
+            found = _OWN_DIRECTORY.fullmatch(name)
+            directory = os.fsencode(f"{artifact}/{name}")
+            # A user's own folder may be called like that, too.
+            if not found or not (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
+                continue
+            if _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
+                yield uuid, directory
+
+
+def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
+    """Remove what was placed for a version that never came to be; answer whether there was anything.
+
+    Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
+    other versions may share its bytes, though not its visualizations.
+    """
+
+    # Files before visualizations, which are needed as long as somebody claims the files.
+    removed = [
+        store.remove_unclaimed(directory, functools.partial(_is_orphan, store, catalog, uuid, directory))
+        for directory in _directories_of(store, uuid)
+        if _is_orphan(store, catalog, uuid, directory)
+    ]
+    return any(removed)
+
+
+def remove_orphan_anywhere(workspace: Workspace, uuid: str) -> bool:
+    """Do as `remove_orphan` in all stores of this machine; answer whether there was anything."""
+    removed = [remove_orphan(store, workspace.catalog, uuid) for store in workspace.stores.local()]
+    return any(removed)
+
+
+def inodes_of(workspace: Workspace, version: Version) -> dict[int, Digest]:
+    """Return the inode numbers of the files that this machine's stores hold under a version's own directory.
+
+    Also for a tombstone: other versions may go on using its files.
+    """
+    found: dict[int, Digest] = {}
+    for store in workspace.stores.local():
+        found.update(_inodes_in(store, workspace.catalog, version))
+    return found
+
+
+def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
+    """The inode numbers of what one store holds, with its digests."""
+    assert store.id is not None
+    found: dict[int, Digest] = {}
+    for directory in _directories_of(store, version.uuid):
+        for at, blob in catalog.blobs.at(store.id, list(store.places(directory))).items():
+            with contextlib.suppress(FileNotFoundError):
+                found[os.lstat(store.place_path(at)).st_ino] = blob.digest
+    return found
+
+
+def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> bool:
+    """Whether nobody needs a directory of the version with that id, unless somebody claims it."""
+    own = directory.removesuffix(shown.SUFFIX.encode())
+    version = catalog.versions.by_uuid(uuid)
+    if version is not None:
+        return version.tree_id is None and own != directory
+    # Whoever claims files that are being written claims the visualizations beside them.
+    return own == directory or not store.isdir(own)
+
+
+def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
+    own = uuids.UUID(uuid).hex
+    for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
+        for name in (own, own + shown.SUFFIX):
+            if store.isdir(f"{artifact}/{name}"):
+                yield os.fsencode(f"{artifact}/{name}")
