@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
     from artfs.lineage.view import VersionLineage
+    from artfs.pipelines.responses import PipelineRunResponse, StepRunResponse
     from artfs.workspace import Workspace
 
 PAGE_SIZE = 20
@@ -173,6 +174,16 @@ class ArtifactVersionResponse:
         from artfs.lineage.view import VersionLineage
 
         return VersionLineage(self._workspace, self._version)
+
+    @property
+    def run(self) -> PipelineRunResponse | None:
+        """The run that it was made in; None if no step made it."""
+        return self.lineage.run
+
+    @property
+    def step(self) -> StepRunResponse | None:
+        """The step run that made it; None if no step did."""
+        return self.lineage.producer
 
     def load(self, *, trust: bool = False) -> Any:
         """Return its value; see `artfs.load_artifact`."""

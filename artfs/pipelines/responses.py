@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from artfs import html
@@ -15,6 +15,9 @@ from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
 from artfs.responses import ArtifactVersionResponse
 from artfs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from artfs.pipelines.explain import Explanation
 
 
 class StepRunResponse:
@@ -33,6 +36,14 @@ class StepRunResponse:
     def name(self) -> str:
         """Its name in the run."""
         return self.row.name
+
+    @property
+    def run(self) -> PipelineRunResponse:
+        """The run that it belongs to."""
+        row = self._workspace.catalog.runs.by_id(self.row.run_id)
+        if row is None:
+            raise RunNotFound(f"the run of step '{self.name}' has been deleted", subject=self.name)
+        return PipelineRunResponse(self._workspace, row)
 
     @property
     def status(self) -> ExecutionStatus | str:
@@ -55,19 +66,40 @@ class StepRunResponse:
         return self.row.error
 
     @property
+    def attempt(self) -> int:
+        """1, and one more for every time that it was tried again."""
+        return self.row.attempt
+
+    @property
+    def started(self) -> datetime:
+        """When it began, UTC."""
+        return _moment(self.row.started_us)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended, UTC; None while it runs."""
+        return _moment(self.row.ended_us) if self.row.ended_us is not None else None
+
+    @property
     def duration(self) -> timedelta | None:
         """How long it took."""
         return _duration(self.row.started_us, self.row.ended_us)
 
     @property
     def inputs(self) -> dict[str, ArtifactVersionResponse]:
-        """The versions that it read, by input; of a list the first."""
+        """The versions that it read, by input; of a list the first, see `all_inputs`."""
+        return {slot: versions[0] for slot, versions in self.all_inputs.items()}
+
+    @property
+    def all_inputs(self) -> dict[str, list[ArtifactVersionResponse]]:
+        """The versions that it read, by input, also all those of a list."""
         return self._by_slot(self._workspace.catalog.steps.inputs(self.row.id))
 
     @property
     def outputs(self) -> dict[str, ArtifactVersionResponse]:
         """The versions that it gave out, by output."""
-        return self._by_slot(self._workspace.catalog.steps.outputs(self.row.id))
+        found = self._by_slot(self._workspace.catalog.steps.outputs(self.row.id))
+        return {slot: versions[0] for slot, versions in found.items()}
 
     @property
     def output(self) -> ArtifactVersionResponse:
@@ -83,14 +115,26 @@ class StepRunResponse:
         path = self.row.log_path
         return Path(path).read_text("utf-8") if path and Path(path).exists() else ""
 
-    def _by_slot(self, rows: Any) -> dict[str, ArtifactVersionResponse]:
-        found: dict[str, ArtifactVersionResponse] = {}
-        row: Input | Output
+    def explain(self) -> Explanation:
+        """Say why it ran, or did not have to: `.reasons` has a line for each part of its key that changed."""
+        from artfs.pipelines.explain import explain_step
+
+        return explain_step(self._workspace.catalog, self.run.row, self.row)
+
+    def _by_slot(self, rows: Sequence[Input] | Sequence[Output]) -> dict[str, list[ArtifactVersionResponse]]:
+        found: dict[str, list[ArtifactVersionResponse]] = {}
+        versions = {row.id: row for row in self._workspace.catalog.versions.by_ids([row.version_id for row in rows])}
         for row in rows:
-            version = self._workspace.catalog.versions.by_id(row.version_id)
-            if version is not None:
-                found.setdefault(row.slot, ArtifactVersionResponse(self._workspace, version))
+            if row.version_id in versions:
+                response = ArtifactVersionResponse(self._workspace, versions[row.version_id])
+                found.setdefault(row.slot, []).append(response)
         return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StepRunResponse) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     def __repr__(self) -> str:
         return f"<step run {self.name}: {self.status}>"
@@ -136,7 +180,12 @@ class PipelineRunResponse:
     @property
     def started(self) -> datetime:
         """When it began, UTC."""
-        return datetime.fromtimestamp(self.row.started_us / 1_000_000, UTC)
+        return _moment(self.row.started_us)
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended, UTC; None while it runs."""
+        return _moment(self.row.ended_us) if self.row.ended_us is not None else None
 
     @property
     def duration(self) -> timedelta | None:
@@ -164,8 +213,15 @@ class PipelineRunResponse:
         """The run as it is in the catalog now."""
         return run_response(self._workspace, self.row.uuid)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PipelineRunResponse) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def __repr__(self) -> str:
-        return f"<run {self.pipeline}/{self.name}: {self.status}, {len(self.steps)} steps>"
+        count = len(self.steps)
+        return f"<run {self.pipeline}/{self.name}: {self.status}, {count} step{'' if count == 1 else 's'}>"
 
     def _repr_html_(self) -> str:
         facts: dict[str, object] = {"run": self.name, "status": str(self.status), "started": f"{self.started:%F %T}"}
@@ -210,6 +266,10 @@ def _by_name(workspace: Workspace, name: str) -> Run | None:
 
 def _status(text: str) -> ExecutionStatus | str:
     return ExecutionStatus(text) if text in set(ExecutionStatus) else text
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def _duration(started_us: int, ended_us: int | None) -> timedelta | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from artfs import pipeline, step
+from artfs import pipeline, save_artifact, step
 from artfs.client import Client
 from artfs.errors import InvalidValue, RunNotFound
 
@@ -76,7 +76,7 @@ def test_a_run_tells_what_happened() -> None:
     assert made.logs == "made\n"
     assert made.duration is not None and run.duration is not None and run.duration >= made.duration
     assert str(run.id) != str(made.id)
-    assert "1 steps" in repr(run) and "make" in repr(made)
+    assert "1 step>" in repr(run) and "make" in repr(made)
     assert "make" in run._repr_html_()
     with pytest.raises(LookupError):
         bad()
@@ -84,3 +84,25 @@ def test_a_run_tells_what_happened() -> None:
     assert "raise LookupError" in str(failed.steps["refuse"].error)
     with pytest.raises(InvalidValue, match="0 outputs"):
         _ = failed.steps["refuse"].output
+
+
+def test_runs_steps_and_versions_lead_to_each_other() -> None:
+    @step
+    def total(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @pipeline
+    def several() -> None:
+        total([make(), make()])
+
+    run = several()
+    made = run.steps["total"]
+    version = made.output
+    assert (made.run, version.run, version.step) == (run, run, made)
+    assert [each.load() for each in made.all_inputs["numbers"]] == [1, 1]
+    assert made.inputs["numbers"] == made.all_inputs["numbers"][0]
+    assert run.ended is not None and made.ended is not None and run.started <= made.started <= made.ended <= run.ended
+    assert made.attempt == 1
+    assert made.explain().reasons == ["it is the first run of this step in pipeline 'several'"]
+    saved = save_artifact(1, name="by hand")
+    assert (saved.run, saved.step) == (None, None)
