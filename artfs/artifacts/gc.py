@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs.artifacts.orphans import remove_orphan
+from artfs.artifacts.orphans import orphans, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
 from artfs.stores.local import LocalStore
