@@ -1,8 +1,9 @@
 """NumPy: arrays, masked arrays and scalars as `.npy` files, never as pickles.
 
 `array.npy` holds every dtype of fixed size, in the array's own memory order. Where the `.npy` format cannot say all of
-a dtype (fields that overlap or are out of order, alignment), `array.json` says the rest. Arrays of Python objects
-become a list of elements in `objects/`, each saved as what it is; variable-width strings become JSON.
+a dtype (fields that overlap or are out of order, alignment), `array.json` says the rest; a dtype with metadata, as h5py
+makes them, is kept whole in `array_dtype/`. Arrays of Python objects become a list of elements in `array_objects/`,
+each saved as what it is; variable-width strings become JSON.
 """
 
 from __future__ import annotations
@@ -123,9 +124,12 @@ def write_array(materializer: BaseMaterializer, name: str, array: Any) -> None:
     """Save an array below the materializer's `uri`, as files that begin with `name`."""
     array = np.asarray(array)
     facts, writable = _split(materializer, name, array)
+    if _has_metadata(array.dtype):
+        save_nested(materializer, f"{name}_dtype", _describe_metadata(array.dtype))
+        facts["metadata"] = True
     if writable is not None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the format's version, which all readers of today know
+            warnings.simplefilter("ignore", UserWarning)  # the format's version, which all readers know; metadata
             with open(Path(materializer.uri, f"{name}.npy"), "wb") as file:
                 np.lib.format.write_array(file, writable, allow_pickle=False)
     if facts:
@@ -140,6 +144,18 @@ def read_array(materializer: BaseMaterializer, name: str) -> np.ndarray[Any, Any
     """
     facts_path = Path(materializer.uri, f"{name}.json")
     facts = json.loads(facts_path.read_text(encoding="utf-8")) if facts_path.exists() else {}
+    array = _array_from(materializer, name, facts)
+    if "metadata" in facts:
+        return _with_metadata(array, load_nested(materializer, f"{name}_dtype"))
+    return array
+
+
+def describe_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Return the metadata that every kind of array has."""
+    return {"shape": array.shape, "dtype": DType(array.dtype), "elements": array.size, "memory_size": array.nbytes}
+
+
+def _array_from(materializer: BaseMaterializer, name: str, facts: dict[str, Any]) -> np.ndarray[Any, Any]:
     if "strings" in facts:
         return _strings_from(**facts["strings"])
     if "objects" in facts:
@@ -152,11 +168,6 @@ def read_array(materializer: BaseMaterializer, name: str) -> np.ndarray[Any, Any
     if "dtype" in facts:
         array = array.view(_dtype_from(facts["dtype"]))
     return array.view(np.dtype((np.record, array.dtype))) if "record" in facts else array
-
-
-def describe_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Return the metadata that every kind of array has."""
-    return {"shape": array.shape, "dtype": DType(array.dtype), "elements": array.size, "memory_size": array.nbytes}
 
 
 def _split(materializer: BaseMaterializer, name: str, array: np.ndarray[Any, Any]) -> tuple[dict[str, Any], Any]:
@@ -176,7 +187,9 @@ def _split(materializer: BaseMaterializer, name: str, array: np.ndarray[Any, Any
         return {}, array
     facts: dict[str, Any] = {"record": True} if dtype.type is np.record else {}
     try:
-        restored = np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the format has no place for metadata; we have
+            restored = np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype))
     except ValueError:  # fields that overlap or are out of order
         return {**facts, "dtype": _describe_dtype(dtype)}, array.view(np.dtype((np.void, dtype.itemsize)))
     if restored.isalignedstruct != dtype.isalignedstruct:
@@ -205,7 +218,30 @@ def _objects_from(elements: list[Any], shape: list[int], order: Literal["C", "F"
     return flat.reshape(shape, order=order)
 
 
-# --- fields whose layout .npy cannot say ---
+# --- dtypes that .npy cannot say ---
+
+
+def _has_metadata(dtype: np.dtype[Any]) -> bool:
+    return bool(dtype.metadata) or any(map(_has_metadata, _parts(dtype)))
+
+
+def _parts(dtype: np.dtype[Any]) -> list[np.dtype[Any]]:
+    return [dtype.subdtype[0]] if dtype.subdtype else [field[0] for field in (dtype.fields or {}).values()]
+
+
+def _describe_metadata(dtype: np.dtype[Any]) -> Any:
+    """Return the metadata of a dtype; metadata of its fields is rare enough to pickle the dtype."""
+    return Opaque(dtype) if any(map(_has_metadata, _parts(dtype))) else dict(dtype.metadata or {})
+
+
+def _with_metadata(array: np.ndarray[Any, Any], described: Any) -> np.ndarray[Any, Any]:
+    """Return the array with its own dtype, which is equal to the one it has but for the metadata."""
+    dtype = np.dtype(array.dtype, metadata=described) if isinstance(described, dict) else described.value
+    if not dtype.hasobject:
+        return array.view(dtype)
+    typed = np.empty_like(array, dtype=dtype)
+    typed[...] = array
+    return typed
 
 
 def _describe_dtype(dtype: np.dtype[Any]) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import pickle
 import platform
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -17,6 +19,18 @@ from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import qualified_name
 
 logger = logging.getLogger(__name__)
+
+
+class Pickler(cloudpickle.Pickler):
+    """Cloudpickle, but for the types that it turns into others: a memoryview stays one, and an open file is refused."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj) is io.TextIOWrapper and obj not in (sys.stdout, sys.stderr):
+            raise pickle.PicklingError(f"the open file {getattr(obj, 'name', '')!r} is in it; save its Path instead")
+        if type(obj) is memoryview:
+            data = obj.tobytes() if obj.readonly else bytearray(obj.tobytes())
+            return _memoryview_from, (data, obj.format, obj.shape)
+        return super().reducer_override(obj)
 
 
 class CloudpickleMaterializer(BaseMaterializer):
@@ -85,7 +99,7 @@ class CloudpickleMaterializer(BaseMaterializer):
 
     def dump(self, data: Any, file: BinaryIO) -> None:
         """Write the pickle; subclasses may keep parts of the value elsewhere."""
-        cloudpickle.dump(data, file)
+        Pickler(file).dump(data)
 
     def undump(self, file: BinaryIO) -> Any:
         """Read what `dump` wrote."""
@@ -101,6 +115,11 @@ class CloudpickleMaterializer(BaseMaterializer):
             ) from error
 
 
+def _memoryview_from(data: bytes | bytearray, code: str, shape: tuple[int, ...]) -> memoryview[Any]:
+    view = memoryview(data)
+    return view.cast(code, shape) if all(shape) else view.cast(code)  # type: ignore[call-overload]
+
+
 def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
@@ -110,7 +129,7 @@ def _culprit(data: Any) -> str:
     if type(data) is list:
         for element in data:
             try:
-                cloudpickle.dumps(element)
+                Pickler(io.BytesIO()).dump(element)
             except Exception:  # noqa: BLE001 - which element raises is the answer
                 return qualified_name(type(element))
     return qualified_name(type(data))

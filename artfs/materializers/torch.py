@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
-import cloudpickle
-
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers import pages
@@ -21,7 +19,7 @@ from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import qualified_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import load_nested, save_nested
-from artfs.materializers.pickle import CloudpickleMaterializer
+from artfs.materializers.pickle import CloudpickleMaterializer, Pickler
 from artfs.materializers.safetensors import read, write
 from artfs.types import DType
 
@@ -233,7 +231,7 @@ def _unused(name: str, taken: Mapping[str, Any]) -> str:
 # --- objects with tensors in them ---
 
 
-class _Pickler(cloudpickle.Pickler):
+class _Pickler(Pickler):
     """Pickles an object, but not its tensors: they are gathered in `tensors`, and the pickle has their names."""
 
     def __init__(self, file: BinaryIO, names: Mapping[int, str]) -> None:

@@ -258,3 +258,30 @@ def test_a_small_matrix_is_shown_as_a_picture_and_a_vector_as_text(tmp_path: Pat
     [(path, kind)] = saver.save_visualizations(np.arange(3)).items()
     assert kind is VisualizationType.HTML
     assert "[0 1 2]" in Path(path).read_text()
+
+
+_UNIT = {"unit": "m"}
+
+
+@pytest.mark.parametrize(
+    ("array", "trusted"),
+    [
+        pytest.param(np.zeros((2, 3), np.dtype("f8", metadata=_UNIT), order="F"), False, id="array"),
+        pytest.param(np.zeros((), np.dtype("f8", metadata=_UNIT)), False, id="no dimensions"),
+        pytest.param(np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], metadata=_UNIT)), False, id="records"),
+        # as h5py has its texts
+        pytest.param(np.array(["a", None], np.dtype("O", metadata={"vlen": str})), True, id="objects"),
+        pytest.param(np.zeros(2, [("a", np.dtype("f8", metadata=_UNIT)), ("b", "i1")]), True, id="field"),
+        pytest.param(np.zeros(2, [("a", np.dtype("O", metadata=_UNIT))]), True, id="field of objects"),
+    ],
+)
+def test_metadata_of_a_dtype_is_kept(array: np.ndarray[Any, Any], trusted: bool, tmp_path: Path) -> None:
+    loaded = there_and_back(array, tmp_path, trusted=trusted)
+    assert loaded.dtype == array.dtype
+    assert [dtype.metadata for dtype in _dtypes(loaded)] == [dtype.metadata for dtype in _dtypes(array)]
+    assert (loaded.shape, loaded.tolist()) == (array.shape, array.tolist())
+
+
+def _dtypes(array: np.ndarray[Any, Any]) -> list[np.dtype[Any]]:
+    """The array's dtype, and those of its fields."""
+    return [array.dtype, *(array.dtype[index] for index in range(len(array.dtype)))]

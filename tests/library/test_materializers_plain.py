@@ -466,6 +466,32 @@ def test_a_pickle_without_its_python_version_is_refused(tmp_path: Path) -> None:
         load(tmp_path, Plain)
 
 
+@pytest.mark.parametrize(
+    "view",
+    [memoryview(b"abc"), memoryview(bytearray(16)).cast("d", (2, 1)), memoryview(b"")],
+    ids=["read only", "of numbers", "empty"],
+)
+def test_a_view_of_memory_stays_one(view: memoryview) -> None:
+    loaded = round_trip([view])[0]
+    assert type(loaded) is memoryview
+    assert (loaded, loaded.format, loaded.shape) == (view, view.format, view.shape)
+    assert loaded.readonly == view.readonly
+
+
+def test_an_open_file_is_refused_and_not_turned_into_its_text(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with (
+        (tmp_path / "notes.txt").open() as file,
+        pytest.raises(MaterializerError, match=r"the open file .*notes.txt' is in it; save its Path instead"),
+    ):
+        save({"log": file}, tmp_path / "saved")
+
+
+def test_an_iterator_that_can_be_read_once_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MaterializerError, match=r"builtins.generator cannot be pickled"):
+        save((number for number in range(3)), tmp_path)
+
+
 def test_what_cannot_be_pickled_is_named(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w") as file:
         with pytest.raises(MaterializerError, match=r"_io\.TextIOWrapper cannot be pickled"):
