@@ -1,8 +1,7 @@
 """The store that is a directory of this machine.
 
-Places are reached from a descriptor of the root with openat2(RESOLVE_BENEATH): the kernel itself refuses to leave the
-root through `..` or a link, with no gap between check and use. Where that call is missing (old kernels, some sandboxes)
-the resolved path is compared by components instead.
+Places are reached from its open root, which nothing leads out of (`artfs.stores.root`); the file level compares
+resolved paths by components.
 """
 
 from __future__ import annotations
@@ -25,15 +24,11 @@ from artfs.content import files
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.stores.base import PathType, PlaceReader, Store
-from artfs.stores.beneath import open_beneath
 from artfs.stores.claimed import is_claimed, set_claimed
+from artfs.stores.root import ATTEMPTS, Root
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
-
-_ATTEMPTS = 50
-"""How often something is tried while others may be removing a directory because it was empty."""
-
 
 _SETTLED_NS = 100_000_000
 
@@ -84,8 +79,7 @@ class LocalStore(Store):
         self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
     ) -> None:
         super().__init__(root, options, id=id, name=name)
-        self._root_descriptor: int | None = None
-        self._root_lock = threading.Lock()
+        self._root = Root(self.root, self.name, self._followed)
         self._sync_lock = threading.Lock()
         self._lost_writes = False
 
@@ -169,8 +163,8 @@ class LocalStore(Store):
         check_relative_path(relative)
         parent, _, name = relative.rpartition(b"/")
         bring = files.link_or_copy if adopt else files.clone_or_copy
-        for attempt in range(_ATTEMPTS):
-            directory = self._open_directory(parent)
+        for attempt in range(ATTEMPTS):
+            directory = self._root.open_directory(parent)
             try:
                 bring(source, name, target_directory=directory)
                 return relative
@@ -178,7 +172,7 @@ class LocalStore(Store):
                 shown = os.fsdecode(relative)
                 raise PlaceExists(f"'{shown}' already exists in the store at '{self.root}'", subject=relative) from None
             except FileNotFoundError:
-                if attempt == _ATTEMPTS - 1 or not os.path.lexists(source):
+                if attempt == ATTEMPTS - 1 or not os.path.lexists(source):
                     raise
             finally:
                 os.close(directory)
@@ -201,16 +195,16 @@ class LocalStore(Store):
 
     def open_place(self, place: bytes) -> LocalReader:
         check_relative_path(place)
-        return LocalReader(self._open_beneath(place, os.O_RDONLY | os.O_NONBLOCK))
+        return LocalReader(self._root.open(place, os.O_RDONLY | os.O_NONBLOCK))
 
     def remove_place(self, place: bytes) -> None:
         check_relative_path(place)
         parent, _, name = place.rpartition(b"/")
         try:
-            self._in_directory(parent, functools.partial(_unlink, name))
+            self._root.in_directory(parent, functools.partial(_unlink, name))
         except FileNotFoundError:
             return
-        self._remove_empty(parent)
+        self._root.remove_empty(parent)
 
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
@@ -222,16 +216,16 @@ class LocalStore(Store):
         # A lock on the directory itself: it ends with the process, and leaves nothing behind.
         check_relative_path(directory)
         while True:
-            descriptor = self._open_directory(directory)
+            descriptor = self._root.open_directory(directory)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 # Whoever removes the directory holds the lock alone: look whether that happened before it was got.
-                if self._is_at(descriptor, directory):
+                if self._root.is_at(descriptor, directory):
                     set_claimed(descriptor)
                     try:
                         yield
                     finally:
-                        self._remove_empty(directory)
+                        self._root.remove_empty(directory)
                     return
             finally:
                 os.close(descriptor)
@@ -242,86 +236,24 @@ class LocalStore(Store):
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         check_relative_path(directory)
         try:
-            descriptor = self._open_beneath(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = self._root.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self._is_at(descriptor, directory) or not still_unwanted():
+            if not self._root.is_at(descriptor, directory) or not still_unwanted():
                 return False
             parent, _, name = directory.rpartition(b"/")
-            self._in_directory(parent, functools.partial(_rmtree, name))
+            self._root.in_directory(parent, functools.partial(_rmtree, name))
         except BlockingIOError:
             return False
         finally:
             os.close(descriptor)
-        self._remove_empty(parent)
+        self._root.remove_empty(parent)
         return True
 
     def close(self) -> None:
-        with self._root_lock:
-            if self._root_descriptor is not None:
-                os.close(self._root_descriptor)
-                self._root_descriptor = None
-
-    def _remove_empty(self, directory: bytes) -> None:
-        """Remove a directory of the store, and those above it, as far as they are empty."""
-        while directory:
-            above, _, name = directory.rpartition(b"/")
-            try:
-                self._in_directory(above, functools.partial(_rmdir, name))
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                return
-            directory = above
-
-    def _is_at(self, descriptor: int, directory: bytes) -> bool:
-        """Whether the open directory still is the one of that name."""
-        try:
-            there = self._open_beneath(directory, os.O_PATH | os.O_DIRECTORY)
-        except FileNotFoundError:
-            return False
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.fstat(there))
-        finally:
-            os.close(there)
-
-    def _in_directory(self, relative: bytes, act: Callable[[int], None]) -> None:
-        directory = self._open_beneath(relative or b".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            act(directory)
-        finally:
-            os.close(directory)
-
-    def _open_directory(self, relative: bytes) -> int:
-        """Open a directory of the store, making it and those above it as needed."""
-        for _ in range(_ATTEMPTS - 1):
-            with contextlib.suppress(FileNotFoundError):
-                return self._make_and_open(relative)
-        return self._make_and_open(relative)
-
-    def _make_and_open(self, relative: bytes) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY
-        missing: list[bytes] = []
-        while True:
-            try:
-                descriptor = self._open_beneath(relative or b".", flags)
-                break
-            except FileNotFoundError:
-                if not relative:
-                    raise
-            relative, _, name = relative.rpartition(b"/")
-            missing.append(name)
-        while missing:
-            name = missing.pop()
-            with contextlib.suppress(FileExistsError), _closing(descriptor):
-                os.mkdir(name, 0o755, dir_fd=descriptor)
-            relative = relative + b"/" + name if relative else name
-            descriptor = self._open_beneath(relative, flags)
-        return descriptor
+        self._root.close()
 
     def _sync_filesystem(self) -> bool:
         """Sync all at once; answer no when that cannot be trusted.
@@ -329,7 +261,7 @@ class LocalStore(Store):
         The kernel reports bytes that it could not write to the first who asks, which may be another thread: after the
         first such failure, every file is asked for its own.
         """
-        root = self._root()
+        root = self._root.descriptor()
         with self._sync_lock:
             if self._lost_writes:
                 return False
@@ -341,60 +273,11 @@ class LocalStore(Store):
         return True
 
     def _sync(self, place: bytes, flags: int) -> None:
-        descriptor = self._open_beneath(place, flags)
+        descriptor = self._root.open(place, flags)
         try:
             files.sync_file(descriptor)
         finally:
             os.close(descriptor)
-
-    def _open_beneath(self, relative: bytes, flags: int) -> int:
-        root = self._root()
-        try:
-            return open_beneath(root, relative, flags | os.O_CLOEXEC)
-        except FileNotFoundError:
-            # The root itself may have been moved or made again since it was opened.
-            if not self._reopened_root(root):
-                raise
-            return open_beneath(self._root(), relative, flags | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno in (errno.EXDEV, errno.ELOOP):
-                shown = os.fsdecode(relative)
-                raise OutsideStore(f"'{shown}' leads out of the store at '{self.root}'", subject=relative) from None
-            if error.errno not in (errno.ENOSYS, errno.EPERM):
-                raise
-        return os.open(self._followed(relative), flags | os.O_CLOEXEC)
-
-    def _root(self) -> int:
-        descriptor = self._root_descriptor
-        if descriptor is None:
-            with self._root_lock:
-                if self._root_descriptor is None:
-                    self._root_descriptor = self._open_root()
-                descriptor = self._root_descriptor
-        return descriptor
-
-    def _reopened_root(self, stale: int) -> bool:
-        """Whether the root's path now is another directory than the open one, which is then given up."""
-        with self._root_lock:
-            if self._root_descriptor != stale:
-                return True
-            fresh = self._open_root()
-            try:
-                if os.path.samestat(os.fstat(fresh), os.fstat(stale)):
-                    return False
-                # The number must stay valid for threads that use it right now: the new directory takes its place.
-                os.dup2(fresh, stale, inheritable=False)
-                return True
-            finally:
-                os.close(fresh)
-
-    def _open_root(self) -> int:
-        try:
-            return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            what = f"the directory '{self.root}' of artifact store '{self.name}'"
-            why = os.strerror(error.errno or 0)
-            raise StoreError(f"{what} cannot be used: {why}; is its disk mounted?", subject=self.root) from error
 
     def _followed(self, path: PathType) -> str:
         """The full path with all links resolved, which is inside the root."""
@@ -418,14 +301,6 @@ class LocalStore(Store):
         return resolved == root or os.path.commonpath([resolved, root]) == root
 
 
-@contextlib.contextmanager
-def _closing(descriptor: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def local_path(path: str) -> str | None:
     """Return the local path that a path or `file://` URI names, or None for another scheme or another host."""
     if path.startswith("file://"):
@@ -440,7 +315,3 @@ def _unlink(name: bytes, directory: int) -> None:
 
 def _rmtree(name: bytes, directory: int) -> None:
     files.remove_tree(name, directory=directory)
-
-
-def _rmdir(name: bytes, directory: int) -> None:
-    os.rmdir(name, dir_fd=directory)
