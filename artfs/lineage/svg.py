@@ -20,7 +20,7 @@ _GAP: Final = 60
 """Pixels of a node, and between columns."""
 _ROW: Final = 52
 _MARGIN: Final = 16
-_LETTERS: Final = 27
+_LETTERS: Final = 25
 """How many letters of a name fit into a node."""
 
 _STATUS_COLOURS: Final = {

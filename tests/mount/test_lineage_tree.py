@@ -45,10 +45,20 @@ def test_find_walks_the_lineage_of_a_thousand_versions(mounted: Mount, catalog: 
     assert visited == {(version.artifact, version.name) for version in versions}
 
 
-def test_find_follows_all_links_and_ends(mounted: Mount, catalog: Catalog) -> None:
-    grown(catalog, 16, depth=3)
+def test_find_follows_all_links_of_a_thousand_versions_and_ends(mounted: Mount, catalog: Catalog) -> None:
+    # Few inputs: every node is met once for each way that leads up to it, with all that it links to.
+    versions = grown(catalog, COUNT, inputs=(0, 0, 0, 0, 0, 0, 0, 1, 2))
     done = mounted.run(["find", "-L", mounted.path / "lineage"])
-    assert done.stderr == ""
+    assert done.stderr == "", "no loop, and no link that leads nowhere"
+    lines = done.stdout.splitlines()
+    nodes = {line.removeprefix(f"{mounted.path}/lineage/").removesuffix("/upstream") for line in lines}
+    assert {f"{version.artifact}/{version.name}" for version in versions} <= nodes
+    deepest = max(line.count("/upstream/") for line in lines)
+    assert deepest == 8
+
+
+def test_no_link_leads_nowhere(mounted: Mount, catalog: Catalog) -> None:
+    grown(catalog, 16, depth=3)
     broken = mounted.run(["find", "-L", mounted.path, "-type", "l"])
     assert (broken.stdout, broken.stderr) == ("", "")
 

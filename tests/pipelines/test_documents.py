@@ -1,4 +1,5 @@
-"""The code of documents 002 (artifacts) and 004 (manage artifacts) that needs pipelines runs as it stands there.
+"""The code of documents 002 (artifacts) and 004 (manage artifacts) that needs pipelines runs as it stands there, and
+what 000 (artifact stores) and 003 (how data is stored) say of steps, caching and lineage holds.
 
 `zenml` is replaced by `artfs` in the imports. What the documents leave out (`...`, "implement split logic") stands in a
 prelude here, or is put where they leave it out.
@@ -168,7 +169,7 @@ def test_002_accessing_artifacts_within_steps(document: Document) -> None:
     x, y = np.arange(8).reshape(4, 2), np.arange(4)
     save_artifact(LinearRegression().fit(x, y), name="best_model")
     run = document(
-        document_002.WITHIN_A_STEP.replace("model, X_test, y_test", "model, X_test, y_test=[0, 1, 2, 3]"),
+        document_002.WITHIN_A_STEP,
         """
 @step
 def load() -> np.ndarray:
@@ -179,7 +180,7 @@ def train(x: np.ndarray) -> LinearRegression:
 @pipeline
 def evaluation():
     x = load()
-    evaluate_against_previous(train(x), x)
+    evaluate_against_previous(train(x), x, y_test=[0, 1, 2, 3])
 """,
     ).evaluation()
     evaluated = run.steps["evaluate_against_previous"]
@@ -202,6 +203,75 @@ def load_data() -> pd.DataFrame:
     used = run.steps["use_trained_model"]
     assert used.inputs["model"].name == "trained_model"
     assert list(used.output.load()) == pytest.approx([1, 2])
+
+
+# Documents 000, "Artifact Stores", and 003, "How ZenML stores your data".
+
+
+def test_000_inputs_and_outputs_of_any_step_are_artifacts(document: Document, home: Path) -> None:
+    """ "The inputs and outputs which go through any step are treated as artifacts", loaded "from previous executions".
+
+    Sections "Overview" and "How Artifacts Work".
+    """
+    names = document(SIMPLE)
+    names.simple_pipeline()
+    run = names.simple_pipeline()
+    version = run.steps["process_data"].inputs["df"]
+    assert Path(version.uri).is_relative_to(home / "store")
+    assert version.load().equals(Client().get_artifact_version(version.id).load())
+    assert [each.name for each in version.lineage.consumers] == ["process_data"] * 2
+
+
+def test_000_and_003_lineage_leads_back_to_the_origin(document: Document) -> None:
+    """ "Trace an artifact back to its origins and understand the exact sequence of executions that led to its creation"
+
+    003, section "Artifact Creation and Caching"; 000, section "Artifact Lineage".
+    """
+    run = document(SIMPLE).simple_pipeline()
+    created, processed = (run.steps[name].output for name in ("create_data", "process_data"))
+    assert processed.lineage.ancestors() == [created]
+    assert created.lineage.descendants() == [processed]
+    steps = [version.lineage.producer for version in (created, processed)]
+    assert [each.name for each in steps if each] == ["create_data", "process_data"]
+    assert [version.lineage.run for version in (created, processed)] == [run, run]
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new"),
+    [
+        ("inputs", "[1, 2, 3]", "[1, 2, 4]"),
+        ("outputs", "(df: pd.DataFrame) -> pd.DataFrame", '(df: pd.DataFrame) -> Annotated[pd.DataFrame, "named"]'),
+        ("parameters", "process_data(data)", "process_data.with_options(parameters={'factor': 2})(data)"),
+        ("configuration", "process_data(data)", "process_data.with_options(enable_cache=False)(data)"),
+    ],
+)
+def test_003_a_change_of_inputs_outputs_parameters_or_configuration_is_found(
+    tmp_path: Path, what: str, old: str, new: str
+) -> None:
+    """ "The system first checks if there have been any changes in the inputs, outputs, parameters, or configuration."
+
+    Section "Artifact Creation and Caching".
+    """
+    code = PRELUDE + SIMPLE.replace("zenml", "artfs")
+    if what == "parameters":
+        code = code.replace("(df: pd.DataFrame)", "(df: pd.DataFrame, factor: int = 1)")
+
+    def status(text: str) -> str:
+        run = programs.module(tmp_path, "changing_document", text).simple_pipeline()
+        return str(run.steps["process_data"].status)
+
+    assert [status(code), status(code)] == ["completed", "cached"]
+    assert code.count(old) == 1
+    assert status(code.replace(old, new)) == "completed"
+
+
+def test_003_each_new_output_has_a_directory_of_its_own(document: Document) -> None:
+    """ "Creates a new directory structure in the Artifact Store with a unique ID".
+
+    Section "Artifact Creation and Caching".
+    """
+    runs = [document(code).simple_pipeline() for code in (SIMPLE, SIMPLE.replace("[1, 2, 3]", "[1, 2, 4]"))]
+    assert len({run.steps[name].output.uri for run in runs for name in run.steps}) == 4
 
 
 # Document 004, "Manage artifacts".
@@ -344,3 +414,54 @@ def test_004_the_complete_script(tmp_path: Path) -> None:
         "my_model/1",
         "my_model/2",
     }
+
+
+def test_004_linked_data_is_a_path_also_as_an_input(document: Document) -> None:
+    """ "The artifact produced from the preexisting data will have a `pathlib.Path` type"
+
+    Section "Linking existing data as a ZenML artifact".
+    """
+    run = document("""
+import os
+from pathlib import Path
+from artfs import register_artifact
+from artfs.client import Client
+
+folder = os.path.join(Client().active_stack.artifact_store.path, "checkpoints")
+os.makedirs(folder)
+with open(os.path.join(folder, "last.ckpt"), "w") as file:
+    file.write("weights")
+register_artifact(folder, name="all_my_model_checkpoints")
+
+@step
+def look(checkpoints: Path) -> str:
+    return (checkpoints / "last.ckpt").read_text()
+
+@pipeline
+def looking():
+    look(Client().get_artifact_version("all_my_model_checkpoints"))
+""").looking()
+    assert run.steps["look"].output.load() == "weights"
+
+
+def test_004_versions_saved_and_loaded_within_steps(document: Document) -> None:
+    """ "It is also possible to use these functions inside your ZenML steps."
+
+    Section "Managing artifacts not produced by ZenML pipelines".
+    """
+    save_artifact([1, 2], name="iris_predictions")
+    run = document("""
+from artfs import load_artifact, save_artifact
+
+@step
+def predict() -> None:
+    save_artifact(sum(load_artifact("iris_predictions")), name="total")
+
+@pipeline
+def predicting():
+    predict()
+""").predicting()
+    predicted = run.steps["predict"]
+    assert [str(each.name) for each in predicted.inputs.values()] == ["iris_predictions"]
+    assert predicted.outputs["total"].load() == 3
+    assert predicted.outputs["total"].run == run

@@ -67,8 +67,13 @@ def layered(catalog: Catalog, count: int, *, seed: int = 1, both: float = 0.35) 
     return [version for layer in layers for version in layer]
 
 
-def grown(catalog: Catalog, count: int, *, depth: int = 8, seed: int = 1) -> list[Version]:
-    """Make versions of none, one or two of those before, no line of which is longer than `depth`; one is as long."""
+def grown(
+    catalog: Catalog, count: int, *, depth: int = 8, seed: int = 1, inputs: Sequence[int] = (0, 0, 0, 1, 1, 2)
+) -> list[Version]:
+    """Make versions of none, one or two of those before, no line of which is longer than `depth`; one is as long.
+
+    inputs: how many a version may have, each as often as it stands here.
+    """
     chance = random.Random(seed)
     versions: list[Version] = []
     depths: list[int] = []
@@ -78,9 +83,9 @@ def grown(catalog: Catalog, count: int, *, depth: int = 8, seed: int = 1) -> lis
             older = [number - 1] if 0 < number <= depth else []
             if number > depth:
                 among = [at for at in range(number) if depths[at] < depth]
-                older = chance.sample(among, chance.choice((0, 0, 0, 1, 1, 2)))
-            inputs = [versions[at] for at in older]
-            versions.append(recorder.make(f"a{number % 50}", inputs, step=f"step {number}"))
+                older = chance.sample(among, chance.choice(inputs))
+            sources = [versions[at] for at in older]
+            versions.append(recorder.make(f"a{number % 50}", sources, step=f"step {number}"))
             depths.append(1 + max((depths[at] for at in older), default=-1))
         recorder.end()
     return versions
