@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,29 @@ if __name__ == "__main__":
     open(f"{root}/incoming/joined", "wb").write(b"".join(parts))
 """
 
+WITH_DATA_LOADER = """
+import sys
+import numpy, torch
+from torch.utils.data import DataLoader, Dataset
+
+class Iris(Dataset):
+    # Opened where it is used: by the workers, never by the program itself.
+    def __init__(self, path):
+        self.path, self.table = path, None
+    def __len__(self):
+        return 150
+    def __getitem__(self, at):
+        if self.table is None:
+            self.table = numpy.loadtxt(self.path, delimiter=",", skiprows=1, dtype=numpy.float32)
+        return torch.from_numpy(self.table[at])
+
+if __name__ == "__main__":
+    root = sys.argv[1]
+    loader = DataLoader(Iris(f"{root}/artifacts/iris/latest/data.csv"), batch_size=50, num_workers=2)
+    total = sum(batch.sum(dim=0) for batch in loader)
+    torch.save(total, f"{root}/incoming/model.pt")
+"""
+
 
 @pytest.fixture
 def data(mounted: Mount) -> Mount:
@@ -52,6 +76,7 @@ def test_what_a_program_reads_is_what_its_model_was_made_from(data: Mount, tmp_p
     start(data, tmp_path, TRAIN).wait()
     data.sync()
     assert upstream(data, "model.joblib") == {"iris/1"}
+    assert os.listdir(data.path / "lineage/model.joblib/1/upstream") == ["iris@1"]
     run = producer_run(data, "model.joblib")
     assert (run.kind, run.pipeline, run.status) == ("observed", "program.py", "completed")
 
@@ -60,6 +85,14 @@ def test_what_worker_processes_read_counts_too(data: Mount, tmp_path: Path) -> N
     start(data, tmp_path, WITH_WORKERS).wait()
     data.sync()
     assert upstream(data, "joined") == {"iris/1", "other/1"}
+
+
+def test_what_workers_of_a_data_loader_read_counts_too(data: Mount, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    start(data, tmp_path, WITH_DATA_LOADER).wait()
+    data.sync()
+    assert upstream(data, "model.pt") == {"iris/1"}
+    assert (data.path / "lineage/model.pt/1/upstream/iris@1/artifact/data.csv").exists()
 
 
 def test_another_program_at_the_same_time_gives_no_edge(data: Mount, tmp_path: Path) -> None:
