@@ -115,9 +115,9 @@ def _save(
         if cancelled():
             raise Cancelled(f"the run of step '{task.name}' was cancelled")
         with workspace.catalog.transaction():
-            for position, (slot, make) in enumerate(makers.items()):
+            for slot, make in makers.items():
                 made[slot] = make().id
-                steps.add_output(task.step_run_id, slot, made[slot], position=position)
+                steps.add_output(task.step_run_id, slot, made[slot])
             steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
     return made
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
 
 from artfs import pipeline, save_artifact, step
@@ -106,3 +108,18 @@ def test_runs_steps_and_versions_lead_to_each_other() -> None:
     assert made.explain().reasons == ["it is the first run of this step in pipeline 'several'"]
     saved = save_artifact(1, name="by hand")
     assert (saved.run, saved.step) == (None, None)
+
+
+def test_an_output_is_listed_by_its_name_alone() -> None:
+    @step
+    def split() -> tuple[Annotated[int, "train"], Annotated[int, "test"]]:
+        return 1, 2
+
+    @pipeline
+    def splitting() -> None:
+        split()
+
+    for run in (splitting(), splitting()):
+        row = run.steps["split"].row
+        found = Client().workspace.catalog.steps.outputs(row.id)
+        assert [(output.slot, output.position) for output in found] == [("test", 0), ("train", 0)]
