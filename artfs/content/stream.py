@@ -15,6 +15,8 @@ from artfs.content.digest import FileDigest, Hasher
 PAGE_SIZE = 4096
 EARLY_LIMIT = 8 * 2**20
 """At most this many bytes wait for a gap to close."""
+EARLY_PIECES = 64
+"""In at most this many pieces: a program that writes here and there is not worth the search for each of its gaps."""
 
 
 class SequentialHasher:
@@ -98,7 +100,8 @@ class SequentialHasher:
         self._tail += beyond
 
     def _hold(self, offset: int, view: memoryview) -> None:
-        if len(view) + sum(len(data) for _, data in self._early) > EARLY_LIMIT:
+        held = sum(len(data) for _, data in self._early)
+        if held + len(view) > EARLY_LIMIT or len(self._early) == EARLY_PIECES:
             self._break()
         else:
             insort(self._early, (offset, bytes(view)))

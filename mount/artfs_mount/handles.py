@@ -24,7 +24,7 @@ from artfs_mount.tree.node import Node as TreeNode
 READ_SECONDS = 60.0
 """A read of local disks that takes longer fails with ETIMEDOUT; remote stores have shorter deadlines of their own."""
 
-SMALL = 64 * 1024
+SMALL = 128 * 1024
 """Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
 
 T = TypeVar("T")

@@ -22,6 +22,10 @@ from artfs_mount.tree.tree import MountTree
 INCOMING_SECONDS = 300.0
 """How long the kernel may believe what it knows of a draft's files: nothing changes them but requests through it."""
 
+WRITE_BYTES = 1 << 20
+"""How much a program should write at once, as network file systems say too: the most that the kernel sends in one
+request. `cp` heeds it (1.4 GiB/s; 0.6 GiB/s with its own 128 KiB)."""
+
 
 class Inodes:
     """Finds what a number stands for and counts what the kernel remembers."""
@@ -115,6 +119,7 @@ class Inodes:
         entry.st_uid = status.st_uid
         entry.st_gid = status.st_gid
         entry.st_size = status.st_size
+        entry.st_blksize = WRITE_BYTES
         entry.st_blocks = status.st_blocks if node.blob is None else (status.st_size + 511) >> 9
         entry.st_atime_ns = status.st_atime_ns
         entry.st_mtime_ns = status.st_mtime_ns

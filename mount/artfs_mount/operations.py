@@ -22,6 +22,7 @@ from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, Setatt
 
 from artfs.names import check_artifact_name, check_version_name
 from artfs.processes import ancestors
+from artfs_mount import tuning
 from artfs_mount.errno import code_of, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
@@ -70,7 +71,9 @@ class Operations(pyfuse3.Operations):
     """The mount's answers to the kernel."""
 
     supports_dot_lookup = False
-    enable_writeback_cache = True
+    # It would gather nothing: the kernel asks for an attribute before every write, gathered or not (see getxattr), and
+    # keeps what was written until close(), when the daemon could long have been at work.
+    enable_writeback_cache = False
     enable_acl = False
 
     def __init__(
@@ -224,12 +227,12 @@ class Operations(pyfuse3.Operations):
         node, number = self.incoming.namespace.make_file(directory, name, flags, mode, ctx.uid, ctx.gid, ctx.pid)
         self.incoming.contents.opened(node, number)
         handle = DraftHandle(node, self.incoming.contents, None, writer=True)
-        return FileInfo(fh=self.handles.add(handle), keep_cache=True), self.inodes.counted(node)
+        return self._opened_draft(handle, flags), self.inodes.counted(node)
 
     @handler
     async def open(self, inode: int, flags: int, ctx: RequestContext) -> FileInfo:
         if self.inodes.node(inode) is not None:
-            return FileInfo(fh=self.handles.add(await self._open_draft(inode, flags, ctx.pid)), keep_cache=True)
+            return self._opened_draft(await self._open_draft(inode, flags, ctx.pid), flags)
         if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC:
             raise FUSEError(errno.EROFS)
         node = self.inodes.tree.node(inode)
@@ -341,6 +344,11 @@ class Operations(pyfuse3.Operations):
         node = await self._changeable(inode) if writer else self.inodes.writable(inode)
         reader = self.incoming.contents.open(node, flags, pid)
         return DraftHandle(node, self.incoming.contents, reader, writer=writer)
+
+    def _opened_draft(self, handle: DraftHandle, flags: int) -> FileInfo:
+        """What is written through a handle that cannot be mapped comes straight from the program's own memory."""
+        direct = tuning.DIRECT_WRITES and flags & os.O_ACCMODE == os.O_WRONLY
+        return FileInfo(fh=self.handles.add(handle), keep_cache=True, direct_io=direct)
 
     async def _rename_into_version(self, directory: Node, name: bytes, artifact: int, version: bytes) -> None:
         if directory is not self.incoming.nodes.root:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -15,10 +16,24 @@ MAX_BACKGROUND = 64
 CONGESTION_THRESHOLD = 48
 """Requests that the kernel keeps under way, and from which on it holds back; latency is hidden by having many."""
 
-
 MAX_RATIO = 40
 """Percent of the memory for unwritten pages that the mount may use. The kernel's 1 for FUSE, with its strict limit,
 halves the speed of the first gigabyte that is written after mounting."""
+
+
+def _kernel() -> tuple[int, int]:
+    """Its first two numbers."""
+    major, minor = re.findall(r"\d+", os.uname().release)[:2]
+    return int(major), int(minor)
+
+
+DIRECT_WRITES = _kernel() >= (6, 6)
+"""Whether the kernel drops what it has cached of a file where a handle writes past its cache; older ones do not."""
+
+
+HEAP_PIECE_BYTES = 32 * 2**20
+HEAP_FREE_BYTES = 64 * 2**20
+"""Up to this size memory comes from the heap (32 MiB is the most that malloc takes), and so much stays there free."""
 
 
 def tune(device: str) -> list[str]:
@@ -48,9 +63,16 @@ def tune(device: str) -> list[str]:
 
 
 def keep_memory_together() -> None:
-    """One heap for all threads: with one each, what a burst of writes needed stays with every thread that wrote."""
-    m_arena_max = -8
-    ctypes.CDLL(None).mallopt(m_arena_max, 1)
+    """One heap for all threads: with one each, what a burst of writes needed stays with every thread that wrote.
+
+    The heap keeps the memory of one request for the next one: to get each megabyte from the system, page by page, takes
+    as long as to write it. `give_memory_back` returns it afterwards.
+    """
+    m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
+    libc = ctypes.CDLL(None)
+    libc.mallopt(m_arena_max, 1)
+    libc.mallopt(m_mmap_threshold, HEAP_PIECE_BYTES)
+    libc.mallopt(m_trim_threshold, HEAP_FREE_BYTES)
 
 
 def give_memory_back() -> None:

@@ -188,3 +188,41 @@ def test_more_files_are_open_than_a_program_of_old_may_have(draft: Path) -> None
     )
     subprocess.run([sys.executable, "-c", script, draft], check=True)
     assert {path.read_bytes() for path in draft.glob("[0-9]*")} == {b"x"}
+
+
+def test_who_maps_and_who_reads_see_what_another_writes_at_once(draft: Path) -> None:
+    path = draft / "file"
+    path.write_bytes(b"a" * 5000)
+    with open(path, "r+b", buffering=0) as file, mmap.mmap(file.fileno(), 5000) as mapped:
+        assert mapped[4999] == file.read()[4999] == ord("a")
+        mapped[1] = ord("m")
+        writer = os.open(path, os.O_WRONLY)
+        os.pwrite(writer, b"w", 4999)
+        os.pwrite(writer, b"longer", 5000)
+        assert mapped[4999] == ord("w")
+        assert os.pread(file.fileno(), 10_000, 0) == b"am" + b"a" * 4997 + b"wlonger"
+        os.close(writer)
+    assert path.read_bytes() == b"am" + b"a" * 4997 + b"wlonger"
+
+
+@pytest.mark.parametrize("access", [os.O_WRONLY, os.O_RDWR])
+def test_a_write_shows_in_size_and_time_at_once(draft: Path, access: int) -> None:
+    path = draft / "file"
+    os.utime(path, ns=(1, 1))
+    writer = os.open(path, access | os.O_APPEND)
+    os.write(writer, b" and more")
+    assert path.stat().st_size == len(b"content and more")
+    assert path.stat().st_mtime_ns > 1
+    os.close(writer)
+    assert path.stat().st_mtime_ns > 1
+
+
+@pytest.mark.parametrize("access", [os.O_WRONLY, os.O_RDWR])
+def test_large_writes_of_odd_sizes_at_odd_places(draft: Path, access: int) -> None:
+    noise = os.urandom(5_000_011)
+    writer = os.open(draft / "file", access)
+    assert os.write(writer, noise) == len(noise)
+    assert os.pwrite(writer, noise[:3_000_017], 1_234_567) == 3_000_017
+    os.close(writer)
+    expected = noise[:1_234_567] + noise[:3_000_017] + noise[1_234_567 + 3_000_017 :]
+    assert (draft / "file").read_bytes() == expected

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.content.digest import BLOCK_SIZE, FileDigest, Hasher
-from artfs.content.stream import EARLY_LIMIT, PAGE_SIZE, SequentialHasher
+from artfs.content.stream import EARLY_LIMIT, EARLY_PIECES, PAGE_SIZE, SequentialHasher
 
 NOISE = os.urandom(2 * BLOCK_SIZE + 999)
 
@@ -131,6 +131,14 @@ def test_what_waits_for_a_gap_is_bounded() -> None:
         stream.write(4096 + index * len(piece), piece)
     assert not stream.broken
     stream.write(4096 + 4 * len(piece), b"x")
+    assert stream.broken
+
+
+def test_a_program_that_writes_here_and_there_is_given_up_early() -> None:
+    stream = SequentialHasher()
+    for index in range(1, EARLY_PIECES + 2):
+        assert not stream.broken
+        stream.write(index * 2 * PAGE_SIZE, b"x")
     assert stream.broken
 
 

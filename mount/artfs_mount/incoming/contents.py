@@ -14,14 +14,17 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE, Digest
-from artfs.content.stream import SequentialHasher
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Draft, Drafts
+from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.incoming.nodes import Descriptor, Node, Nodes
+
+HASHING_THREADS = 2
 
 
 class Reader(Protocol):
@@ -39,6 +42,7 @@ class Contents:
         self._nodes = nodes
         self._drafts = drafts
         self._reader = reader
+        self._hashing = ThreadPoolExecutor(HASHING_THREADS, "hash")
 
     def open(self, node: Node, flags: int, pid: int) -> Reader | None:
         """Opens a handle; returns a reader when the node is a stub that is only read."""
@@ -155,7 +159,7 @@ class Contents:
                 stubs.mark_unfinished(descriptor.number, b"open")
                 node.failure = None
                 if os.fstat(descriptor.number).st_size == 0:
-                    node.hasher = SequentialHasher()
+                    node.hasher = BackgroundHasher(self._hashing)
         except BaseException:
             self._let_go_if_unused(node)
             raise
@@ -200,7 +204,7 @@ class Contents:
             if size == 0:
                 node.failure = None
                 if node.writers:
-                    node.hasher = SequentialHasher()
+                    node.hasher = BackgroundHasher(self._hashing)
                 else:
                     stubs.clear(descriptor.number, stubs.UNFINISHED)
             elif node.hasher is not None:

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Iterator
 
 from artfs.content.digest import Digest
-from artfs.content.stream import SequentialHasher
 from artfs_mount.incoming import stubs
+from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.tree.inode import INCOMING_ROOT, incoming_inode
 
 SPARE = 1 << 55
@@ -74,7 +74,7 @@ class Node:
         self.writers = 0
         self.blob: Digest | None = None
         self.descriptor: Descriptor | None = None
-        self.hasher: SequentialHasher | None = None
+        self.hasher: BackgroundHasher | None = None
         self.failure: str | None = None
         self.lock: threading.Lock | None = None
 

@@ -160,8 +160,8 @@ def linked_artifact(ino: int) -> int | None:
 def page(kind: Kind, owner_id: int, which: int, mark: int) -> int:
     """The inode number of a generated file of something with a row id.
 
-    The mark follows from the content: with the writeback cache the kernel never updates the size of a regular file that
-    it knows, so other content must be another inode.
+    The mark follows from the content: the kernel keeps the pages of an inode for as long as it knows it, so other
+    content must be another inode.
     """
     return pack_pair(kind, owner_id, which << MARK_BITS | mark, HASH_BITS)
 

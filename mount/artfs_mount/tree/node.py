@@ -134,8 +134,8 @@ class Generated(Node):
 class Text(Generated):
     """A generated file that may change later: the content is made once, and belongs to the inode number.
 
-    With the writeback cache the kernel never updates the size of a regular file it knows, so other content must be
-    another inode; `MountTree.remember` keeps the bytes while the kernel knows the number.
+    The kernel keeps the pages of an inode for as long as it knows it, so other content must be another inode;
+    `MountTree.remember` keeps the bytes while the kernel knows the number.
 
     Args:
         path: The path in the mount, which tells equal contents of different files apart.
