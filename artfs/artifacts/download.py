@@ -94,6 +94,8 @@ class _Copier:
                 file.flush()
                 sync_file(file.fileno())
             os.rename(draft, target)
+        except OSError as error:
+            raise _named(error, draft, target) from error
         finally:
             draft.unlink(missing_ok=True)
         sync_directory(target.parent)
@@ -110,7 +112,10 @@ class _Copier:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = _beside(target)
-        draft.mkdir()
+        try:
+            draft.mkdir()
+        except OSError as error:
+            raise _named(error, draft, target) from error
         try:
             self._fill(rows, draft, replace=False)
             os.chmod(draft, self._version.mode | stat.S_IRWXU)
@@ -189,6 +194,11 @@ def _read(reader: BlobReader, start: int, name: str) -> bytes | memoryview:
 
 def _beside(target: Path) -> Path:
     return target.with_name(f".artfs-download-{uuid.uuid4().hex}")
+
+
+def _named(error: OSError, draft: Path, target: Path) -> OSError:
+    """Return the error as one of `target`, if it is one of the draft: nobody knows of that."""
+    return type(error)(error.errno, error.strerror, str(target)) if error.filename == str(draft) else error
 
 
 def _make_room(target: bytes, *, is_directory: bool) -> None:

@@ -129,11 +129,12 @@ def _resolved(source: str | os.PathLike[str]) -> Path:
     path = local_path(shown)
     if path is None:
         scheme = shown.partition("://")[0]
-        raise StoreError(f"cannot register '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
+        why = f"no artifact store for {scheme}:// is installed; give a path or a file:// URI"
+        raise StoreError(f"cannot register '{shown}': {why}", subject=shown)
     try:
         return Path(os.path.realpath(os.path.expanduser(path), strict=True))
     except FileNotFoundError:
-        raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
+        raise SourceNotFound(f"cannot register '{shown}': nothing is there; check the path", subject=shown) from None
 
 
 def _materializer(path: Path) -> type[BaseMaterializer]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from artfs.artifacts.lookup import shown_name
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.enums import ArtifactType
-from artfs.errors import InvalidValue
+from artfs.errors import InvalidValue, TagNotFound
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
@@ -36,7 +37,7 @@ def update_artifact(
             _audit(workspace, "artifact.rename", before, {"name": new_name})
         tags = list(catalog.tags.of_artifact(artifact.id))
         catalog.tags.add_to_artifact(artifact.id, *checked_tags(add_tags))
-        for tag in checked_tags(remove_tags):
+        for tag in _carried(remove_tags, catalog.tags.of_artifact(artifact.id), f"artifact '{artifact.name}'"):
             catalog.tags.remove_from_artifact(artifact.id, tag)
         _audit_tags(workspace, "artifact.tag", artifact.name, tags, catalog.tags.of_artifact(artifact.id))
     return artifact
@@ -72,7 +73,7 @@ def update_version(
     with catalog.transaction():
         tags = list(catalog.tags.of_version(version.id))
         catalog.tags.add(version.id, *checked_tags(add_tags))
-        for tag in checked_tags(remove_tags):
+        for tag in _carried(remove_tags, catalog.tags.of_version(version.id), f"version {shown_name(version)}"):
             catalog.tags.remove(version.id, tag)
         _audit_tags(workspace, "version.tag", subject, tags, catalog.tags.of_version(version.id))
         if artifact_type is not None:
@@ -85,6 +86,15 @@ def update_version(
         if unpin and catalog.pins.remove(version.id):
             _audit(workspace, "version.unpin", subject, {})
     return version
+
+
+def _carried(tags: Sequence[str] | None, carried: Sequence[str], carrier: str) -> Sequence[str]:
+    """Return tags that are to be taken off, all of which are there."""
+    for tag in (names := checked_tags(tags)):
+        if tag not in carried:
+            known = f"its tags: {', '.join(carried)}" if carried else "it has no tags"
+            raise TagNotFound(f"{carrier} does not carry tag '{tag}' ({known})", subject=tag)
+    return names
 
 
 def _audit_tags(workspace: Workspace, action: str, subject: str, before: Sequence[str], after: Sequence[str]) -> None:

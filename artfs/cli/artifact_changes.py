@@ -10,7 +10,7 @@ import click
 from artfs.cli.artifact_files import values
 from artfs.cli.artifact_version import version_facts, version_json
 from artfs.cli.confirming import confirm, yes_option
-from artfs.cli.printing import json_option, print_json, print_record, readable_size, text
+from artfs.cli.printing import json_option, print_json, print_record, readable_count, readable_size, text
 from artfs.cli.selection import artifact_named, complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
 
@@ -158,7 +158,7 @@ def delete_artifact(session: Session, names: tuple[str, ...], force: bool, yes: 
         found = [artifact_named(catalog, name) for name in dict.fromkeys(names)]
         versions = sum(catalog.versions.count(each.id) for each in found)
         what = f"'{found[0].name}'" if len(found) == 1 else f"{len(found)} artifacts"
-        confirm(f"Remove {what} with {versions} versions?", yes=yes)
+        confirm(f"Remove {what} with {readable_count(versions, 'version')}?", yes=yes)
         _tell_removed({each.name: remove(workspace, each, force=force) for each in found}, as_json=as_json)
 
 

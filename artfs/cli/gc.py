@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from artfs.cli.printing import json_option, print_json, readable_size, waiting
+from artfs.cli.printing import json_option, print_json, readable_count, readable_size, waiting
 from artfs.cli.reporting import FAILED, complain
 from artfs.cli.session import Session, pass_session
 
@@ -31,9 +31,10 @@ def gc(session: Session, context: click.Context, dry_run: bool, as_json: bool) -
         print_json({"dry_run": dry_run, **dataclasses.asdict(found)})
     else:
         verb = "would remove" if dry_run else "removed"
-        click.echo(f"{verb} {found.files} contents that no version needs: {readable_size(found.bytes)}")
-        directories, directory_bytes = len(found.directories), readable_size(found.directory_bytes)
-        click.echo(f"{verb} {directories} directories of versions that never came to be: {directory_bytes}")
+        contents, directories = readable_count(found.files, "file"), len(found.directories)
+        shown = f"{directories} director{'y' if directories == 1 else 'ies'}"
+        click.echo(f"{verb} {contents} that no version needs: {readable_size(found.bytes)}")
+        click.echo(f"{verb} {shown} of versions that never came to be: {readable_size(found.directory_bytes)}")
         click.echo(f"{verb} {found.views} copies of removed versions from the cache")
         if found.kept_files:
             kept = readable_size(found.kept_bytes)

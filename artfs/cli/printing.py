@@ -112,6 +112,11 @@ def readable_size(bytes_: int) -> str:
     return humanize.naturalsize(bytes_, binary=True)
 
 
+def readable_count(number: int, noun: str) -> str:
+    """Return how many, for people: `1 version`, `2,000 versions`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def readable_time(microseconds: int) -> str:
     """Return a time for people, in the time zone at hand."""
     return _datetime(microseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -17,6 +17,7 @@ from artfs.cli.printing import (
     print_json,
     print_table,
     progress,
+    readable_count,
     readable_size,
     size,
     text,
@@ -101,7 +102,8 @@ def prune(
             _print_plan(planned, as_json=as_json)
             return
         if going:
-            confirm(f"Remove {len(going)} versions ({readable_size(planned.bytes)})? --dry-run lists them.", yes=yes)
+            what = f"{readable_count(len(going), 'version')} ({readable_size(planned.bytes)})"
+            confirm(f"Remove {what}? --dry-run lists them.", yes=yes)
         with progress("pruning", len(going), "versions") as advance:
             done = apply(
                 workspace,
@@ -120,7 +122,9 @@ def _print_plan(planned: PrunePlan, *, as_json: bool) -> None:
         return
     print_table(COLUMNS, [_row(each) for each in planned.decisions], empty="No versions yet.")
     removed, kept = len(planned.removed), len(planned.kept)
-    click.echo(f"{removed} versions would be removed ({readable_size(planned.bytes)}), {kept} kept", err=True)
+    click.echo(
+        f"{readable_count(removed, 'version')} would be removed ({readable_size(planned.bytes)}), {kept} kept", err=True
+    )
 
 
 def _print_done(done: Pruned, *, left: bool, as_json: bool) -> None:
@@ -135,7 +139,7 @@ def _print_done(done: Pruned, *, left: bool, as_json: bool) -> None:
         complain(error)
     amount = f"left {readable_size(done.bytes)} to you" if left else f"freed {readable_size(done.bytes)}"
     kept = f"; drafts in a mount still need {readable_size(done.kept_bytes)}" if done.kept_bytes else ""
-    click.echo(f"removed {len(done.versions)} versions, {amount}{kept}")
+    click.echo(f"removed {readable_count(len(done.versions), 'version')}, {amount}{kept}")
 
 
 def _row(decision: Decision) -> Sequence[Any]:
