@@ -97,8 +97,9 @@ class Runs:
         host: str | None = None,
         pid: int | None = None,
         process_started: str | None = None,
+        started_us: int | None = None,
     ) -> Run:
-        """Begin a run of a pipeline, which is made if there is none of that name.
+        """Begin a run of a pipeline, which is made if there is none of that name, now or in the past.
 
         Raises AlreadyExists if the pipeline has a run of that name.
         """
@@ -110,7 +111,7 @@ class Runs:
                 "name": name,
                 "status": status,
                 "kind": kind,
-                "started_us": now,
+                "started_us": started_us or now,
                 "heartbeat_us": now,
                 "user_id": user_id,
                 "environment_id": environment_id,

@@ -95,8 +95,9 @@ class Steps:
         parameters: Mapping[str, Any] | None = None,
         log_path: str | None = None,
         cached_from_id: int | None = None,
+        started_us: int | None = None,
     ) -> StepRun:
-        """Begin a step of a run. Raises AlreadyExists if the run has a step of that name."""
+        """Begin a step of a run, now or in the past. Raises AlreadyExists if the run has a step of that name."""
         values = {
             "uuid": uuid or str(uuid4()),
             "run_id": run_id,
@@ -106,7 +107,7 @@ class Steps:
             "cache_parts": json.dumps(dict(cache_parts or {}), sort_keys=True),
             "source": source,
             "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
-            "started_us": now_us(),
+            "started_us": started_us or now_us(),
             "log_path": log_path,
             "cached_from_id": cached_from_id,
         }

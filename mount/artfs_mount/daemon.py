@@ -315,7 +315,7 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
     async with trio.open_nursery() as background:
         sealer = Sealer(incoming, Sealing(incoming, options.mount_point), background)
         observer = Observer()
-        incoming.drafts.actor_of = observer.actor
+        incoming.drafts.actor_of = observer.writer
         operations = Operations(inodes, sealer, status, observer, background)
         status.add_section("drafts", lambda: control.as_json(sealer.statuses()))
         status.add_section("open_files", lambda: len(operations.handles))

@@ -81,6 +81,23 @@ def test_what_a_program_reads_is_what_its_model_was_made_from(data: Mount, tmp_p
     assert (run.kind, run.pipeline, run.status) == ("observed", "program.py", "completed")
 
 
+@pytest.mark.parametrize("shell", ["a script", "a command"])
+def test_a_run_is_named_after_the_script_or_after_the_program_that_wrote(
+    data: Mount, tmp_path: Path, shell: str
+) -> None:
+    program, script = tmp_path / "train.py", tmp_path / "all.sh"
+    program.write_text(TRAIN)
+    commands = f"cat {data.artifacts}/iris/1/data.csv >/dev/null; {sys.executable} {program} {data.path}; true"
+    script.write_text(commands)
+    subprocess.run(
+        ["bash", script] if shell == "a script" else ["bash", "-c", commands], check=True, start_new_session=True
+    )
+    data.sync()
+    run = producer_run(data, "model.joblib")
+    assert run.pipeline == ("all.sh" if shell == "a script" else "train.py")
+    assert run.ended_us is not None and run.ended_us - run.started_us > 1_000, "it began with the first read"
+
+
 def test_what_worker_processes_read_counts_too(data: Mount, tmp_path: Path) -> None:
     start(data, tmp_path, WITH_WORKERS).wait()
     data.sync()

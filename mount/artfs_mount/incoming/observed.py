@@ -39,21 +39,26 @@ FILES_REMEMBERED = 100_000
 THREAD_SECONDS = 2.0
 """For how long a thread's number is believed to be the same thread's."""
 
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
+
 
 @dataclass
 class Actor:
-    """Programs that count as one. key: what they share. command: of the first of them that was seen.
+    """Programs that count as one. key: what they share. since_us: when the first was seen. command: of the shell script
+    that they are, else of the first that wrote.
 
     run: uuid of the run that `artfs exec` has begun for it. process: the first process seen, with its start time.
     files: when each file was last read, by inode, in microseconds. names: artifact ids and version names looked up.
     """
 
     key: str
+    since_us: int
     command: tuple[str, ...]
     run: str | None
     process: tuple[int, int]
     files: OrderedDict[int, int] = field(default_factory=OrderedDict)
     names: set[tuple[int, str]] = field(default_factory=set)
+    has_written: bool = False
 
 
 class Observer:
@@ -73,6 +78,16 @@ class Observer:
             self._threads.clear()
         actor = self._identify(thread) if thread else None
         self._threads[thread] = now, actor
+        return actor
+
+    def writer(self, thread: int) -> Actor | None:
+        """Who is behind a request that changes a draft."""
+        actor = self.actor(thread)
+        if actor is not None and not actor.has_written:
+            actor.has_written = True
+            process = process_of(thread)
+            if process is not None and not _is_script(actor.command):
+                actor.command = command_line(process) or actor.command
         return actor
 
     def read(self, thread: int, entry_inode: int) -> None:
@@ -104,12 +119,19 @@ class Observer:
         key = f"run:{run}" if run else f"group:{group}:{start_time(group) if group else None}"
         actor = self._actors.get(key)
         if actor is None:
-            actor = Actor(key, command_line(process), run, (process, started))
+            leader = command_line(group) if group else ()
+            command = leader if _is_script(leader) else command_line(process)
+            actor = Actor(key, time.time_ns() // 1000, command, run, (process, started))
             self._actors[key] = actor
             if len(self._actors) > ACTORS_REMEMBERED:
                 self._actors.popitem(last=False)
         self._actors.move_to_end(key)
         return actor
+
+
+def _is_script(command: Sequence[str]) -> bool:
+    """Whether a shell runs a file: then that is the program, and not the commands in it."""
+    return bool(command) and os.path.basename(command[0]) in _SHELLS and title(command) not in _SHELLS
 
 
 def inputs(catalog: Catalog, actors: Iterable[Actor], before: int) -> Sequence[Version]:
@@ -141,7 +163,7 @@ def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:
     if run is None or catalog.steps.list(run.id):
         return
     with catalog.transaction():
-        step = catalog.steps.create(run.id, run.pipeline)
+        step = catalog.steps.create(run.id, run.pipeline, started_us=run.started_us)
         for source in inputs(catalog, actors, before=2**62):
             catalog.steps.add_input(step.id, f"{source.artifact}@{source.name}", source.id, how="observed")
         catalog.steps.finish(step.id, ExecutionStatus.COMPLETED)
@@ -161,7 +183,8 @@ def record(catalog: Catalog, version: Version, actors: Sequence[Actor]) -> None:
             continue
         with catalog.transaction():
             run = run or _new_run(catalog, actor)
-            step = catalog.steps.create(run.id, _free_name(catalog, run, version.artifact))
+            started_us = max(run.started_us, actor.since_us)
+            step = catalog.steps.create(run.id, _free_name(catalog, run, version.artifact), started_us=started_us)
             for source in sources:
                 catalog.steps.add_input(step.id, f"{source.artifact}@{source.name}", source.id, how="observed")
             catalog.steps.add_output(step.id, version.artifact, version.id)
@@ -200,6 +223,7 @@ def _new_run(catalog: Catalog, actor: Actor) -> Run:
         host=socket.gethostname(),
         pid=process,
         process_started=str(started),
+        started_us=actor.since_us,
     )
 
 
