@@ -7,6 +7,7 @@ leaves a tombstone, so that lineage and the history of numbers stay true.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,15 @@ def delete_artifact(workspace: Workspace, artifact: Artifact, *, force: bool = F
         loose = make_tombstones(workspace, versions, "deleted with its artifact")
         catalog.artifacts.delete(artifact.id)
     return _swept(workspace, loose)
+
+
+def check_removable(workspace: Workspace, versions: Sequence[Version], *, force: bool = False) -> None:
+    """Raise what `delete_version` would, if any of several versions cannot be removed; nothing is changed."""
+    of_artifact: dict[int, list[Version]] = defaultdict(list)
+    for version in versions:
+        of_artifact[version.artifact_id].append(version)
+    for artifact_id, its_versions in of_artifact.items():
+        _check_removable(workspace, artifact_id, its_versions, force=force)
 
 
 def _check_removable(workspace: Workspace, artifact_id: int, versions: Sequence[Version], *, force: bool) -> None:

@@ -151,11 +151,14 @@ def delete_artifact(session: Session, names: tuple[str, ...], force: bool, yes: 
 
     Tombstones stay, so that lineage stays true and no number is used again. Data registered in place stays where it is.
     """
+    from artfs.artifacts.delete import check_removable
     from artfs.artifacts.delete import delete_artifact as remove
 
     with session.workspace() as workspace:
         catalog = workspace.catalog
         found = [artifact_named(catalog, name) for name in dict.fromkeys(names)]
+        for each in found:
+            check_removable(workspace, catalog.versions.list(each.id), force=force)
         versions = sum(catalog.versions.count(each.id) for each in found)
         what = f"'{found[0].name}'" if len(found) == 1 else f"{len(found)} artifacts"
         confirm(f"Remove {what} with {readable_count(versions, 'version')}?", yes=yes)
@@ -174,10 +177,12 @@ def delete_version(session: Session, names: tuple[str, ...], force: bool, yes: b
     Each leaves a tombstone, so that lineage stays true and its number is not used again. What a run uses is removed
     only by force, and what is pinned not at all. Data registered in place stays where it is.
     """
+    from artfs.artifacts.delete import check_removable
     from artfs.artifacts.delete import delete_version as remove
 
     with session.workspace() as workspace:
         found = {each.id: each for each in (version_named(workspace.catalog, name, purged=False) for name in names)}
+        check_removable(workspace, list(found.values()), force=force)
         shown = [f"{each.artifact}/{each.name}" for each in found.values()]
         confirm(f"Remove {shown[0] if len(shown) == 1 else f'{len(shown)} versions'}?", yes=yes)
         removed = {name: remove(workspace, each, force=force) for name, each in zip(shown, found.values(), strict=True)}

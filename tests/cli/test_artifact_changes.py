@@ -178,3 +178,18 @@ class TestDelete:
     def test_one_that_is_not_there_keeps_all_of_them(self, run: Run, command: list[str], words: str) -> None:
         assert words in complaint(run(*command))
         assert names(run) == ["iris/1", "iris/clean", "model/1"]
+
+    @pytest.mark.parametrize(
+        "command", [["artifact", "delete", "model", "iris"], ["artifact", "version", "delete", "model/1", "iris/1"]]
+    )
+    def test_one_that_is_pinned_keeps_all_of_them(self, run: Run, command: list[str]) -> None:
+        run("artifact", "version", "update", "iris/1", "--pin", "in the paper")
+        assert "version iris/1 is pinned" in complaint(run(*command, "-y"))
+        assert names(run) == ["iris/1", "iris/clean", "model/1"]
+
+    def test_a_tombstone_is_found_by_its_id_after_its_artifact_was_removed(
+        self, run: Run, versions: list[Version]
+    ) -> None:
+        run("artifact", "delete", "model", "-y")
+        found = json.loads(run("artifact", "version", "describe", versions[2].uuid, "--json").stdout)
+        assert (found["artifact"], found["purge_reason"]) == ("model", "deleted with its artifact")
