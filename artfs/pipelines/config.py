@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -101,6 +101,12 @@ class Options:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.enable_cache not in (None, True, False):
+            raise InvalidValue(f"enable_cache is True or False, not {self.enable_cache!r}")
+        if self.retries is not None and (type(self.retries) is not int or self.retries < 0):
+            raise InvalidValue(f"retries is a number from 0, not {self.retries!r}")
+
     def over(self, outer: Options) -> Options:
         """These settings, and the outer ones where nothing is said here."""
         return Options(
@@ -124,8 +130,15 @@ def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, A
     """Returns parameters as JSON keeps them, or raises InvalidValue: what is more than JSON must be an artifact."""
     import json
 
+    from artfs.pipelines.graph import OutputReference
+
     checked = {}
     for name, value in parameters.items():
+        if any(isinstance(part, OutputReference) for part in _parts(value)):
+            raise InvalidValue(
+                f"{owner}: input '{name}' mixes outputs of steps with other values; give them as a list of their own",
+                subject=name,
+            )
         try:
             checked[name] = json.loads(json.dumps(value, allow_nan=True))
         except (TypeError, ValueError) as error:
@@ -135,3 +148,9 @@ def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, A
                 subject=name,
             ) from None
     return checked
+
+
+def _parts(value: Any) -> Collection[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()

@@ -49,6 +49,8 @@ class LateReference:
     find: Callable[[], Version]
 
 
+_PLAIN = (str, int, float, bool, type(None))
+
 Value = OutputReference | VersionReference | LateReference | ExternalArtifact
 Source = Value | tuple[Value, ...]
 
@@ -67,6 +69,14 @@ class Invocation:
     sources: Mapping[str, Source]
     parameters: Mapping[str, Any]
     after: frozenset[str] = frozenset()
+
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        """Parameters, also the plain ones that the call has left to their defaults."""
+        specs = self.step.signature.inputs.values()
+        defaults = {spec.name: spec.default for spec in specs if not spec.required and type(spec.default) in _PLAIN}
+        given = {**self.parameters, **self.sources}
+        return {**{name: value for name, value in defaults.items() if name not in given}, **self.parameters}
 
     @property
     def needs(self) -> frozenset[str]:

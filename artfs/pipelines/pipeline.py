@@ -72,7 +72,7 @@ class Pipeline:
             self.run_options,
             run_name=run_name or (found.run_name if found else None) or self.run_options.run_name,
             executor=executor or self.run_options.executor,
-            workers=workers or self.run_options.workers,
+            workers=self.run_options.workers if workers is None else workers,
         )
         changed = Pipeline(self.function, self.name, options.over(self.options), run)
         changed._steps = {**self._steps, **(found.steps if found else {})}
@@ -80,12 +80,18 @@ class Pipeline:
 
     def _bound(self, *arguments: Any, **named: Any) -> inspect.BoundArguments:
         signature = inspect.signature(self.function)
-        given = signature.bind_partial(*arguments, **named)
+        try:
+            given = signature.bind_partial(*arguments, **named)
+        except TypeError as error:
+            raise InvalidValue(f"pipeline '{self.name}{signature}': {error}", subject=self.name) from None
         for name, value in self.options.parameters.items():
             if name not in signature.parameters:
                 raise InvalidValue(f"pipeline '{self.name}' has no parameter '{name}'", subject=name)
             given.arguments.setdefault(name, value)
-        bound = signature.bind(*given.args, **given.kwargs)
+        try:
+            bound = signature.bind(*given.args, **given.kwargs)
+        except TypeError as error:
+            raise InvalidValue(f"pipeline '{self.name}{signature}': {error}", subject=self.name) from None
         bound.apply_defaults()
         return bound
 

@@ -92,6 +92,7 @@ class Names:
 def plan_outputs(invocation: Invocation, pipeline: str, names: Names) -> list[OutputPlan]:
     """Settles the names of a step's outputs."""
     planned: list[OutputPlan] = []
+    _check_materializers(invocation, names)
     for spec in invocation.step.signature.outputs:
         options, config = invocation.options, spec.config
         slot = names.fill(spec.slot, options.substitutions) if spec.named else spec.slot
@@ -115,3 +116,18 @@ def plan_outputs(invocation: Invocation, pipeline: str, names: Names) -> list[Ou
             )
         )
     return planned
+
+
+def _check_materializers(invocation: Invocation, names: Names) -> None:
+    chosen = invocation.options.output_materializers
+    if not isinstance(chosen, Mapping):
+        return
+    slots = {spec.slot for spec in invocation.step.signature.outputs}
+    slots |= {names.fill(slot, invocation.options.substitutions) for slot in slots}
+    for name in chosen:
+        if name not in slots:
+            raise InvalidValue(
+                f"step '{invocation.name}': output_materializers names '{name}', which is no output of it"
+                f" (it has: {', '.join(sorted(slots)) or 'none'})",
+                subject=name,
+            )

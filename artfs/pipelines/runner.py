@@ -51,6 +51,10 @@ class RunOptions:
     workers: int = 4
     config: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        if type(self.workers) is not int or self.workers < 1:
+            raise InvalidValue(f"workers is a number from 1, not {self.workers!r}")
+
 
 class Runner:
     """One run of a pipeline."""
@@ -295,7 +299,7 @@ class Runner:
             cache_key=key.digest if key else None,
             cache_parts={**(key.parts if key else {}), **why},
             source=invocation.step.source,
-            parameters=invocation.parameters,
+            parameters=invocation.all_parameters,
             log_path=None if cached else str(self._log_path(invocation)),
             cached_from_id=found.earlier.id if found.earlier else None,
         )

@@ -66,6 +66,7 @@ class Signature:
 def signature_of(function: Callable[..., Any]) -> Signature:
     """Reads a step's interface. Raises InvalidValue for what a step cannot have."""
     name = function.__name__
+    _check_kind(function, name)
     parameters = inspect.signature(function).parameters
     annotations = _annotations(function)
     inputs = {}
@@ -81,6 +82,15 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     outputs, as_tuple = _outputs(function, annotations.get("return", inspect.Signature.empty))
     _check_slots(name, outputs)
     return Signature(inputs, outputs, as_tuple)
+
+
+def _check_kind(function: Callable[..., Any], name: str) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidValue(f"step '{name}': a step cannot be a generator; return all it makes, as a list", subject=name)
+    if inspect.iscoroutinefunction(function):
+        raise InvalidValue(f"step '{name}': a step cannot be async; call asyncio.run(...) in it", subject=name)
+    if next(iter(inspect.signature(function).parameters), "") == "self":
+        raise InvalidValue(f"step '{name}': a method cannot be a step; make it a function", subject=name)
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:

@@ -345,3 +345,62 @@ def test_external_artifacts_are_saved_once_and_linked() -> None:
     assert first.load() == [1, 2, 3]
     again = simple()
     assert [str(each.status) for each in again.steps.values()] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize("mixed", [lambda: [make(), 2], lambda: {"a": make()}])
+def test_outputs_among_other_values_are_refused(mixed: Any) -> None:
+    @pipeline
+    def simple() -> None:
+        add(left=mixed(), right=1)
+
+    with pytest.raises(InvalidValue, match="'left' mixes outputs of steps with other values"):
+        simple()
+
+
+def test_a_call_that_does_not_fit_names_the_pipeline() -> None:
+    @pipeline
+    def simple(x: int) -> None:
+        add(x, 1)
+
+    with pytest.raises(InvalidValue, match=r"pipeline 'simple\(x: 'int'\).*'y'"):
+        simple(y=1)
+    with pytest.raises(InvalidValue, match=r"pipeline 'simple.*'x'"):
+        simple()
+
+
+def test_a_materializer_for_an_output_that_there_is_not_is_refused() -> None:
+    @pipeline
+    def simple() -> None:
+        make.with_options(output_materializers={"nope": "a.B"})()
+
+    with pytest.raises(InvalidValue, match="'nope', which is no output of it"):
+        simple()
+
+
+def test_defaults_are_parameters_too() -> None:
+    @step
+    def scale(x: int, factor: float = 2.0) -> float:
+        return x * factor
+
+    @pipeline
+    def short() -> None:
+        scale(1)
+
+    assert short().steps["scale"].parameters == {"x": 1, "factor": 2.0}
+
+
+def test_a_shared_output_is_cached_whichever_pipeline_and_call_asks() -> None:
+    @step
+    def scale(x: int, factor: float = 2.0) -> Annotated[float, "scaled"]:
+        return x * factor
+
+    @pipeline
+    def one() -> None:
+        scale(1)
+
+    @pipeline
+    def other() -> None:
+        scale(1, factor=2.0)
+
+    assert str(one().steps["scale"].status) == "completed"
+    assert str(other().steps["scale"].status) == "cached"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -131,10 +132,47 @@ def unknown_annotation() -> NotThere:  # type: ignore[name-defined]  # noqa: F82
     return 1
 
 
-@pytest.mark.parametrize("function", [any_number, any_names, by_position, same_name_twice, unknown_annotation])
+def generator() -> Iterator[int]:
+    yield 1
+
+
+async def coroutine() -> int:
+    return 1
+
+
+class Holder:
+    def method(self, data: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        any_number,
+        any_names,
+        by_position,
+        same_name_twice,
+        unknown_annotation,
+        generator,
+        coroutine,
+        Holder.method,
+    ],
+)
 def test_what_a_step_cannot_have_is_refused_where_it_is_written(function: Any) -> None:
     with pytest.raises(InvalidValue, match=function.__name__):
         step(function)
+
+
+@pytest.mark.parametrize("settings", [{"enable_cache": "no"}, {"retries": -1}, {"retries": 1.5}])
+def test_settings_that_make_no_sense_are_refused_where_they_are_written(settings: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue, match=next(iter(settings))):
+        step(**settings)(one)
+
+
+def test_a_pipeline_needs_a_worker() -> None:
+    with pytest.raises(InvalidValue, match="workers"):
+        pipeline(workers=0)(nothing)
+    with pytest.raises(InvalidValue, match="workers"):
+        pipeline(nothing).with_options(workers=0)
 
 
 def test_a_name_that_no_artifact_can_have_is_refused() -> None:
