@@ -16,6 +16,7 @@ from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
 from artfs.stores.base import Store
+from artfs.stores.claimed import own
 from artfs.stores.inplace import open_in_place
 from artfs.stores.registry import store_class
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
@@ -205,6 +206,7 @@ def _ensure_defaults(catalog: Catalog, home: Home) -> None:
     if store is None:
         try:
             store = catalog.stores.register(DEFAULT, "local", str(home.store_root))
+            own(store.root, home.identity)
         except AlreadyExists:
             store = catalog.stores.get(DEFAULT)
             assert store is not None

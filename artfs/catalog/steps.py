@@ -127,6 +127,13 @@ class Steps:
         )
         return self._required(step_run_id)
 
+    def set_log(self, run_id: int, log_path: str) -> None:
+        """Name the log of those steps of a run that have none of their own."""
+        self._engine.execute(
+            "UPDATE step_run SET log_path = :path WHERE run_id = :run AND log_path IS NULL",
+            {"path": log_path, "run": run_id},
+        )
+
     def set_cache_key(self, step_run_id: int, cache_key: Digest | None, parts: Mapping[str, Any]) -> None:
         """Record what a step run's outputs depend on, when that is known only after it began."""
         self._engine.execute(

@@ -69,9 +69,20 @@ def run_command(workspace: Workspace, command: Sequence[str], name: str | None =
         raise
     held = _finish_drafts(workspace, run, None if status == 0 else f"the command that wrote it ended with {status}")
     workspace.catalog.run_metadata.set(run.id, {"exit_status": status, "log": str(log_path)})
+    _describe_steps(workspace, run, status, log_path)
     ended = ExecutionStatus.COMPLETED if status == 0 else ExecutionStatus.FAILED
     error = None if status == 0 else f"exit status {status}"
     return CommandResult(workspace.catalog.runs.finish(run.id, ended.value, error=error), status, held)
+
+
+def _describe_steps(workspace: Workspace, run: Run, status: int, log_path: Path) -> None:
+    """Gives the steps that the daemons have recorded the command's log, and those that made nothing its failure."""
+    steps = workspace.catalog.steps
+    with workspace.catalog.transaction():
+        steps.set_log(run.id, str(log_path))
+        for step in steps.list(run.id) if status else ():
+            if not steps.outputs(step.id):
+                steps.finish(step.id, ExecutionStatus.FAILED.value, error=f"the command ended with {status}")
 
 
 def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Run:

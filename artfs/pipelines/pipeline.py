@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -100,7 +102,11 @@ class Pipeline:
         from artfs.pipelines.responses import PipelineRunResponse
         from artfs.pipelines.runner import Runner
 
-        config = {"parameters": checked_parameters(parameters.arguments, f"pipeline '{self.name}'")}
+        config = {
+            "parameters": checked_parameters(parameters.arguments, f"pipeline '{self.name}'"),
+            "command": sys.orig_argv,
+            "directory": os.getcwd(),
+        }
         # A parameter of the pipeline is not one of every step that has an input of the same name.
         composition = Composition(self.name, replace(self.options, parameters={}), dict(self._steps))
         token = current_composition.set(composition)

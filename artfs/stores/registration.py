@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.names import check_store_name
 from artfs.stores.base import Store
+from artfs.stores.claimed import OWNER, disown, own
 from artfs.stores.local import local_path
 from artfs.stores.registry import ALIASES, BUILT_IN, check_options, store_class
 
@@ -33,7 +35,7 @@ def register_store(
 
     Raises:
         InvalidName, InvalidValue: the name, path or an option cannot be used.
-        AlreadyExists: the name, or the place, is taken.
+        AlreadyExists: the name, or the place, is taken, be it by another catalog.
         StoreError, MissingLibrary: the flavour cannot be used here, or the root cannot be made or written.
 
     Example:
@@ -47,6 +49,7 @@ def register_store(
         _check_free(store, workspace.catalog.stores.list())
         _check_not_artfs_own(store, workspace)
         _make_usable(store)
+        _own(store, workspace)
     finally:
         store.close()
     catalog = workspace.catalog
@@ -76,6 +79,8 @@ def delete_store(workspace: Workspace, name: str) -> None:
         catalog.stores.delete(name)
         user = catalog.users.ensure(workspace.user)
         catalog.audit.append("store.delete", name, user_id=user.id)
+    if row is not None and (root := local_path(row.root)) is not None:
+        disown(root, workspace.home.identity)
 
 
 def _check_free(store: Store, others: Iterable[StoreRow]) -> None:
@@ -120,6 +125,15 @@ def _make_usable(store: Store) -> None:
     if store.is_local and not os.access(store.root, os.R_OK | os.W_OK | os.X_OK):
         raise StoreError(
             f"the artifact store '{store.root}' cannot be written: give yourself the right to, or choose another path",
+            subject=store.root,
+        )
+
+
+def _own(store: Store, workspace: Workspace) -> None:
+    if store.is_local and not own(store.root, workspace.home.identity):
+        raise AlreadyExists(
+            f"'{store.root}' is the artifact store of another home: choose a path of its own; if that home is no more, "
+            f"'setfattr -x {OWNER} {shlex.quote(store.root)}' gives it free",
             subject=store.root,
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from artfs import load_artifact, register_artifact, save_artifact
-from artfs.artifacts.gc import Garbage
+from artfs.artifacts.gc import Garbage, gc
 from artfs.artifacts.purge import make_tombstones
 from artfs.client import Client
 from artfs.workspace import Workspace
@@ -167,17 +167,28 @@ def test_what_is_left_of_a_save_into_a_store_that_is_elsewhere(workspace: Worksp
 def test_what_cannot_be_removed_is_told_and_the_rest_is_removed(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artfs.artifacts import gc
+    from artfs.artifacts import gc as module
 
     paths = sorted(leave_half_a_version(workspace) for _ in range(2))
-    remove = gc.remove_orphan
+    remove = module.remove_orphan
 
     def refuse(store: object, catalog: object, dead: str) -> bool:
         if uuid.UUID(dead).hex == paths[0].name:
             raise PermissionError(13, "Permission denied")
         return remove(store, catalog, dead)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gc, "remove_orphan", refuse)
+    monkeypatch.setattr(module, "remove_orphan", refuse)
     found = Client().collect_garbage()
     assert found.errors == [f"'{paths[0]}' could not be removed: Permission denied"]
     assert found.directories == [str(paths[1])]
+
+
+def test_what_another_home_keeps_in_the_same_folder_is_left_alone(workspace: Workspace, tmp_path: Path) -> None:
+    path = leave_half_a_version(workspace)
+    with Workspace.open(tmp_path / "other home") as other:
+        other.catalog.stores.register("shared", "local", str(workspace.home.store_root))
+        found = gc(other)
+    assert found.errors == [
+        f"the artifact store at '{workspace.home.store_root}' belongs to another home: nothing was removed there"
+    ]
+    assert path.exists()

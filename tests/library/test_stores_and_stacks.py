@@ -126,6 +126,15 @@ class TestOtherStores:
 
 
 class TestRegistering:
+    def test_a_folder_is_the_store_of_one_home_only(self, workspace: Workspace, tmp_path: Path) -> None:
+        register_store(workspace, "disk", "local", str(tmp_path / "disk"))
+        with Workspace.open(tmp_path / "other home") as other:
+            for taken in (tmp_path / "disk", workspace.home.store_root):
+                with pytest.raises(AlreadyExists, match=r"the artifact store of another home.*setfattr -x"):
+                    register_store(other, "shared", "local", str(taken))
+            delete_store(workspace, "disk")
+            register_store(other, "shared", "local", str(tmp_path / "disk"))
+
     def test_its_root_is_made(self, workspace: Workspace, tmp_path: Path) -> None:
         store = register_store(workspace, "disk", "local", f"file://{tmp_path}/a/b/")
         assert store.path == f"{tmp_path}/a/b"
