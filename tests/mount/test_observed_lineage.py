@@ -158,6 +158,7 @@ def test_exec_is_one_run_with_its_inputs_outputs_log_and_status(data: Mount, tmp
         assert workspace.catalog.environments.get(run.environment_id or 0) is not None
     assert facts["exit_status"] == 0
     assert "trained" in Path(facts["log"]).read_text()
+    assert "trained" in (data.path / "runs/training/latest/steps/model.joblib/log.txt").read_text()
 
 
 def test_what_a_failed_command_wrote_is_held(data: Mount) -> None:
@@ -168,6 +169,9 @@ def test_what_a_failed_command_wrote_is_held(data: Mount) -> None:
     assert status["state"] == "held"
     assert "ended with 3" in status["reason"]
     assert not (data.artifacts / "half").exists()
+    run = data.path / "runs/sh/latest"
+    assert [(run / part).read_text() for part in ("status", "steps/sh/status")] == ["failed\n"] * 2
+    assert os.readlink(run / "steps/sh/inputs/iris@1").endswith("/artifacts/iris/1")
 
 
 def test_a_pipeline_that_writes_to_the_mount_is_one_run(data: Mount, tmp_path: Path) -> None:

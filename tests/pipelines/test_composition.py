@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,6 +67,7 @@ def test_artifacts_are_linked_and_parameters_recorded() -> None:
     assert made.parameters == {"value": 2}
     assert added.output.load() == 9
     assert run.config["parameters"] == {"right": 7}
+    assert run.config["command"] == sys.orig_argv
 
 
 def test_several_artifacts_can_be_one_input() -> None:
