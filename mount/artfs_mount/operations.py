@@ -31,7 +31,7 @@ from artfs_mount.incoming.observed import Observer, record_reads
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.status import Status
-from artfs_mount.tree.inode import Fixed, Kind, linked_artifact, unpack
+from artfs_mount.tree.inode import INCOMING_ROOT, Fixed, Kind, linked_artifact, unpack
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
 
@@ -300,7 +300,7 @@ class Operations(pyfuse3.Operations):
     @handler
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
-        if inode == Fixed.ROOT and name == control.FINISH:
+        if inode == INCOMING_ROOT and name == control.FINISH:
             await self._finish_run(control.finished_run(value))
         elif node is None:
             await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
@@ -326,22 +326,33 @@ class Operations(pyfuse3.Operations):
     async def _until_free(self, *places: tuple[Node, bytes | None]) -> None:
         if self.sealer.any_busy:
             root = self.incoming.nodes.root
-            await self.sealer.until_free(
-                *(name if node is root else self.incoming.nodes.draft_of(node) for node, name in places)
-            )
+            with trio.move_on_after(METADATA_SECONDS):
+                await self.sealer.until_free(
+                    *(name if node is root else self.incoming.nodes.draft_of(node) for node, name in places)
+                )
+                return
+            raise TimeoutError(errno.ETIMEDOUT, "a draft cannot be changed while a version is made of it; try again")
 
     async def _truncate_stub(self, node: Node, size: int, pid: int) -> None:
         """Truncates as whoever opens a file for it would: until it is done, no version is made of the draft."""
+        (await self._open_truncated(node, size, pid)).close()
+
+    async def _open_truncated(self, node: Node, size: int, pid: int) -> DraftHandle:
+        """Opens for writing. Large files take their time, and another handle may be bringing a stub's bytes back."""
         handle = DraftHandle(node, self.incoming.contents, None, writer=True)
         self.incoming.contents.open(node, os.O_RDWR, pid)
         try:
             await in_thread(self.incoming.contents.truncate_open, node, size, seconds=None)
-        finally:
+        except BaseException:
             handle.close()
+            raise
+        return handle
 
     async def _open_draft(self, inode: int, flags: int, pid: int) -> DraftHandle:
         writer = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
         node = await self._changeable(inode) if writer else self.inodes.writable(inode)
+        if flags & os.O_TRUNC:
+            return await self._open_truncated(node, 0, pid)
         reader = self.incoming.contents.open(node, flags, pid)
         return DraftHandle(node, self.incoming.contents, reader, writer=writer)
 

@@ -69,7 +69,11 @@ def killed_at(mount: Mount, part: str, call: int = 1, *, after: bool = False) ->
 def picture(root: Path) -> dict[str, tuple[object, ...]]:
     """What a program can see of a directory's files."""
     return {
-        path.relative_to(root).as_posix(): (path.stat().st_mode & 0o777, path.stat().st_nlink, path.read_bytes())
+        path.relative_to(root).as_posix(): (
+            path.stat().st_mode & 0o777,
+            path.stat().st_nlink,
+            path.read_bytes() if os.access(path, os.R_OK) else b"",
+        )
         for path in root.rglob("*")
         if path.is_file()
     }

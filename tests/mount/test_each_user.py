@@ -27,6 +27,15 @@ def test_what_is_copied_in_is_read_back(mounted: Mount) -> None:
     assert sorted(listed.splitlines()) == [f"444 {owner} group", f"555 {owner} passwd"]
 
 
+def test_what_a_command_wrote_is_sealed_when_it_ends_well_and_held_when_not(mounted: Mount) -> None:
+    mounted.artfs("exec", "--", "sh", "-c", f"cat {mounted.path}/README.txt > {mounted.incoming}/page")
+    mounted.run(["cmp", mounted.path / "README.txt", mounted.artifacts / "page" / "1" / "page"])
+    done = mounted.artfs("exec", "--", "sh", "-c", f"echo > {mounted.incoming}/half; exit 3", check=False)
+    assert done.returncode == 3
+    (half,) = (draft for draft in mounted.status()["drafts"] if draft["name"] == "half")
+    assert half["state"] == "held"
+
+
 def test_a_version_cannot_be_changed(mounted: Mount) -> None:
     mounted.run(["cp", "/etc/passwd", mounted.incoming / "names"])
     assert mounted.commit("names") == "1"

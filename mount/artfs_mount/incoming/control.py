@@ -5,6 +5,7 @@ on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {
              get user.artfs.error     why it was not sealed the last time
              get user.artfs.state     open, settling, sealed or held
 on /incoming set user.artfs.commit    the same for the draft named by {"draft": ...}: links have no extended attributes
+on /incoming set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
 on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
 """
 

@@ -36,8 +36,8 @@ LOOK INTO A VERSION
   cat artifacts/NAME/VERSION/.artfs/info.json      who, when, what; also metadata.json, tags, manifest.json
   (cd artifacts/NAME/VERSION && b3sum --check .artfs/B3SUMS)
   getfattr -d artifacts/NAME/VERSION               the same as attributes of the directory
-  setfattr -n user.artfs.tags -v best,prod artifacts/NAME/VERSION            replaces its tags
-  setfattr -n user.artfs.metadata.accuracy -v 0.93 artifacts/NAME/VERSION    a number, text or JSON
+  artfs artifact tag NAME/VERSION best prod        gives it tags
+  artfs artifact metadata NAME/VERSION accuracy=0.93     logs a value: a number, text or JSON
 
   `.artfs` directories are not listed, so that copies of a version hold its own files only.
 
