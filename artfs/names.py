@@ -29,6 +29,13 @@ def check_version_name(name: str) -> str:
     return name
 
 
+def name_of_version(version: str | int) -> str:
+    """Return the name of a version that is given by its name or number, else raise InvalidName."""
+    if isinstance(version, bool) or not isinstance(version, str | int):
+        raise _invalid("version", str(version), f"it must be a text or a number, not {type(version).__name__}")
+    return check_version_name(str(version))
+
+
 def check_tag_name(name: str) -> str:
     """Return `name` if a tag may be called so, else raise InvalidName.
 
@@ -76,6 +83,8 @@ def check_relative_path(path: bytes) -> bytes:
 
 
 def _check_text(what: str, name: str, limit: int) -> str:
+    if not isinstance(name, str):
+        raise _invalid(what, repr(name), f"it must be a text, not {type(name).__name__}")
     try:
         encoded = name.encode()
     except UnicodeEncodeError:

@@ -129,6 +129,8 @@ def plan(
         InvalidValue: an argument makes no sense.
     """
     catalog = workspace.catalog
+    if isinstance(artifacts, str):
+        raise InvalidValue(f"artifacts must be a list of names: give [{artifacts!r}]")
     rule = Rule(_checked_count(keep_last), _before(older_than))
     scopes = [None] if artifacts is None else [find_artifact(catalog, name).id for name in dict.fromkeys(artifacts)]
     decisions = [each for scope in scopes for each in _decisions(workspace, rule, scope)]
@@ -270,6 +272,8 @@ def _before(older_than: Age | None) -> int | None:
         return None
     if isinstance(older_than, datetime):
         return int(older_than.timestamp() * 1_000_000)
+    if not isinstance(older_than, timedelta):
+        raise InvalidValue(f"older_than must be a datetime or timedelta, not {type(older_than).__name__}")
     if older_than < timedelta():
         raise InvalidValue(f"older_than must not be negative: {older_than}")
     return now_us() - older_than // timedelta(microseconds=1)

@@ -16,9 +16,9 @@ from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import FileDigest, hash_file
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
-from artfs.errors import SourceNotFound, StoreError
+from artfs.errors import InvalidValue, SourceNotFound, StoreError
 from artfs.materializers.classes import qualified_name
-from artfs.names import check_artifact_name, check_version_name
+from artfs.names import check_artifact_name, name_of_version
 from artfs.stores.local import local_path
 from artfs.types import StorageSize, Uri
 
@@ -97,7 +97,7 @@ def register(
     The other arguments, and what is raised, are as for `register_artifact`.
     """
     check_artifact_name(name)
-    version_name = check_version_name(str(version)) if version is not None else None
+    version_name = name_of_version(version) if version is not None else None
     tags = checked_tags(tags)
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
@@ -125,7 +125,9 @@ def register(
 
 def _resolved(source: str | os.PathLike[str]) -> Path:
     """Where the data really is, with all links followed: what a link leads to may change."""
-    shown = os.fspath(source)
+    shown = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    if not shown:
+        raise InvalidValue(f"cannot register {source!r}: give the path or file:// URI of a file or folder")
     path = local_path(shown)
     if path is None:
         scheme = shown.partition("://")[0]

@@ -20,7 +20,7 @@ from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import qualified_name
 from artfs.materializers.registry import registry
-from artfs.names import check_artifact_name, check_entry_name, check_tag_name, check_version_name
+from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -80,7 +80,7 @@ def save_artifact(
         version=version,
         artifact_type=artifact_type,
         tags=tags,
-        metadata={**(metadata or {}), **(user_metadata or {})},
+        metadata=storable(metadata or {}) | storable(user_metadata or {}),
         materializer=materializer,
         extract_metadata=extract_metadata,
         include_visualizations=include_visualizations,
@@ -127,7 +127,7 @@ def prepared(
     """Bring a value into the store, and give the function that makes a version of it; see `seal.placed`."""
     check_artifact_name(name)
     version = options.get("version")
-    version_name = check_version_name(str(version)) if version is not None else None
+    version_name = name_of_version(version) if version is not None else None
     tags = checked_tags(options.get("tags"))
     chosen = _materializer(data, options.get("materializer"))
     artifact_type = checked_type(options.get("artifact_type"), chosen.ASSOCIATED_ARTIFACT_TYPE)

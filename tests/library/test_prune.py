@@ -124,6 +124,10 @@ class TestThePlan:
             plan(workspace, keep_last=-1)
         with pytest.raises(InvalidValue, match="older_than"):
             plan(workspace, older_than=timedelta(days=-1))
+        with pytest.raises(InvalidValue, match="older_than must be a datetime or timedelta, not int"):
+            plan(workspace, older_than=30)  # type: ignore[arg-type]
+        with pytest.raises(InvalidValue, match=r"artifacts must be a list of names: give \['a'\]"):
+            plan(workspace, artifacts="a")
         with pytest.raises(InvalidValue, match="exclude each other"):
             apply(workspace, plan(workspace), only_artifact=True, only_metadata=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,15 @@ from artfs import load_artifact, register_artifact
 from artfs.artifacts.delete import delete_version
 from artfs.client import Client
 from artfs.enums import ArtifactSaveType
-from artfs.errors import InvalidName, PlaceChanged, SourceNotFound, StoreError, UnsupportedFile, VersionExists
+from artfs.errors import (
+    InvalidName,
+    InvalidValue,
+    PlaceChanged,
+    SourceNotFound,
+    StoreError,
+    UnsupportedFile,
+    VersionExists,
+)
 
 
 @pytest.fixture
@@ -72,6 +81,12 @@ def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFound, match="nothing is there"):
         register_artifact(tmp_path / "gone", name="data")
     assert Client().list_artifacts().total == 0
+
+
+@pytest.mark.parametrize("source", ["", None, 5])
+def test_no_path_is_not_taken_for_the_working_directory(source: Any) -> None:
+    with pytest.raises(InvalidValue, match="give the path or file:// URI of a file or folder"):
+        register_artifact(source, name="n")
 
 
 def test_what_cannot_be_registered_is_told(folder: Path) -> None:

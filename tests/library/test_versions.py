@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from artfs import load_artifact, log_artifact_metadata, save_artifact
 from artfs.artifacts.lookup import find_version
 from artfs.client import Client
-from artfs.errors import ArtifactNotFound, InvalidValue, TagNotFound, VersionExists, VersionNotFound
+from artfs.errors import ArtifactNotFound, InvalidName, InvalidValue, TagNotFound, VersionExists, VersionNotFound
 from artfs.workspace import Workspace
 
 PROCESSES, SAVES = 8, 200
@@ -207,3 +209,20 @@ def test_removing_a_version_frees_its_bytes_and_keeps_what_others_share() -> Non
     client.delete_artifact_version("b", "2")
     client.delete_artifact_version("b", "1")
     assert stored() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": 5}, "invalid artifact name '5': it must be a text, not int"),
+        ({"name": None}, "it must be a text, not NoneType"),
+        ({"name": "n", "version": True}, "invalid version 'True': it must be a text or a number, not bool"),
+        ({"name": "n", "version": 1.5}, "invalid version '1.5': it must be a text or a number, not float"),
+        ({"name": "n", "tags": [1]}, "invalid tag name '1': it must be a text, not int"),
+        ({"name": "n", "metadata": [1]}, "metadata must be a dictionary, not list"),
+    ],
+)
+def test_an_argument_of_another_type_is_one_clear_line(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises((InvalidValue, InvalidName), match=re.escape(words)):
+        save_artifact(1, **arguments)
+    assert Client().list_artifacts().total == 0
