@@ -152,6 +152,15 @@ class Tags:
             )
         )
 
+    def last_given_us(self, artifact_id: int) -> int | None:
+        """Return when a version of an artifact was last given a tag, in microseconds since 1970 UTC."""
+        row = self._engine.one(
+            "SELECT MAX(x.created_us) FROM version_tag x JOIN version v ON v.id = x.version_id "
+            "WHERE v.artifact_id = :artifact",
+            {"artifact": artifact_id},
+        )
+        return row[0] if row else None
+
     def version_ids(self, name: str) -> Sequence[int]:
         """Return the ids of all versions that carry a tag, oldest first."""
         rows = self._engine.query(

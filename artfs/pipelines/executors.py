@@ -18,6 +18,7 @@ from typing import Protocol
 import cloudpickle
 
 from artfs.errors import InvalidValue, StepFailed
+from artfs.pipelines.elsewhere import forget_key_of_other_code
 from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.plan import StepTask
 from artfs.workspace import Workspace
@@ -139,9 +140,11 @@ def _run_packed(packed: bytes) -> StepOutcome:
     from artfs.pipelines.logs import captured_output
 
     task: StepTask = cloudpickle.loads(packed)
+    workspace = _workspace(task.home)
     try:
+        forget_key_of_other_code(workspace, task)
         with captured_output():
-            outcome = run_task(_workspace(task.home), task)
+            outcome = run_task(workspace, task)
     except Exception as error:
         _check_can_travel(error, task.name)
         raise

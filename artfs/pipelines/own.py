@@ -25,12 +25,12 @@ def is_own(module: str | None) -> bool:
 
     Of a module that says nothing of a file, as code that was passed to `exec` has it, the package counts.
     """
-    if module is None:
-        return True
-    package = module.partition(".")[0]
-    if (package in sys.stdlib_module_names and package != "__main__") or package == "artfs":
+    package = module.partition(".")[0] if module is not None else "__main__"
+    if package == "__main__":
+        return True  # the script, also in a process that was begun by something else to run a step of it
+    if package in sys.stdlib_module_names or package == "artfs":
         return False
-    for name in (module, package):
+    for name in (str(module), package):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None:
             return not _is_installed(file)

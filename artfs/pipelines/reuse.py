@@ -41,24 +41,28 @@ def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs
         version = workspace.catalog.versions.by_id(output.version_id)
         if version is None or not bytes_are_there(workspace, version):
             return Found(None, why=f"the bytes of the earlier output '{output.slot}' are gone")
-    if (changed := _newer_than_read(workspace, earlier)) is not None:
-        return Found(None, why=f"the step read {changed.artifact}/{changed.name} by hand, and there is a newer version")
+    for read in steps.inputs(earlier.id):
+        version = workspace.catalog.versions.by_id(read.version_id) if read.how == "client" else None
+        if version is not None and (what := _other_now(workspace, version, earlier)) is not None:
+            return Found(None, why=f"the step read {version.artifact}/{version.name} by hand, and {what}")
     return Found(earlier, made)
 
 
-def _newer_than_read(workspace: Workspace, earlier: StepRun) -> Version | None:
-    """A version that a run loaded within its code when it was the newest, if it is no longer, and the newest differs.
+def _other_now(workspace: Workspace, read: Version, earlier: StepRun) -> str | None:
+    """Why code that has loaded a version might load another one now; None if it would not.
 
-    What the code asked for is not known: one that was not the newest then was asked for by its name.
+    What the code asked for is not known. A version that was the newest may have been asked for as that; any other one
+    by its name, or by a tag.
     """
     versions = workspace.catalog.versions
-    for read in workspace.catalog.steps.inputs(earlier.id):
-        version = versions.by_id(read.version_id) if read.how == "client" else None
-        newest = versions.latest(version.artifact_id) if version is not None else None
-        if version is None or newest is None or newest.digest == version.digest:
-            continue
-        before = f"lt:{datetime.fromtimestamp(earlier.started_us / 1_000_000, UTC).isoformat()}"
-        then = versions.list(version.artifact_id, {"created": before}, sort="desc:created", size=1)
-        if not then or then[0].id <= version.id:
-            return version
+    newest = versions.latest(read.artifact_id)
+    if newest is None or newest.digest == read.digest:
+        return None
+    before = f"lt:{datetime.fromtimestamp(earlier.started_us / 1_000_000, UTC).isoformat()}"
+    then = versions.list(read.artifact_id, {"created": before}, sort="desc:created", size=1)
+    if not then or then[0].id <= read.id:
+        return "there is a newer version"
+    tagged_us = workspace.catalog.tags.last_given_us(read.artifact_id)
+    if tagged_us is not None and tagged_us >= earlier.started_us:
+        return f"versions of '{read.artifact}' were given tags since"
     return None

@@ -221,6 +221,26 @@ def test_a_newer_version_of_what_the_step_loads_itself_runs_it_again() -> None:
     assert statuses(simple()) == ["cached", "cached"]
 
 
+def test_a_tag_that_goes_to_another_version_runs_what_loaded_by_it_again() -> None:
+    first = save_artifact("first", name="best", tags=["production"])
+    second = save_artifact("second", name="best")
+
+    @step
+    def use() -> str:
+        return str(load_artifact("best", version="@production"))
+
+    @pipeline
+    def simple() -> None:
+        use()
+
+    assert [statuses(simple()), statuses(simple())] == [["completed"], ["cached"]]
+    Client().update_artifact_version(second.id, add_tags=["production"])
+    run = simple()
+    assert run.steps["use"].output.load() == "second"
+    assert run.steps["use"].inputs["best@2"] == second != first
+    assert statuses(simple()) == ["cached"]
+
+
 def test_a_failed_step_is_tried_again_and_what_was_done_is_not() -> None:
     fails = [True]
 

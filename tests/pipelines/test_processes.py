@@ -62,6 +62,34 @@ def test_steps_of_a_script_run_in_processes_of_their_own(tmp_path: Path) -> None
     ]
 
 
+OTHER_CODE = """
+import sys
+import own_settings
+from artfs import step, pipeline
+
+@step
+def rate() -> float:
+    return own_settings.RATE
+
+@pipeline(executor=sys.argv[1])
+def simple():
+    rate()
+
+own_settings.RATE = float(sys.argv[2])
+run = simple()
+print(run.steps["rate"].status, run.steps["rate"].output.load())
+"""
+
+
+def test_what_was_made_with_other_code_than_the_key_says_is_never_given_out(tmp_path: Path) -> None:
+    (tmp_path / "own_settings.py").write_text("RATE = 0.5")
+    # The program sets the constant; a new process reads the file.
+    assert programs.run(tmp_path, OTHER_CODE, "processes", "0.9") == "completed 0.5\n"
+    assert programs.run(tmp_path, OTHER_CODE, "threads", "0.9") == "completed 0.9\n"
+    assert programs.run(tmp_path, OTHER_CODE, "processes", "0.5") == "completed 0.5\n"
+    assert programs.run(tmp_path, OTHER_CODE, "processes", "0.5") == "cached 0.5\n"
+
+
 FAILING_PROCESSES = """
 import os, sys
 from artfs import step, pipeline
