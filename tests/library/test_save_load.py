@@ -405,6 +405,8 @@ def test_a_folder_of_any_shape_leaves_nothing_else_in_the_store(home: Path, tmp_
     elif odd == "the same bytes twice":
         (folder / "again").write_bytes(b"bytes")
     elif odd == "an unreadable file":
+        if os.geteuid() != 0:
+            pytest.skip("only root can save a file that may not be read")
         (folder / "closed").write_bytes(b"closed")
         (folder / "closed").chmod(0)
     for _ in range(2):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from support.mount import MYSELF, Mount, new_base
+from support.mount import MYSELF, Mount, new_base, remove_base
 
 
 @pytest.fixture(scope="module")
@@ -17,5 +16,5 @@ def module_mount(fuse_for_everyone: None) -> Iterator[Mount]:
     mount.unmount()
     words = [line for line in mount.log().splitlines() if " WARNING " in line or " ERROR " in line]
     mount.end()
-    shutil.rmtree(mount.base)
+    remove_base(mount.base)
     assert words == []

@@ -31,6 +31,9 @@ from support.mount_fixtures import StartMount
 
 HUGE = 10 * 2**40
 """Nobody looks at all of a file of this size while a test runs, even if it is one hole."""
+OTHER_OWNER = (12345, 54321) if os.geteuid() == 0 else (-1, os.getgid())
+"""Only root can give a file away."""
+
 QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
 
 
@@ -295,7 +298,7 @@ class TestWorkingCopy:
         "change",
         [
             pytest.param(lambda path: path.chmod(0o600), id="chmod"),
-            pytest.param(lambda path: os.chown(path, 12345, 54321), id="chown"),
+            pytest.param(lambda path: os.chown(path, *OTHER_OWNER), id="chown"),
             pytest.param(lambda path: os.utime(path, ns=(5, 5)), id="utimens"),
             pytest.param(lambda path: _write(path, "ab", b" appended"), id="append"),
             pytest.param(lambda path: _write(path, "r+b", b"F"), id="overwrite"),

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "ARTFS_TEST_FAULT"
+DEADLINE_SECONDS = 3.0
+"""In place of 10."""
 PARTS = (
     "artfs.catalog.versions:Versions.create",
     "artfs.stores.local:LocalStore.place",
@@ -64,12 +67,14 @@ class Fault:
     """What goes wrong. part: what follows the colon in PARTS. call: at which call of it, counted from 1; 0 is each.
 
     kill: the process is killed, else an exception is raised. after: when the part has done its work, not before.
+    hang: instead, the part waits until it is put in order.
     """
 
     part: str
     call: int = 0
     kill: bool = False
     after: bool = False
+    hang: bool = False
 
     def write(self, path: Path) -> None:
         """Puts the part out of order, at once and for all calls from now on."""
@@ -104,6 +109,10 @@ def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable
         calls[text] = calls.get(text, 0) + 1
         if fault.call not in (0, calls[text]):
             return
+        if fault.hang:
+            while control.exists():
+                time.sleep(0.01)
+            return
         if fault.kill:
             os.kill(os.getpid(), signal.SIGKILL)
         raise Injected(f"injected into {name}")
@@ -121,8 +130,10 @@ def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable
 def main() -> int:
     for part in PARTS:
         break_part(part, Path(os.environ[VARIABLE]))
+    from artfs_mount import operations
     from artfs_mount.__main__ import main as serve
 
+    operations.METADATA_SECONDS = DEADLINE_SECONDS
     return serve()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -274,6 +275,12 @@ def new_base(user: User) -> Path:
     if user.uid is not None and user.gid is not None:
         os.chown(base, user.uid, user.gid)
     return base
+
+
+def remove_base(base: Path) -> None:
+    """Removes such a directory, also what its files' modes would keep their owner from removing."""
+    subprocess.run(["chmod", "-R", "u+rwX", base], check=True)
+    shutil.rmtree(base)
 
 
 def is_mounted(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.mount import MYSELF, Mount, User, new_base, plain_user
+from support.mount import MYSELF, Mount, User, new_base, plain_user, remove_base
 from support.warning_guard import ExpectedWarnings
 
 FUSE_DEVICE = Path("/dev/fuse")
@@ -60,7 +59,7 @@ def start_mount(fuse_for_everyone: None, expected_warnings: ExpectedWarnings) ->
     yield start
     problems = [problem for mount in mounts for problem in _end(mount, expected_warnings)]
     for base in {mount.base for mount in mounts}:
-        shutil.rmtree(base)
+        remove_base(base)
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 
