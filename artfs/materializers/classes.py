@@ -45,11 +45,14 @@ def find_by_name(name: str, *, trusted: bool = True) -> Any:
 
 
 def is_importable(thing: Any) -> bool:
-    """Return whether a class or function can be found again by its qualified name (a local one cannot)."""
+    """Return whether a class or function can be found again by its qualified name.
+
+    A local one cannot, nor can a generic with its arguments (`Box[int]`), which its module has only once it was used.
+    """
     module = sys.modules.get(getattr(thing, "__module__", None) or "")
     found: Any = module
     for attribute in getattr(thing, "__qualname__", "<none>").split("."):
-        found = getattr(found, attribute, None)
+        found = getattr(found, attribute, None) if attribute.isidentifier() else None
     return found is thing
 
 

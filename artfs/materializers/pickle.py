@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import operator
 import pickle
 import platform
 import sys
@@ -20,9 +21,14 @@ from artfs.materializers.classes import qualified_name
 
 logger = logging.getLogger(__name__)
 
+_TRIED_UP_TO = 1 << 20
+"""Bytes of a pickle that is tried out when it is saved: what makes one fail is its classes, and seldom its size."""
+
 
 class Pickler(cloudpickle.Pickler):
-    """Cloudpickle, but for the types that it turns into others: a memoryview stays one, and an open file is refused."""
+    """Cloudpickle, but for what it loses: a memoryview stays one, an open file is refused and not turned into its text,
+    and a generic model of pydantic with its arguments is named by its parts, as other processes do not have it yet.
+    """
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj) is io.TextIOWrapper and obj not in (sys.stdout, sys.stderr):
@@ -30,6 +36,8 @@ class Pickler(cloudpickle.Pickler):
         if type(obj) is memoryview:
             data = obj.tobytes() if obj.readonly else bytearray(obj.tobytes())
             return _memoryview_from, (data, obj.format, obj.shape)
+        if isinstance(obj, type) and (generic := vars(obj).get("__pydantic_generic_metadata__")) and generic["args"]:
+            return operator.getitem, (generic["origin"], generic["args"])
         return super().reducer_override(obj)
 
 
@@ -50,10 +58,11 @@ class CloudpickleMaterializer(BaseMaterializer):
         """Pickle `data`.
 
         Raises:
-            MaterializerError: it cannot be pickled; the line names its type.
+            MaterializerError: it cannot be pickled, or not be unpickled again; the line names its type.
         """
+        path = Path(self.uri, self.DATA_FILE)
         try:
-            with Path(self.uri, self.DATA_FILE).open("wb") as file:
+            with path.open("wb") as file:
                 self.dump(data, file)
         except OSError:
             raise
@@ -64,6 +73,8 @@ class CloudpickleMaterializer(BaseMaterializer):
             ) from error
         made_by = {"python": platform.python_version(), "cloudpickle": cloudpickle.__version__}
         Path(self.uri, self.PYTHON_FILE).write_text(json.dumps(made_by) + "\n")
+        if path.stat().st_size <= _TRIED_UP_TO:
+            self._try_out(data, path)
 
     def load(self, data_type: type[Any]) -> Any:
         """Return the value.
@@ -105,6 +116,17 @@ class CloudpickleMaterializer(BaseMaterializer):
         """Read what `dump` wrote."""
         return pickle.load(file)
 
+    def _try_out(self, data: Any, path: Path) -> None:
+        """Unpickle it once: some classes only find out then that they cannot, when the value may be gone."""
+        try:
+            with path.open("rb") as file:
+                self.undump(file)
+        except Exception as error:  # unpickling runs the value's own code, which may raise anything
+            raise MaterializerError(
+                f"a value of type {_culprit(data)} can be pickled, but not unpickled again:"
+                f" {type(error).__name__}: {error}. Write a materializer for it, or give its class a __reduce__"
+            ) from error
+
     def _made_by(self) -> str:
         try:
             return str(json.loads(Path(self.uri, self.PYTHON_FILE).read_text())["python"])
@@ -125,11 +147,12 @@ def _minor(version: str) -> list[str]:
 
 
 def _culprit(data: Any) -> str:
-    """Return the type that cannot be pickled: of the first such element where `data` is a list."""
+    """Return the type that cannot be pickled and unpickled: of the first such element where `data` is a list."""
     if type(data) is list:
         for element in data:
             try:
-                Pickler(io.BytesIO()).dump(element)
+                Pickler(buffer := io.BytesIO()).dump(element)
+                pickle.loads(buffer.getvalue())
             except Exception:  # noqa: BLE001 - which element raises is the answer
                 return qualified_name(type(element))
     return qualified_name(type(data))

@@ -30,7 +30,20 @@ from artfs.materializers.pickle import CloudpickleMaterializer
 from artfs.materializers.plain import BytesMaterializer, PlainMaterializer
 from artfs.materializers.registry import materializer_for
 from support.round_trip import files, identical, load, round_trip, save
-from support.sample_types import Colour, Level, Mapping, Number, Pair, Plain, Rights, Text, Typed, Word
+from support.sample_types import (
+    Box,
+    Colour,
+    Level,
+    Mapping,
+    Number,
+    Pair,
+    Plain,
+    Rights,
+    Text,
+    Typed,
+    Unloadable,
+    Word,
+)
 
 zones = st.none() | st.timezones() | st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=23)))
 texts = st.text(st.characters()) | st.text(st.sampled_from("a\ud83d\ude00\x00$"))
@@ -464,6 +477,25 @@ def test_a_pickle_without_its_python_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "python.json").unlink()
     with pytest.raises(MaterializerError, match=r"python\.json is missing"):
         load(tmp_path, Plain)
+
+
+def test_what_could_not_be_loaded_again_is_refused_when_it_is_saved(tmp_path: Path) -> None:
+    for number, value in enumerate([Unloadable(1, 2), {"a": [Unloadable(1, 2)]}]):
+        with pytest.raises(MaterializerError, match=r"Unloadable can be pickled, but not unpickled again: TypeError"):
+            save(value, tmp_path / str(number))
+
+
+def test_a_generic_model_with_its_arguments_loads_in_another_process(tmp_path: Path) -> None:
+    save([Box[int](content=1), Box[Box[str]](content=Box[str](content="x"))], tmp_path)
+    code = f"""
+from pathlib import Path
+from support.round_trip import load
+from support.sample_types import Box
+loaded = load(Path({str(tmp_path)!r}), list)
+assert loaded == [Box[int](content=1), Box[Box[str]](content=Box[str](content="x"))]
+assert [type(each) for each in loaded] == [Box[int], Box[Box[str]]]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[1])
 
 
 @pytest.mark.parametrize(

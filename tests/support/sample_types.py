@@ -7,9 +7,11 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from enum import Enum, Flag, IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, RootModel
+
+Content = TypeVar("Content")
 
 Pair = namedtuple("Pair", "first second")
 
@@ -142,3 +144,17 @@ class Number(int):
 
 class Mapping(dict):  # type: ignore[type-arg]
     """A dict of its own type."""
+
+
+class Box(BaseModel, Generic[Content]):
+    """A generic model: `Box[int]` is a class that is in no module until it is used."""
+
+    content: Content
+
+
+class Unloadable(Exception):
+    """Can be pickled and not unpickled, as many exceptions with arguments of their own."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(first)
+        self.second = second
