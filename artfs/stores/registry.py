@@ -220,7 +220,10 @@ def _class_named(target: Any) -> type[Store]:
     try:
         found = getattr(import_module(module), name) if module and name else None
     except Exception as error:  # importing runs a stranger's code, which may raise anything
-        raise StoreError(f"the artifact store class {target} cannot be imported ({error})", subject=target) from error
+        raise StoreError(
+            f"the artifact store class {target} cannot be imported ({error}): check its name, or install it here",
+            subject=target,
+        ) from error
     return _checked(found, target)
 
 
