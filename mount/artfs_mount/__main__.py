@@ -35,7 +35,7 @@ def main() -> int:
         home = Home.find(arguments.home).create()
         area = areas.claim(home.mounts, mount_point)
         _log_to(area.log, also_to_terminal=arguments.foreground)
-        faulthandler.register(signal.SIGUSR1, file=sys.stderr)
+        _tell_stacks(area.stacks)
         from artfs_mount.daemon import MountOptions, serve
 
         with Workspace.open(home.path) as workspace:
@@ -107,6 +107,13 @@ def _log_to(path: Path, *, also_to_terminal: bool) -> None:
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _tell_stacks(path: Path) -> None:
+    """Writes where each thread is at SIGUSR1, and when the interpreter crashes. The file stays open until the end."""
+    stacks = open(path, "w")  # noqa: SIM115
+    faulthandler.enable(stacks)
+    faulthandler.register(signal.SIGUSR1, file=stacks)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyfuse3
@@ -30,7 +31,7 @@ class Faulty(Mount):
     def control(self) -> Path:
         return self.base / "fault"
 
-    def put_out_of_order(self, part: str, **how: int) -> None:
+    def put_out_of_order(self, part: str, **how: bool) -> None:
         Fault(part, **how).write(self.control)
 
     def put_in_order(self) -> None:
@@ -249,3 +250,27 @@ def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(moun
         (path / name).write_bytes(b"changed")
     assert {file.name: file.read_bytes() for file in (mount.artifacts / "half" / "1").iterdir()} == contents
     assert commit(path) == "2"
+
+
+def test_nobody_waits_longer_than_the_deadline_for_a_commit(mount: Faulty) -> None:
+    path = mount.incoming / ".slow"
+    path.mkdir()
+    (path / "file").write_bytes(b"content")
+    mount.put_out_of_order("Sealing.commit", hang=True)
+    with ThreadPoolExecutor(1) as programs:
+        version = programs.submit(commit, path, b'{"version": "1"}')
+        try:
+            mount.wait_until(lambda: _refused(path), "the commit being under way")
+            assert (path / "file").read_bytes() == b"content"
+        finally:
+            mount.put_in_order()
+        assert version.result() == "1"
+    (path / "file").chmod(0o600)
+
+
+def _refused(path: Path) -> bool:
+    try:
+        os.utime(path / "file")
+    except TimeoutError:
+        return True
+    return False

@@ -38,3 +38,10 @@ def test_a_command_names_a_dead_mount(mounted: Mount) -> None:
         done.stderr
         == f"artfs: {mounted.path}: the daemon of this mount has died; mount it again: artfs mount {mounted.path}\n"
     )
+
+
+def test_a_daemon_tells_where_its_threads_are(mounted: Mount) -> None:
+    mounted.run(["kill", "-USR1", str(mounted.pid)])
+    (stacks,) = mounted.home.glob("mounts/*/stacks.txt")
+    mounted.wait_until(lambda: "trio" in stacks.read_text(), "the stacks")
+    mounted.unmount()

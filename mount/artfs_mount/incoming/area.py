@@ -6,6 +6,7 @@
     mount.json     where this area was last mounted, and by which process
     lock           held by the daemon for as long as it runs
     daemon.log     what it had to say
+    stacks.txt     where its threads were when it was asked with SIGUSR1, or when it crashed
 
 A mount point gets the area it had the last time, so that its drafts are found again; a new mount point gets the first
 area that nobody uses, so that no draft is left behind; a second daemon on one home gets an area of its own.
@@ -46,6 +47,10 @@ class Area:
     @property
     def log(self) -> Path:
         return self.path / "daemon.log"
+
+    @property
+    def stacks(self) -> Path:
+        return self.path / "stacks.txt"
 
     def write_mount(self, facts: dict[str, Any]) -> None:
         """Writes down who has this area mounted, for the command line and for the next start."""

@@ -45,18 +45,15 @@ class Contents:
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, "hash")
 
     def open(self, node: Node, flags: int, pid: int) -> Reader | None:
-        """Opens a handle; returns a reader when the node is a stub that is only read."""
-        if flags & os.O_ACCMODE == os.O_RDONLY and not flags & os.O_TRUNC:
+        """Opens a handle; returns a reader when the node is a stub that is only read. O_TRUNC is left to the caller."""
+        if flags & os.O_ACCMODE == os.O_RDONLY:
             reader = self._reader(node.blob) if node.blob is not None else None
             node.opens += 1
-            with self._closed_on_failure(node, reader=reader):
+            with self._closed_on_failure(node, reader):
                 self._descriptor(node, writable=False)
             return reader
         self._touch(node, pid)
         self._start_writing(node)
-        if flags & os.O_TRUNC:
-            with self._closed_on_failure(node, writer=True):
-                self._truncate(node, self._descriptor(node, writable=True), 0)
         return None
 
     def opened(self, node: Node, number: int) -> None:
@@ -189,11 +186,11 @@ class Contents:
         self._nodes.release_if_unused(node)
 
     @contextmanager
-    def _closed_on_failure(self, node: Node, *, writer: bool = False, reader: Reader | None = None) -> Iterator[None]:
+    def _closed_on_failure(self, node: Node, reader: Reader | None) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            self.close(node, writer=writer, reader=reader)
+            self.close(node, writer=False, reader=reader)
             raise
 
     def _truncate(self, node: Node, descriptor: Descriptor, size: int) -> None:
