@@ -180,6 +180,15 @@ class Runs:
         """Return the runs of a machine that have not ended: their processes may have died."""
         return self._many("r.ended_us IS NULL AND r.host = :host", {"host": host}, "ORDER BY r.id")
 
+    def of_process(self, host: str, pid: int, process_started: str) -> Run | None:
+        """Return the newest run of a pipeline that a process has begun, also one that has ended."""
+        found = self._many(
+            "r.kind = 'pipeline' AND r.host = :host AND r.pid = :pid AND r.process_started = :started",
+            {"host": host, "pid": pid, "started": process_started},
+            "ORDER BY r.id DESC LIMIT 1",
+        )
+        return found[0] if found else None
+
     def list(
         self,
         pipeline_id: int | None = None,

@@ -67,12 +67,16 @@ def run_command(workspace: Workspace, command: Sequence[str], name: str | None =
         _finish_drafts(workspace, run, "the command that wrote it was interrupted")
         workspace.catalog.runs.finish(run.id, ExecutionStatus.CANCELLED.value, error="interrupted")
         raise
-    held = _finish_drafts(workspace, run, None if status == 0 else f"the command that wrote it ended with {status}")
+    try:
+        held = _finish_drafts(workspace, run, None if status == 0 else f"the command that wrote it ended with {status}")
+    except MountError as silent:
+        held = [str(silent)]
     workspace.catalog.run_metadata.set(run.id, {"exit_status": status, "log": str(log_path)})
     _describe_steps(workspace, run, status, log_path)
     ended = ExecutionStatus.COMPLETED if status == 0 else ExecutionStatus.FAILED
     error = None if status == 0 else f"exit status {status}"
-    return CommandResult(workspace.catalog.runs.finish(run.id, ended.value, error=error), status, held)
+    run = workspace.catalog.runs.finish(run.id, ended.value, error=error)
+    return CommandResult(run if name else _merged(workspace, run, log_path), status, held)
 
 
 def _describe_steps(workspace: Workspace, run: Run, status: int, log_path: Path) -> None:
@@ -83,6 +87,24 @@ def _describe_steps(workspace: Workspace, run: Run, status: int, log_path: Path)
         for step in steps.list(run.id) if status else ():
             if not steps.outputs(step.id):
                 steps.finish(step.id, ExecutionStatus.FAILED.value, error=f"the command ended with {status}")
+
+
+def _merged(workspace: Workspace, run: Run, log_path: Path) -> Run:
+    """The command's run; if all that it did was to run one pipeline, that pipeline's run, and only that is kept."""
+    catalog = workspace.catalog
+    within = [each for each in catalog.runs.list(sort="desc:started", size=100) if each.config.get("exec") == run.uuid]
+    if len(within) != 1 or within[0].status not in (run.status, ExecutionStatus.CACHED):
+        return run
+    if any(catalog.steps.inputs(step.id) or catalog.steps.outputs(step.id) for step in catalog.steps.list(run.id)):
+        return run
+    kept = log_path.parent.parent / within[0].uuid / log_path.name
+    kept.parent.mkdir(exist_ok=True)
+    log_path.rename(kept)
+    log_path.parent.rmdir()
+    with catalog.transaction():
+        catalog.run_metadata.set(within[0].id, {**catalog.run_metadata.get(run.id), "log": str(kept)})
+        catalog.runs.delete(run.id)
+    return within[0]
 
 
 def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Run:

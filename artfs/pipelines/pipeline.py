@@ -15,6 +15,7 @@ from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.config import Options, checked_parameters
 from artfs.pipelines.graph import Composition, current_composition
+from artfs.runs import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from artfs.pipelines.responses import PipelineRunResponse
@@ -107,6 +108,8 @@ class Pipeline:
             "command": sys.orig_argv,
             "directory": os.getcwd(),
         }
+        if RUN_VARIABLE in os.environ:
+            config["exec"] = os.environ[RUN_VARIABLE]
         # A parameter of the pipeline is not one of every step that has an input of the same name.
         composition = Composition(self.name, replace(self.options, parameters={}), dict(self._steps))
         token = current_composition.set(composition)

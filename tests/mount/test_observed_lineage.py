@@ -197,6 +197,42 @@ both()
     assert upstream(data, "written") == {"iris/1"}
 
 
+LATER = """
+import sys
+from artfs import pipeline, step
+root = sys.argv[1]
+@step(enable_cache=False)
+def work() -> int:
+    text = open(f"{root}/artifacts/iris/latest/data.csv").read()
+    open(f"{root}/incoming/written", "w").write(text + " and more")
+    return len(text)
+@pipeline
+def both():
+    work()
+both()
+"""
+
+
+@pytest.mark.parametrize("by_exec", [False, True])
+def test_a_pipeline_whose_draft_becomes_a_version_later_is_one_run(data: Mount, tmp_path: Path, by_exec: bool) -> None:
+    if by_exec:
+        (tmp_path / "program.py").write_text(LATER + "print('all done')")
+        done = data.artfs("exec", "--", sys.executable, tmp_path / "program.py", data.path)
+        assert "run both/both-" in done.stderr
+    else:
+        start(data, tmp_path, LATER).wait()
+        data.sync()
+    assert upstream(data, "written") == {"iris/1"}
+    with Workspace.open(data.home) as workspace:
+        (run,) = workspace.catalog.runs.list()
+        assert (run.kind, run.pipeline, run.status) == ("pipeline", "both", "completed")
+        assert [step.name for step in workspace.catalog.steps.list(run.id)] == ["work", "written"]
+        if by_exec:
+            facts = workspace.catalog.run_metadata.get(run.id)
+            assert facts["exit_status"] == 0
+            assert "all done" in Path(facts["log"]).read_text()
+
+
 def start(mount: Mount, folder: Path, program: str) -> subprocess.Popen[bytes]:
     """Starts a program in a process group of its own, as a shell does."""
     path = folder / "program.py"

@@ -162,9 +162,12 @@ def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:
     run = catalog.runs.by_uuid(uuid)
     if run is None or catalog.steps.list(run.id):
         return
+    own = [actor for actor in actors if (of := _run_of(catalog, actor)) is None or of.id == run.id]
+    if actors and not own:
+        return  # a program that runs a pipeline has a run already
     with catalog.transaction():
         step = catalog.steps.create(run.id, run.pipeline, started_us=run.started_us)
-        for source in inputs(catalog, actors, before=2**62):
+        for source in inputs(catalog, own, before=2**62):
             catalog.steps.add_input(step.id, f"{source.artifact}@{source.name}", source.id, how="observed")
         catalog.steps.finish(step.id, ExecutionStatus.COMPLETED)
 
@@ -195,13 +198,13 @@ def record(catalog: Catalog, version: Version, actors: Sequence[Actor]) -> None:
 
 
 def _run_of(catalog: Catalog, actor: Actor) -> Run | None:
-    if actor.run is not None:
-        return catalog.runs.by_uuid(actor.run)
+    """The run of the pipeline that the actor's process has begun; else that of `artfs exec`.
+
+    The pipeline may have ended: what a program writes becomes a version some time later.
+    """
     process, started = actor.process
-    for run in catalog.runs.unfinished(socket.gethostname()):
-        if run.pid == process and run.process_started == str(started):
-            return run
-    return None
+    found = catalog.runs.of_process(socket.gethostname(), process, str(started))
+    return found if found is not None or actor.run is None else catalog.runs.by_uuid(actor.run)
 
 
 def _new_run(catalog: Catalog, actor: Actor) -> Run:
