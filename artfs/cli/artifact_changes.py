@@ -10,7 +10,16 @@ import click
 from artfs.cli.artifact_files import values
 from artfs.cli.artifact_version import version_facts, version_json
 from artfs.cli.confirming import confirm, yes_option
-from artfs.cli.printing import json_option, print_json, print_record, readable_count, readable_size, text
+from artfs.cli.printing import (
+    json_option,
+    print_json,
+    print_record,
+    progress,
+    readable_count,
+    readable_size,
+    text,
+    waiting,
+)
 from artfs.cli.selection import artifact_named, complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
 
@@ -162,7 +171,12 @@ def delete_artifact(session: Session, names: tuple[str, ...], force: bool, yes: 
         versions = sum(catalog.versions.count(each.id) for each in found)
         what = f"'{found[0].name}'" if len(found) == 1 else f"{len(found)} artifacts"
         confirm(f"Remove {what} with {readable_count(versions, 'version')}?", yes=yes)
-        _tell_removed({each.name: remove(workspace, each, force=force) for each in found}, as_json=as_json)
+        with waiting(f"removing {what}") as tell:
+            removed = {}
+            for each in found:
+                tell(f"removing '{each.name}'")
+                removed[each.name] = remove(workspace, each, force=force)
+        _tell_removed(removed, as_json=as_json)
 
 
 @click.command("delete")
@@ -185,7 +199,11 @@ def delete_version(session: Session, names: tuple[str, ...], force: bool, yes: b
         check_removable(workspace, list(found.values()), force=force)
         shown = [f"{each.artifact}/{each.name}" for each in found.values()]
         confirm(f"Remove {shown[0] if len(shown) == 1 else f'{len(shown)} versions'}?", yes=yes)
-        removed = {name: remove(workspace, each, force=force) for name, each in zip(shown, found.values(), strict=True)}
+        removed = {}
+        with progress("removing", len(found), "versions") as advance:
+            for name, each in zip(shown, found.values(), strict=True):
+                removed[name] = remove(workspace, each, force=force)
+                advance(1)
         _tell_removed(removed, as_json=as_json)
 
 

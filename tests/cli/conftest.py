@@ -49,10 +49,11 @@ def artfs(home: Path) -> Process:
 
 @pytest.fixture
 def on_terminal(home: Path) -> Callable[..., str]:
-    """Runs a command on a terminal of 150 columns and returns what a person would see."""
+    """Runs a command on a terminal of 150 columns and returns what a person would see, who types `answer`."""
 
-    def start(*arguments: str | Path) -> str:
+    def start(*arguments: str | Path, answer: str = "") -> str:
         ours, theirs = pty.openpty()
+        os.write(ours, answer.encode())
         environment = {**os.environ, "COLUMNS": "150", "TERM": "xterm", "TZ": "UTC"}
         with subprocess.Popen(
             [ARTFS, *map(str, arguments)], stdin=theirs, stdout=theirs, stderr=theirs, env=environment

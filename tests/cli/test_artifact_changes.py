@@ -150,6 +150,18 @@ class TestDelete:
         assert (tmp_path / "set.csv").read_text() == "1,2\n"
 
     @pytest.mark.parametrize("command", [["artifact", "delete", "iris"], ["artifact", "version", "delete", "iris/1"]])
+    def test_people_see_that_it_goes_on(self, on_terminal: Callable[..., str], command: list[str]) -> None:
+        shown = on_terminal(*command, "-y")
+        assert "removing" in shown and f"removed {command[-1]}, freed" in shown
+
+    def test_people_are_asked_and_may_say_no(self, run: Run, on_terminal: Callable[..., str]) -> None:
+        shown = on_terminal("artifact", "delete", "iris", answer="n\n")
+        assert "Remove 'iris' with 2 versions? [y/N]:" in shown and "removed" not in shown
+        assert names(run) == ["iris/1", "iris/clean", "model/1"]
+        assert "removed iris/1, freed" in on_terminal("artifact", "version", "delete", "iris/1", answer="y\n")
+        assert names(run) == ["iris/clean", "model/1"]
+
+    @pytest.mark.parametrize("command", [["artifact", "delete", "iris"], ["artifact", "version", "delete", "iris/1"]])
     def test_without_a_terminal_to_ask_on_nothing_is_removed(self, run: Run, command: list[str]) -> None:
         assert "give --yes" in complaint(run(*command), code=2)
         assert names(run) == ["iris/1", "iris/clean", "model/1"]
