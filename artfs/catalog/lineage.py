@@ -188,14 +188,6 @@ class Lineage:
         condition = " WHERE i.step_run_id IN ({}) ORDER BY i.step_run_id, i.slot, i.position"
         return [Use._make(row) for row in self._each(_GIVEN + condition, step_run_ids)]
 
-    def inputs_of(self, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
-        """Return what a step run read, by slot and position, with the versions."""
-        return self._slots("i.how", "step_input", step_run_id)
-
-    def outputs_of(self, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
-        """Return what a step run gave out, by slot and position, with the versions."""
-        return self._slots(_HOW_GIVEN, "step_output", step_run_id)
-
     def made_by(self, step_run_ids: Collection[int]) -> list[tuple[int, int]]:
         """Return (step run, version) for every version that step runs made, in a slot or not (yet)."""
         sql = "SELECT producer_id, id FROM version WHERE producer_id IN ({}) ORDER BY id"
@@ -208,15 +200,6 @@ class Lineage:
             names, parameters = in_list(part)
             found += self._engine.query(sql.format(names), parameters)
         return found
-
-    def _slots(self, how: str, table: str, step_run_id: int) -> list[tuple[Use, VersionFacts]]:
-        rows = self._engine.query(
-            f"SELECT i.step_run_id, i.slot, i.position, i.version_id, {how}, {_VERSION_COLUMNS} FROM {table} i "
-            "JOIN version v ON v.id = i.version_id JOIN artifact a ON a.id = v.artifact_id "
-            "WHERE i.step_run_id = :step ORDER BY i.slot, i.position",
-            {"step": step_run_id},
-        )
-        return [(Use._make(row[:5]), VersionFacts._make(row[5:])) for row in rows]
 
     def _ids(self, sql: str, version_id: int) -> list[int]:
         return [row[0] for row in self._engine.query(sql, {"id": version_id})]

@@ -38,6 +38,14 @@ class RecentlyUsed(Generic[K, V]):
             self._values.move_to_end(key)
             return found[0]
 
+    def get_all(self, keys: Iterable[K]) -> dict[K, V]:
+        """The values of those keys that are here."""
+        with self._lock:
+            found = {key: self._values[key][0] for key in keys if key in self._values}
+            for key in found:
+                self._values.move_to_end(key)
+            return found
+
     def put(self, key: K, value: V, weight: int = 1) -> None:
         """Keep a value, in place of those not used for longest."""
         with self._lock:
@@ -75,15 +83,11 @@ class UntilChanged:
         self, kind: str, numbers: Iterable[int], make: Callable[[list[int]], Iterable[tuple[int, V]]]
     ) -> dict[int, V]:
         """The values of keys `(kind, number)`; those that are not here are made together, and may lack some."""
-        values = self._values()
-        found: dict[int, V] = {}
-        missing: list[int] = []
-        for number in numbers:
-            value = values.get((kind, number))
-            if value is None:
-                missing.append(number)
-            else:
-                found[number] = value
+        values: RecentlyUsed[tuple[str, int], Any] = self._values()
+        asked = list(dict.fromkeys(numbers))
+        known = values.get_all((kind, number) for number in asked)
+        found: dict[int, V] = {key[1]: value for key, value in known.items()}
+        missing = [number for number in asked if number not in found]
         for number, value in make(missing) if missing else ():
             values.put((kind, number), value)
             found[number] = value
@@ -95,10 +99,10 @@ class UntilChanged:
         for number, value in found:
             values.put((kind, number), value)
 
-    def _values(self) -> RecentlyUsed[Hashable, Any]:
+    def _values(self) -> RecentlyUsed[Any, Any]:
         now = self._stamp()
         if getattr(self._threads, "stamp", None) != now:
             self._threads.stamp = now
-            self._threads.values = RecentlyUsed[Hashable, Any](self._limit)
-        values: RecentlyUsed[Hashable, Any] = self._threads.values
+            self._threads.values = RecentlyUsed[Any, Any](self._limit)
+        values: RecentlyUsed[Any, Any] = self._threads.values
         return values

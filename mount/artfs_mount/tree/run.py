@@ -82,7 +82,9 @@ class Steps(Directory):
         return [(file_name(row.name), Step(self._context, row)) for row in rows]
 
     def _read(self) -> list[StepFacts]:
-        return self._context.catalog.lineage.steps_of_run(self._run_id)
+        rows = self._context.catalog.lineage.steps_of_run(self._run_id)
+        self._context.facts.put_many("step", ((row.id, row) for row in rows))  # asked for next, one by one
+        return rows
 
 
 def steps(context: Context, payload: int) -> Steps:

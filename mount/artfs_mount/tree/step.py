@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import slot_name
 from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
-from artfs_mount.tree.links import step_facts, version_link
+from artfs_mount.tree.links import many_version_facts, step_facts, version_link
 from artfs_mount.tree.listing import LinkDirectory
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Node, no_entry, stale
 from artfs_mount.tree.page import Made, Page, Template, page_of
 from artfs_mount.tree.step_log import LOG, StepLog
 
@@ -67,7 +67,15 @@ class Slots(LinkDirectory):
 
     def _read(self) -> Mapping[bytes, Node]:
         found = self._slots(self._context, self._step_run_id)
-        return {slot_name(use): version_link(self._context, LINK_UPS, version) for use, version in found}
+        versions = {version.id: version for _, version in found}
+        # The steps of a run read much the same versions, and all their links to one of them are the same link.
+        links = self._context.facts.many(
+            "slot link", versions, lambda missing: [(key, self._link(versions[key])) for key in missing]
+        )
+        return {slot_name(use): links[version.id] for use, version in found}
+
+    def _link(self, version: VersionFacts) -> Link:
+        return version_link(self._context, LINK_UPS, version)
 
     @staticmethod
     @abstractmethod
@@ -136,20 +144,20 @@ def existing_step(context: Context, step_run_id: int) -> StepRun:
 def read_by(context: Context, step_run_id: int) -> Slotted:
     """What a step run read. The versions' names are kept for the questions about each link that follow a listing."""
     return context.facts.get(
-        ("read by", step_run_id), lambda: _with_names(context, context.catalog.lineage.inputs_of(step_run_id)), len
+        ("read by", step_run_id), lambda: _with_versions(context, context.catalog.lineage.read_by([step_run_id])), len
     )
 
 
 def given_by(context: Context, step_run_id: int) -> Slotted:
     """What a step run gave out."""
     return context.facts.get(
-        ("given by", step_run_id), lambda: _with_names(context, context.catalog.lineage.outputs_of(step_run_id)), len
+        ("given by", step_run_id), lambda: _with_versions(context, context.catalog.lineage.given_by([step_run_id])), len
     )
 
 
-def _with_names(context: Context, slots: Slotted) -> Slotted:
-    context.facts.put_many("version", ((version.id, version) for _, version in slots))
-    return slots
+def _with_versions(context: Context, uses: list[Use]) -> Slotted:
+    versions = {version.id: version for version in many_version_facts(context, [use.version_id for use in uses])}
+    return [(use, versions[use.version_id]) for use in uses if use.version_id in versions]
 
 
 def _status(context: Context, step_run_id: int) -> Made:
