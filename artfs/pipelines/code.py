@@ -34,6 +34,10 @@ _CLASS_FACTS = frozenset({"__slots__", "__pydantic_fields__", "__attrs_attrs__"}
 _IMPORT = dis.opmap["IMPORT_NAME"]
 
 
+TYPES = " (types)"
+"""What the name of a part ends in that tells which types there are; each of them is a part of its own."""
+
+
 def code_parts(function: Callable[..., Any], types_used: Iterable[Any] = ()) -> dict[str, Digest]:
     """Digest of every piece that a function's result may depend on, by the piece's name.
 
@@ -43,7 +47,7 @@ def code_parts(function: Callable[..., Any], types_used: Iterable[Any] = ()) -> 
     walk = _Walk()
     walk.describe(function)
     used = [walk.describe(each) for each in types_used]
-    return {**walk.finish(), f"{function.__module__}.{function.__qualname__} (types)": tagged(b"types", *used)}
+    return {**walk.finish(), f"{function.__module__}.{function.__qualname__}{TYPES}": tagged(b"types", *used)}
 
 
 def plain_text(value: Any) -> Digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from artfs.pipelines.cache_key import WHY
-from artfs.pipelines.code import code_parts
+from artfs.pipelines.code import TYPES, code_parts
 from artfs.pipelines.plan import StepTask
 from artfs.pipelines.types_used import types_used
 from artfs.workspace import Workspace
@@ -23,7 +23,8 @@ def forget_key_of_other_code(workspace: Workspace, task: StepTask) -> None:
     given = {(version.data_type, version.materializer) for version in inputs}
     here = code_parts(task.step.function, types_used(task.step.signature, task.outputs, given))
     told = {name.removeprefix("code:"): digest for name, digest in row.cache_parts.items() if name.startswith("code:")}
-    other = sorted(name for name, digest in here.items() if told.get(name, digest.hex()) != digest.hex())
+    both = told.keys() & {name for name in here if not name.endswith(TYPES)}
+    other = sorted(name for name in both if told[name] != here[name].hex())
     if other:
         why = f"it ran in another process, where '{other[0]}' is not the same: its outputs are never used again"
         steps.set_cache_key(task.step_run_id, None, {**row.cache_parts, WHY: why})

@@ -18,9 +18,11 @@ from typing import Protocol
 import cloudpickle
 
 from artfs.errors import InvalidValue, StepFailed
+from artfs.materializers.registry import registry
 from artfs.pipelines.elsewhere import forget_key_of_other_code
 from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.plan import StepTask
+from artfs.pipelines.types_used import own_materializers
 from artfs.workspace import Workspace
 
 
@@ -106,7 +108,8 @@ class ProcessExecutor:
 
     def submit(self, task: StepTask) -> Future[StepOutcome]:
         try:
-            packed = cloudpickle.dumps(task)
+            # Materializers of the script are known where it has run: the other process is told of them.
+            packed = cloudpickle.dumps((own_materializers(), task))
         except (pickle.PicklingError, TypeError) as error:
             raise InvalidValue(f"step '{task.name}' cannot be sent to another process: {error}; use threads") from None
         future: Future[StepOutcome] = self._pool.submit(_run_packed, packed)
@@ -139,7 +142,10 @@ def _end_with(process: int) -> None:
 def _run_packed(packed: bytes) -> StepOutcome:
     from artfs.pipelines.logs import captured_output
 
-    task: StepTask = cloudpickle.loads(packed)
+    task: StepTask
+    materializers, task = cloudpickle.loads(packed)
+    for materializer in materializers:
+        registry.register(materializer)  # a class that was sent had no types yet when it was made here
     workspace = _workspace(task.home)
     try:
         forget_key_of_other_code(workspace, task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 import sys
 import sysconfig
@@ -84,7 +83,9 @@ def _by_files(package: str) -> str | None:
 
     Its list of files is searched as text: to parse all lists takes ten times as long.
     """
-    for distribution in importlib.metadata.distributions():
+    from importlib.metadata import distributions  # importing it takes longer than most scripts need for all the rest
+
+    for distribution in distributions():
         if f"\n{package}/" in f"\n{distribution.read_text('RECORD') or ''}":
             return distribution.version
     return None

@@ -29,6 +29,11 @@ def types_used(
     return [*annotations, *found, *(each for output in outputs for each in _materializers(output))]
 
 
+def own_materializers() -> list[type[BaseMaterializer]]:
+    """The user's own materializers."""
+    return [each for each in registry.registered() if is_own(module_of(each))]
+
+
 def _own_class(name: str) -> type | None:
     """The user's own class of this name, if it is there: a step that loads a value of it will need it anyway."""
     module = name.partition(".")[0]

@@ -104,7 +104,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule(wrote=PICKS, read=st.lists(PICKS, max_size=3))
     def observe(self, wrote: int, read: list[int]) -> None:
-        actor = observed.Actor("group:1", ("train.py",), None, (1, 1))
+        actor = observed.Actor("group:1", 1, ("train.py",), None, (1, 1))
         for number in read:
             version = self.version(number)
             assert version.tree_id is not None

@@ -90,6 +90,49 @@ def test_what_was_made_with_other_code_than_the_key_says_is_never_given_out(tmp_
     assert programs.run(tmp_path, OTHER_CODE, "processes", "0.5") == "cached 0.5\n"
 
 
+OWN_MATERIALIZER = """
+import os
+from artfs import step, pipeline
+from artfs.materializers import BaseMaterializer
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+class PointMaterializer(BaseMaterializer):
+    ASSOCIATED_TYPES = (Point,)
+    def save(self, point):
+        with open(os.path.join(self.uri, "x"), "w") as file:
+            file.write(str(point.x))
+    def load(self, kind):
+        with open(os.path.join(self.uri, "x")) as file:
+            return Point(int(file.read()) * 10)
+
+@step
+def make() -> Point:
+    return Point(3)
+
+@step
+def use(point: Point) -> int:
+    return point.x
+
+@pipeline(executor="processes")
+def simple():
+    use(make())
+
+run = simple()
+print(run.steps["make"].output.materializer, run.steps["use"].output.load())
+print([str(each.status) for each in simple().steps.values()])
+"""
+
+
+def test_materializers_of_the_script_are_known_in_other_processes(tmp_path: Path) -> None:
+    assert programs.run(tmp_path, OWN_MATERIALIZER).splitlines() == [
+        "__main__.PointMaterializer 30",
+        "['cached', 'cached']",
+    ]
+
+
 FAILING_PROCESSES = """
 import os, sys
 from artfs import step, pipeline
