@@ -71,15 +71,15 @@ def mount_of(path: Path, mounts: list[Mounted] | None = None) -> Mounted:
     return found
 
 
-def artfs_of(path: Path) -> Path:
-    """Return the root of the mount of artfs that a path lies in.
+def artfs_of(path: Path, given: Path | None = None) -> Path:
+    """Return the root of the mount of artfs that a path lies in. given: what the user calls it, if not so.
 
     Raises NotMounted when it lies in none, or in one whose daemon has died.
     """
     resolved = without_links(path)
     mount = mount_of(resolved)
     if not mount.is_artfs:
-        raise NotMounted(f"{path}: it is not in a mount of artfs; mount one: artfs mount DIR", subject=path)
+        raise NotMounted(f"{given or path}: it is not in a mount of artfs; mount one: artfs mount DIR", subject=path)
     if mount.is_dead:
         raise NotMounted(
             f"{mount.path}: the daemon of this mount has died; mount it again: artfs mount {mount.path}", subject=path

@@ -98,7 +98,7 @@ def _draft_path(given: Path) -> Path:
     """The path of a draft, whose last part is not followed if it is a link."""
     named = given.name not in ("", "..")
     path = mounts.without_links(given.parent) / given.name if named else mounts.without_links(given)
-    root = mounts.artfs_of(path.parent)
+    root = mounts.artfs_of(path.parent, given)
     if path.parent != root / INCOMING:
         raise InvalidValue(
             f"{given}: it is not a draft; give an entry of {root / INCOMING}, such as {root / INCOMING}/my_model",

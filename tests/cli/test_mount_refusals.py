@@ -83,4 +83,4 @@ def test_unmounting_what_is_not_ours(artfs: Process, home: Path) -> None:
 
 @pytest.mark.parametrize("command", ["sync", "status", "commit"])
 def test_a_directory_that_is_in_no_mount(artfs: Process, home: Path, tmp_path: Path, command: str) -> None:
-    _refused(artfs(command, tmp_path), home, "it is not in a mount of artfs", "artfs mount DIR")
+    _refused(artfs(command, tmp_path), home, f"{tmp_path}: it is not in a mount of artfs", "artfs mount DIR")
