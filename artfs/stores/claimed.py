@@ -45,7 +45,7 @@ def own(root: str, owner: str) -> bool:
     except FileExistsError:
         return os.getxattr(root, OWNER) == owner.encode()
     except OSError as error:
-        if error.errno not in _CANNOT:
+        if error.errno not in {*_CANNOT, errno.ENOENT}:
             raise
     return True
 
