@@ -5,24 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import sys
 import threading
-import weakref
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
+from artfs.catalog.connections import BUSY_SECONDS, Connection, connections
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
 from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError, InvalidValue
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
-
-BUSY_SECONDS = 30.0
 
 SQLITE = Dialect(
     name="sqlite",
@@ -31,19 +21,6 @@ SQLITE = Dialect(
     bytes="BLOB",
     integer="INTEGER",
     real="REAL",
-)
-
-_PRAGMAS = (
-    f"busy_timeout = {int(BUSY_SECONDS * 1000)}",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    # As in PostgreSQL: LIKE tells upper from lower case.
-    "case_sensitive_like = ON",
-    "temp_store = MEMORY",
-    "cache_size = -8192",
-    # The log beside the catalog counts as disk use: at most 2 MiB of it stay, half of SQLite's usual 1,000 pages.
-    "wal_autocheckpoint = 500",
-    "journal_size_limit = 2097152",
 )
 
 
@@ -60,8 +37,6 @@ class SQLiteEngine:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._thread = threading.local()
-        self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
-        self._sessions_lock = threading.Lock()
         self._closed = False
 
     @property
@@ -70,13 +45,15 @@ class SQLiteEngine:
 
     def prepare(self) -> None:
         """Switch a new file to a write-ahead log, so that readers and a writer do not wait for each other."""
-        self._session().database.enable_wal()
+        with self._held() as connection:
+            connection.database.enable_wal()
 
     def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
-        try:
-            return self._session().database.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
-        except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
+        with self._held() as connection:
+            try:
+                return connection.database.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error) from error
 
     def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
         # All rows are fetched: a statement left half done would hold its snapshot open.
@@ -84,57 +61,54 @@ class SQLiteEngine:
         return rows[0] if rows else None
 
     def execute(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> int:
-        try:
-            return self._session().database.execute(sql, parameters).rowcount  # type: ignore[arg-type]
-        except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
+        with self._held() as connection:
+            try:
+                return connection.database.execute(sql, parameters).rowcount  # type: ignore[arg-type]
+            except sqlite3.DatabaseError as error:
+                raise self._translated(error) from error
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
-        with self.joined():
+        with self.joined(), self._held() as connection:
             try:
-                return self._session().database.conn.executemany(sql, rows).rowcount
+                return connection.database.conn.executemany(sql, rows).rowcount
             except sqlite3.DatabaseError as error:
                 raise self._translated(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        session = self._session()
-        depth = session.depth
-        # IMMEDIATE: a reader that becomes a writer half-way could not wait for another writer.
-        begin, commit, rollback = (
-            ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
-            if depth == 0
-            else (f"SAVEPOINT s{depth}", f"RELEASE s{depth}", (f"ROLLBACK TO s{depth}", f"RELEASE s{depth}"))
-        )
-        self.execute(begin)
-        session.depth = depth + 1
-        try:
-            yield
-            if session.spoiled is not None:
-                raise CatalogError("a part of this transaction failed, so nothing of it can stay") from session.spoiled
-            self.execute(commit)
-        except BaseException:
-            session.spoiled = None
-            # A full disk or an I/O error may have rolled all of it back already.
-            if session.database.conn.in_transaction:
-                for statement in rollback:
-                    self.execute(statement)
-            raise
-        finally:
-            session.depth = depth
+        with self._held() as connection:
+            depth = connection.depth
+            # IMMEDIATE: a reader that becomes a writer half-way could not wait for another writer.
+            begin, commit = (f"SAVEPOINT s{depth}", f"RELEASE s{depth}") if depth else ("BEGIN IMMEDIATE", "COMMIT")
+            try:
+                # An interrupt that comes while this waits for another writer is raised when it has got the lock.
+                self.execute(begin)
+                connection.depth = depth + 1
+                yield
+                if (failure := connection.failed.get(depth + 1)) is not None:
+                    raise CatalogError("a part of this transaction failed, so nothing of it can stay") from failure
+                if not connection.is_own:
+                    raise CatalogError(f"catalog {self.path}: a transaction ends in the process that began it")
+                self.execute(commit)
+            except BaseException:
+                self._undo(connection, depth)
+                raise
+            finally:
+                connection.depth = depth
+                connection.failed.pop(depth + 1, None)
 
     @contextmanager
     def joined(self) -> Iterator[None]:
-        session = self._session()
-        if session.depth == 0:
-            with self.transaction():
+        with self._held() as connection:
+            if connection.depth == 0:
+                with self.transaction():
+                    yield
+                return
+            try:
                 yield
-            return
-        try:
-            yield
-        except BaseException as error:
-            session.spoiled = error
-            raise
+            except BaseException as error:
+                connection.failed[connection.depth] = error
+                raise
 
     def tables(self) -> set[str]:
         rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -155,8 +129,8 @@ class SQLiteEngine:
 
     def stamp(self) -> Hashable:
         # SQLite counts the commits of all other connections, and of this one what it changed itself.
-        session = self._session()
-        return session.number, self.query("PRAGMA data_version")[0], session.database.conn.total_changes
+        with self._held() as connection:
+            return connection.number, self.query("PRAGMA data_version")[0], connection.database.conn.total_changes
 
     def check(self) -> list[str]:
         found = [row[0] for row in self.query("PRAGMA integrity_check")]
@@ -164,30 +138,42 @@ class SQLiteEngine:
         return [line for line in found if line != "ok"] + broken
 
     def close(self) -> None:
-        with self._sessions_lock:
-            self._closed = True
-            sessions = list(self._sessions)
-            self._sessions.clear()
-        for session in sessions:
-            if session.process == os.getpid():
-                session.database.close()
+        self._closed = True
+        connections.close_all_of(self)
 
-    def _session(self) -> _Session:
-        session: _Session | None = getattr(self._thread, "session", None)
-        if session is not None and session.process == os.getpid() and not self._closed:
-            return session
+    def _held(self) -> Connection:
+        """This thread's connection, held: to be used in a `with` statement, which lets go of it."""
+        while True:
+            connection: Connection | None = getattr(self._thread, "connection", None)
+            if connection is None or not connection.is_usable or self._closed:
+                connection = self._thread.connection = self._connected()
+            if connections.is_forking and not connection.holds:
+                connections.wait_for_fork()
+            connection.lock.acquire()
+            # A fork in another thread may have closed it just now.
+            if connection.is_usable:
+                connection.holds += 1
+                return connection
+            connection.lock.release()
+
+    def _connected(self) -> Connection:
         if self._closed:
             raise CatalogError(f"catalog {self.path} is closed")
-        if session is not None:
-            _inherited.append(session)
         try:
-            session = _Session(_connect(self.path))
+            return connections.connect(self.path, self)
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
-        with self._sessions_lock:
-            self._sessions.add(session)
-        self._thread.session = session
-        return session
+
+    def _undo(self, connection: Connection, depth: int) -> None:
+        """Roll back to where a transaction was when the block of this depth began."""
+        # A full disk or an I/O error may have rolled all of it back already.
+        if not connection.is_own or not connection.database.conn.in_transaction:
+            return
+        if depth == 0:
+            self.execute("ROLLBACK")
+        elif connection.depth > depth:
+            self.execute(f"ROLLBACK TO s{depth}")
+            self.execute(f"RELEASE s{depth}")
 
     def _translated(self, error: sqlite3.DatabaseError) -> Exception:
         # Extended codes keep the primary one in their low byte.
@@ -223,67 +209,3 @@ class SQLiteEngine:
         except OSError as reason:
             return reason
         return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
-
-
-class _Session:
-    """One thread's connection."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.depth = 0
-        self.spoiled: BaseException | None = None
-        """What failed in a block that cannot be undone alone."""
-        self.process = os.getpid()
-        self.number = os.urandom(8)
-
-    def __del__(self) -> None:
-        # The thread has ended.
-        if self.process == os.getpid():
-            self.database.close()
-
-
-#: Connections that came along with a fork. Closing one would drop the parent's locks, so they are kept, unused.
-_inherited: list[_Session] = []
-
-
-def _connect(path: Path) -> Database:
-    connection = sqlite3.connect(
-        path,
-        timeout=BUSY_SECONDS,
-        # Autocommit: transactions begin and end where `transaction` says.
-        isolation_level=None,
-        # `close` closes the connections of all threads.
-        check_same_thread=False,
-        cached_statements=512,
-    )
-    database: Database = _sqlite_utils().Database(connection, recursive_triggers=False, execute_plugins=False)
-    for pragma in _PRAGMAS:
-        database.execute(f"PRAGMA {pragma}")
-    return database
-
-
-def _sqlite_utils() -> ModuleType:
-    """Import sqlite-utils without pandas and numpy, which it would load where installed: a quarter of a second."""
-    if "sqlite_utils" not in sys.modules:
-        finder = _HoldBack(("pandas", "numpy"))
-        sys.meta_path.insert(0, finder)
-        try:
-            import sqlite_utils
-        finally:
-            sys.meta_path.remove(finder)
-    import sqlite_utils
-
-    return sqlite_utils
-
-
-class _HoldBack(MetaPathFinder):
-    """Lets this thread find no module of these names; other threads import as ever."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self._thread = threading.get_ident()
-
-    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname in self._names and threading.get_ident() == self._thread:
-            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
-        return None

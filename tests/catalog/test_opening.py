@@ -163,6 +163,66 @@ assert catalog.check() == []
     assert _run(code, catalog_path) == 0
 
 
+def test_what_a_forked_child_commits_is_there_also_when_its_parent_closed_the_catalog_before(
+    catalog_path: Path,
+) -> None:
+    """The last one to close a catalog removes its log: the parent must know that the child has it open."""
+    code = """
+catalog = Catalog.open(path)
+catalog.artifacts.ensure("before")
+parent_closed, tell = os.pipe()
+child = os.fork()
+if child == 0:
+    os.close(tell)
+    catalog.artifacts.ensure("by the child")
+    os.read(parent_closed, 1)
+    catalog.artifacts.ensure("by the child, later")
+    os.kill(os.getpid(), signal.SIGKILL)
+while catalog.artifacts.names() != ["before", "by the child"]:
+    pass
+catalog.close()
+os.close(tell)
+os.waitpid(child, 0)
+with Catalog.open(path) as again:
+    assert again.artifacts.names() == ["before", "by the child", "by the child, later"]
+    assert again.check() == []
+"""
+    assert _run(code, catalog_path) == 0
+
+
+def test_a_fork_waits_for_other_threads_and_they_go_on_after_it(catalog_path: Path) -> None:
+    code = """
+import threading
+catalog = Catalog.open(path)
+stop = threading.Event()
+def work():
+    number = 0
+    while not stop.is_set():
+        with catalog.transaction():
+            catalog.artifacts.ensure(f"{threading.get_ident()} {number}")
+        assert catalog.artifacts.get(f"{threading.get_ident()} {number}")
+        number += 1
+    done.append(number)
+done = []
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for number in range(4):
+    child = os.fork()
+    if child == 0:
+        catalog.artifacts.ensure(f"child {number}")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join()
+names = catalog.artifacts.names()
+assert len(done) == 2 and len(names) == sum(done) + 4, (done, len(names))
+assert catalog.check() == []
+"""
+    assert _run(code, catalog_path) == 0
+
+
 def _read_all(path: Path) -> None:
     """Open a catalog and read every row: damage may lie where opening does not look."""
     with Catalog.open(path) as catalog:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
+import os
+import signal
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from artfs.catalog import Catalog
-from artfs.errors import CatalogBusy
+from artfs.errors import CatalogBusy, CatalogError
 from support.catalogs import save
 
 
@@ -54,6 +57,50 @@ def test_a_thread_that_ends_leaves_no_connection_behind(catalog: Catalog) -> Non
     gc.collect()
     # SQLite closes a file a little later when another connection has a lock on it.
     assert open_files() <= before + 2
+
+
+def test_an_interrupt_while_another_process_writes_leaves_the_catalog_free(
+    catalog: Catalog, catalog_path: Path
+) -> None:
+    """Ctrl-C in a notebook, which goes on afterwards."""
+    other = sqlite3.connect(catalog_path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    interrupted = threading.Event()
+
+    def interrupt_then_let_go() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        interrupted.wait(0.2)  # the signal is noted, and is raised when SQLite has got the lock
+        other.execute("ROLLBACK")
+
+    thread = threading.Timer(0.2, interrupt_then_let_go)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), catalog.transaction():
+        raise AssertionError("the block runs although it was interrupted")
+    thread.join()
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("ROLLBACK")
+    other.close()
+    assert save(catalog, "iris").number == 1
+
+
+def test_a_part_that_failed_undoes_its_transaction_whatever_is_caught_on_the_way(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError, match="a part of this transaction failed"), catalog.transaction():
+        catalog.artifacts.ensure("half")
+        with contextlib.suppress(ZeroDivisionError), catalog.engine.joined():
+            raise ZeroDivisionError
+        with catalog.transaction():
+            catalog.artifacts.ensure("a block of its own")
+    assert catalog.artifacts.names() == []
+
+
+def test_a_part_that_failed_undoes_only_the_block_that_it_is_in(catalog: Catalog) -> None:
+    with catalog.transaction():
+        catalog.artifacts.ensure("outer")
+        with contextlib.suppress(ZeroDivisionError), catalog.transaction():
+            catalog.artifacts.ensure("inner")
+            with catalog.engine.joined():
+                raise ZeroDivisionError
+    assert catalog.artifacts.names() == ["outer"]
 
 
 def _target(link: Path) -> str:
