@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Generic, TypeVar, overload
 
+from artfs.errors import InvalidValue
+
 T = TypeVar("T")
 
 
@@ -17,12 +19,17 @@ class Page(Generic[T]):
         index: number of this page.
         max_size: items of a full page.
         count: counts the items of the whole list; asked only when somebody wants to know, as it may take longer than
-        a page.
+            a page.
+
+    Raises:
+        InvalidValue: there can be no such page.
     """
 
     def __init__(
         self, fetch: Callable[[int], Sequence[T]], index: int, max_size: int, count: Callable[[], int]
     ) -> None:
+        if not isinstance(index, int) or not isinstance(max_size, int):
+            raise InvalidValue(f"page {index!r} of {max_size!r} items: both must be whole numbers")
         self._fetch = fetch
         self._pages: dict[int, Sequence[T]] = {index: fetch(index)}
         self.index = index

@@ -129,7 +129,7 @@ def plan(
         InvalidValue: an argument makes no sense.
     """
     catalog = workspace.catalog
-    if isinstance(artifacts, str):
+    if artifacts is not None and (isinstance(artifacts, str) or not isinstance(artifacts, Collection)):
         raise InvalidValue(f"artifacts must be a list of names: give [{artifacts!r}]")
     rule = Rule(_checked_count(keep_last), _before(older_than))
     scopes = [None] if artifacts is None else [find_artifact(catalog, name).id for name in dict.fromkeys(artifacts)]
@@ -262,8 +262,8 @@ def _parts(decisions: Sequence[Decision]) -> Iterator[Sequence[Decision]]:
 
 
 def _checked_count(keep_last: int) -> int:
-    if keep_last < 0:
-        raise InvalidValue(f"keep_last must be 0 or more, not {keep_last}")
+    if not isinstance(keep_last, int) or keep_last < 0:
+        raise InvalidValue(f"keep_last must be a number, 0 or more, not {keep_last!r}")
     return keep_last
 
 

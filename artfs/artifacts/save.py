@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -168,7 +168,7 @@ def prepared(
 
 def checked_tags(tags: Sequence[str] | None) -> list[str]:
     """Return tags, each once, or raise InvalidName."""
-    if isinstance(tags, str):
+    if tags is not None and (isinstance(tags, str) or not isinstance(tags, Iterable)):
         raise InvalidValue(f"tags must be a list of texts: give [{tags!r}]")
     return list(dict.fromkeys(check_tag_name(tag) for tag in tags or ()))
 

@@ -68,8 +68,8 @@ def update_version(
         VersionNotFound: it was removed.
     """
     catalog, subject = workspace.catalog, f"{version.artifact}@{version.name}"
-    if pin is not None and (unpin or not pin.strip()):
-        raise InvalidValue("a pin needs a reason, and is either set or removed")
+    if pin is not None and (unpin or not isinstance(pin, str) or not pin.strip()):
+        raise InvalidValue("a pin needs a reason, as text, and is either set or removed")
     with catalog.transaction():
         tags = list(catalog.tags.of_version(version.id))
         catalog.tags.add(version.id, *checked_tags(add_tags))

@@ -131,9 +131,9 @@ def compile_where(
 
 def compile_order(fields: Fields, sort: str | None) -> tuple[str, dict[str, Any]]:
     """Return what follows ORDER BY for `asc:field`, `desc:field` or `field`, and its parameters."""
-    direction, _, name = (sort or "").rpartition(":")
     if sort is None:
         return f"{fields.tiebreak} ASC", {}
+    direction, _, name = str(sort).rpartition(":")
     if direction not in ("", "asc", "desc"):
         raise InvalidValue(f"cannot sort by '{sort}': write 'asc:{name}' or 'desc:{name}'", subject=sort)
     upper = (direction or "asc").upper()

@@ -23,6 +23,9 @@ SQLITE = Dialect(
     real="REAL",
 )
 
+_ERRORS = (sqlite3.Error, UnicodeEncodeError, OverflowError)
+"""What statements raise; those that are not SQLite's own tell of parameters that are no Unicode or beyond 64 bits."""
+
 
 class SQLiteEngine:
     """A catalog in one file, for the processes of one machine.
@@ -52,7 +55,7 @@ class SQLiteEngine:
         with self._held() as connection:
             try:
                 return connection.database.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
-            except sqlite3.DatabaseError as error:
+            except _ERRORS as error:
                 raise self._translated(error) from error
 
     def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
@@ -64,14 +67,14 @@ class SQLiteEngine:
         with self._held() as connection:
             try:
                 return connection.database.execute(sql, parameters).rowcount  # type: ignore[arg-type]
-            except sqlite3.DatabaseError as error:
+            except _ERRORS as error:
                 raise self._translated(error) from error
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
         with self.joined(), self._held() as connection:
             try:
                 return connection.database.conn.executemany(sql, rows).rowcount
-            except sqlite3.DatabaseError as error:
+            except _ERRORS as error:
                 raise self._translated(error) from error
 
     @contextmanager
@@ -175,7 +178,9 @@ class SQLiteEngine:
             self.execute(f"ROLLBACK TO s{depth}")
             self.execute(f"RELEASE s{depth}")
 
-    def _translated(self, error: sqlite3.DatabaseError) -> Exception:
+    def _translated(self, error: Exception) -> Exception:
+        if isinstance(error, UnicodeEncodeError | OverflowError) or "binding parameter" in str(error):
+            return InvalidValue(f"this cannot be in a catalog, nor be looked for there: {error}")
         # Extended codes keep the primary one in their low byte.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
@@ -202,7 +207,7 @@ class SQLiteEngine:
             return InvalidValue(f"catalog {self.path} refuses a row that does not fit the others ({error})")
         return error
 
-    def _why_not_opened(self, error: sqlite3.DatabaseError) -> Exception:
+    def _why_not_opened(self, error: Exception) -> Exception:
         """SQLite does not say why; the system does."""
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 import webbrowser
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from artfs import load_artifact, register_artifact, save_artifact
 from artfs.client import Client
 from artfs.enums import ArtifactType
-from artfs.errors import AlreadyExists, ArtifactNotFound, InvalidValue, VersionNotFound
+from artfs.errors import AlreadyExists, ArtfsError, ArtifactNotFound, InvalidValue, VersionNotFound
 
 
 @pytest.fixture
@@ -269,3 +270,32 @@ def test_a_catalog_is_used_on_both_sides_of_a_fork() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert {version.version for version in Client().get_artifact("n").versions} == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda client: client.get_artifact("\udc80"),
+        lambda client: client.get_artifact(10**30),
+        lambda client: client.get_artifact({"name": "n"}),
+        lambda client: client.create_tag("\udc80"),
+        lambda client: client.list_artifacts(name="\udc80"),
+        lambda client: client.list_artifact_versions(bytes=10**30),
+        lambda client: client.list_artifact_versions(metadata={"loss": -(10**30)}),
+        lambda client: client.list_artifact_versions(page="1"),
+        lambda client: client.list_artifact_versions(page=10**30),
+        lambda client: client.list_artifact_versions(size=None),
+        lambda client: client.list_artifact_versions(size=1.5),
+        lambda client: client.list_artifact_versions(sort_by=5),
+        lambda client: client.plan_prune(artifacts=5),
+        lambda client: client.plan_prune(keep_last="1"),
+        lambda client: client.update_artifact_version("n", pin=5),
+        lambda client: save_artifact(0, "n", tags=5),
+    ],
+)
+def test_an_argument_that_no_catalog_can_hold_is_one_clear_line(wrong: Callable[[Any], Any]) -> None:
+    save_artifact(0, "n")
+    with pytest.raises(ArtfsError) as error:
+        wrong(Client())
+    assert "\n" not in str(error.value)
+    assert Client().get_artifact("n").versions.total == 1
