@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -35,6 +36,8 @@ _WORTH_A_THREAD = 2 * BLOCK_SIZE
 _MOST_THREADS = 8
 _SPAN_BLOCKS = 4
 
+_REGISTERED = "preexisting"
+
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -43,10 +46,13 @@ class _File:
     """A file of a version, and where its bytes should be.
 
     Args:
+        blob_id: row of its content.
         digest: of the content; None where it is not known, and the place's size and time are all there is.
+        places: with the full path or URI of each, best first.
     """
 
     path: bytes
+    blob_id: int
     digest: FileDigest | None
     places: Sequence[tuple[BlobPlace, str]]
 
@@ -74,8 +80,8 @@ def standing(workspace: Workspace, version: Version) -> Path:
     if current is None or current.tree_id is None:
         raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
-    files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
-    directory = _common_directory(files)
+    files = _files(workspace, current, rows)
+    directory = _common_directory(current, files)
     if directory is not None and _holds_exactly(directory, rows):
         failures = _failures(workspace, files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
@@ -89,9 +95,8 @@ def location(workspace: Workspace, version: Version) -> str:
     uri = f"artfs://{version.artifact}/{version.name}"
     if current is None or current.tree_id is None:
         return uri
-    rows = list(workspace.catalog.trees.walk(current.tree_id))
-    files = [_file(workspace, path, row) for path, row in rows if row.blob_id is not None]
-    return _common_directory(files) or uri
+    files = _files(workspace, current, list(workspace.catalog.trees.walk(current.tree_id)))
+    return _common_directory(current, files) or uri
 
 
 def drop_view(workspace: Workspace, version_uuid: str) -> None:
@@ -99,12 +104,18 @@ def drop_view(workspace: Workspace, version_uuid: str) -> None:
     shutil.rmtree(_view_path(workspace, version_uuid), ignore_errors=True)
 
 
-def _file(workspace: Workspace, path: bytes, row: EntryRow) -> _File:
-    assert row.blob_id is not None
-    blob = workspace.catalog.blobs.by_id(row.blob_id)
+def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]]) -> list[_File]:
+    return [_file(workspace, version, path, row.blob_id) for path, row in rows if row.blob_id is not None]
+
+
+def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> _File:
+    blob = workspace.catalog.blobs.by_id(blob_id)
     assert blob is not None
-    places = [(place, _shown_place(workspace, place)) for place in workspace.catalog.blobs.places(row.blob_id)]
-    return _File(path, blob.file if blob.kind == "content" else None, places)
+    places = [(place, _shown_place(workspace, place)) for place in workspace.catalog.blobs.places(blob_id)]
+    if version.save_type == _REGISTERED:
+        # What was registered is where the user has it, also when a store has the same.
+        places.sort(key=lambda at: at[0].owned)
+    return _File(path, blob_id, blob.file if blob.kind == "content" else None, places)
 
 
 def _shown_place(workspace: Workspace, place: BlobPlace) -> str:
@@ -114,16 +125,21 @@ def _shown_place(workspace: Workspace, place: BlobPlace) -> str:
     return workspace.stores.by_id(place.store_id).place_path(place.path)
 
 
-def _common_directory(files: Sequence[_File]) -> str | None:
-    """The local directory that the first places of all files are in, each under the path that it has in the version."""
-    directory: str | None = None
+def _common_directory(version: Version, files: Sequence[_File]) -> str | None:
+    """The local directory that all files are in, each under the path that it has in the version."""
+    same: dict[object, list[_File]] = defaultdict(list)
     for file in files:
-        path = local_path(file.places[0][1]) if file.places else None
-        ending = "/" + os.fsdecode(file.path)
-        if path is None or not path.endswith(ending) or directory not in (None, path[: -len(ending)]):
+        # Of registered files that are equal, the place of one is recorded.
+        same[file.blob_id if version.save_type == _REGISTERED else file.path].append(file)
+    common: list[str] | None = None
+    for equal in same.values():
+        paths = [path for _, shown in equal[0].places if (path := local_path(shown)) is not None]
+        endings = ["/" + os.fsdecode(file.path) for file in equal]
+        found = [path[: -len(ending)] for path in paths for ending in endings if path.endswith(ending)]
+        common = found if common is None else [each for each in common if each in found]
+        if not common:
             return None
-        directory = path[: -len(ending)]
-    return directory
+    return common[0] if common else None
 
 
 def _holds_exactly(directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, links_are_files: bool = False) -> bool:

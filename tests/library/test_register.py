@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from artfs import load_artifact, register_artifact
+from artfs import load_artifact, register_artifact, save_artifact
 from artfs.artifacts.delete import delete_version
 from artfs.client import Client
 from artfs.enums import ArtifactSaveType
@@ -58,6 +58,28 @@ def test_a_folder_with_a_single_file_is_still_a_folder(tmp_path: Path) -> None:
     assert load_artifact("folder").is_dir()
     assert load_artifact("file").read_bytes() == b"x"
     assert load_artifact("file").name == "model.pkl"
+
+
+def test_a_folder_with_equal_files_is_loaded_as_its_path(folder: Path) -> None:
+    (folder / "equal").write_bytes(b"twice")
+    (folder / "a equal").write_bytes(b"twice")
+    version = register_artifact(folder, name="images")
+    assert load_artifact("images") == folder
+    assert version.uri == str(folder)
+
+
+def test_a_folder_whose_files_are_in_the_store_too_is_loaded_as_its_path(folder: Path) -> None:
+    save_artifact(folder, name="copy")
+    version = register_artifact(folder, name="images")
+    assert load_artifact("images") == folder
+    assert version.uri == str(folder)
+    copied = load_artifact("copy")
+    assert not copied.is_relative_to(folder)
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        file.write_bytes(b"other bytes")
+    loaded = load_artifact("images")
+    for path in (path for path in copied.rglob("*") if path.is_file()):
+        assert (loaded / path.relative_to(copied)).read_bytes() == path.read_bytes() != b"other bytes"
 
 
 def test_a_file_uri_is_a_path(folder: Path) -> None:
