@@ -138,6 +138,8 @@ def placed(
                 places = {digest: _place(taken.directory, file, store) for digest, file in wanted.items()}
                 taken.taken = True
                 taken.sync()
+                for file in wanted.values():
+                    _check_unchanged(file)
             else:
                 claims.enter_context(_claimed(measured, store, artifact, uuid))
                 places = _bring(measured, wanted, store, artifact, uuid, adopt=adopt)
@@ -339,6 +341,10 @@ def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool)
     readable = bool(file.entry.mode & 0o400)
     with contextlib.nullcontext() if readable else files.made_readable(file.source_path):
         store.place(file.source, target, adopt=adopt and readable)
+    _check_unchanged(file)
+
+
+def _check_unchanged(file: MeasuredFile) -> None:
     now = os.lstat(file.source_path)
     if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
         name = os.fsdecode(file.source_path)

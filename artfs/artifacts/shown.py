@@ -71,7 +71,7 @@ def place_visualizations(
         placed: contents that were brought into the store for the version.
         claims: keeps the claim on their directory until the version is there.
     """
-    directory = os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}{SUFFIX}")
+    directory = _directory(artifact, uuid)
     found: list[Placed] = []
     for shown in visualizations:
         file = hash_file(shown.source)
@@ -80,17 +80,30 @@ def place_visualizations(
             continue
         if all(each.at is None for each in found):
             claims.enter_context(store.claim(directory))
-        found.append(Placed(shown, file, store.place(shown.source, directory + b"/" + os.fsencode(shown.name))))
+        found.append(Placed(shown, file, _place(shown, store, directory)))
     store.sync([each.at for each in found if each.at is not None])
     return found
 
 
 def record_visualizations(placed: Sequence[Placed], store: Store, catalog: Catalog, version: Version) -> None:
-    """Record visualizations of a version, in the transaction that makes it: then the files that it shares stay."""
+    """Record visualizations of a version, in the transaction that makes it: then the files that it shares stay.
+
+    A file that one shared with another version, which is gone by now, is placed first.
+    """
     for each in placed:
         at = each.at or _place_of(catalog, store, each.file.digest)
-        assert at is not None
+        if at is None:
+            at = _place(each.shown, store, _directory(version.artifact, version.uuid))
+            store.sync([at])
         catalog.visualizations.add(version.id, each.shown.name, each.shown.kind, at, each.file.digest, each.file.size)
+
+
+def _directory(artifact: str, uuid: str) -> bytes:
+    return os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}{SUFFIX}")
+
+
+def _place(shown: Shown, store: Store, directory: bytes) -> bytes:
+    return store.place(shown.source, directory + b"/" + os.fsencode(shown.name))
 
 
 def _place_of(catalog: Catalog, store: Store, digest: Digest) -> bytes | None:

@@ -1,0 +1,93 @@
+"""Saving while something else happens: what was shared goes, a writer has not ended, a step of it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from artfs import save_artifact
+from artfs.artifacts.save import prepared
+from artfs.artifacts.staging import Staging
+from artfs.artifacts.visualize import read_visualization
+from artfs.client import Client
+from artfs.enums import VisualizationType
+from artfs.errors import ChangedWhileReading
+from artfs.materializers.base import BaseMaterializer
+from artfs.workspace import Workspace
+
+
+class Shown(BaseMaterializer):
+    """Writes a value, and shows it as a page that is always the same."""
+
+    SKIP_REGISTRATION = True
+    ASSOCIATED_TYPES = (object,)
+
+    def load(self, data_type: type[Any]) -> Any:
+        return Path(self.uri, "value").read_text()
+
+    def save(self, data: Any) -> None:
+        Path(self.uri, "value").write_text(data)
+
+    def save_visualizations(self, data: Any) -> dict[str, VisualizationType]:
+        assert self.visualizations_dir is not None
+        page = Path(self.visualizations_dir, "page.html")
+        page.write_text("<p>the same page</p>")
+        return {str(page): VisualizationType.HTML}
+
+
+@pytest.fixture
+def workspace(home: Path) -> Workspace:
+    return Client().workspace
+
+
+def test_a_visualization_shared_with_a_version_that_goes_meanwhile_is_kept(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "page").write_text("<p>the same page</p>")
+    save_artifact(tmp_path / "page", "other")
+    with prepared(workspace, "text", "shown", materializer=Shown) as make:
+        Client().delete_artifact("other")
+        version = make()
+    [row] = workspace.catalog.visualizations.list(version.id)
+    assert read_visualization(workspace, version, row) == b"<p>the same page</p>"
+    assert Client().collect_garbage().directories == []
+
+
+def test_a_file_that_is_still_written_to_while_it_is_saved_makes_no_version(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread or process that a materializer left behind, with a file open."""
+    sync = Staging.sync
+
+    def written_meanwhile(staging: Staging) -> None:
+        with open(staging.path / "value", "a") as late:
+            late.write(" and more")
+        sync(staging)
+
+    monkeypatch.setattr(Staging, "sync", written_meanwhile)
+    with pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
+        save_artifact("text", "late", materializer=Shown, include_visualizations=False)
+    assert Client().list_artifact_versions().total == 0
+    assert list(workspace.stores.active.places()) == []
+
+
+@pytest.mark.parametrize("moment", ["sync", "start_writing", "end"])
+def test_an_interrupted_save_leaves_nothing_that_is_not_found(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupted(staging: Staging) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Staging, moment, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            save_artifact("text", "a", materializer=Shown, include_visualizations=False)
+    there = Client().list_artifact_versions().total
+    assert there == (moment == "end")
+    Client().collect_garbage()
+    assert len(list(workspace.stores.active.places())) == there
+    assert bool(os.listdir(workspace.stores.active.root)) == bool(there)
+    save_artifact("text", "a", materializer=Shown)
