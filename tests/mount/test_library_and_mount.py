@@ -121,7 +121,7 @@ def test_a_pickle_from_incoming_or_registered_runs_no_code_without_trust(mount: 
 def test_a_saved_version_copied_into_incoming_is_files_and_not_trusted(mount: Mount) -> None:
     saved = save_artifact({"a": object}, "original")
     mount.run(["cp", "-r", mount.artifacts / "original" / "1", mount.incoming / "copy"])
-    commit(mount.incoming / "copy")
+    mount.commit("copy")  # its directory is read-only, as that of the version is
     copied = Client().get_artifact_version("copy")
     assert (saved.row.trusted, copied.row.trusted) == (True, False)
     assert isinstance(load_artifact("copy"), Path)
