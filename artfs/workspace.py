@@ -146,6 +146,7 @@ class Stores:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._opened: dict[int, Store] = {}
+        self._own: set[int] = set()
 
     @property
     def active(self) -> Store:
@@ -155,7 +156,20 @@ class Stores:
         if stack is None:
             path = self._workspace.home.config_path
             raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
-        return self.by_id(stack.store_id)
+        store = self.by_id(stack.store_id)
+        self.check_own(store)
+        return store
+
+    def check_own(self, store: Store) -> None:
+        """Raise StoreError for a store that another home uses: bytes must neither come into it from here, nor go."""
+        if store.id is None or store.id in self._own or not store.is_local:
+            return
+        home = self._workspace.home
+        if not own(store.root, home):
+            why = f"belongs to another home, of which {home.path} may be a copy"
+            what_to_do = "register one of its own with 'artfs artifact-store register' and choose it with a stack"
+            raise StoreError(f"the artifact store at '{store.root}' {why}: {what_to_do}", subject=store.root)
+        self._own.add(store.id)
 
     def by_id(self, store_id: int) -> Store:
         """Return the store of that id; raises StoreNotFound."""
@@ -206,7 +220,7 @@ def _ensure_defaults(catalog: Catalog, home: Home) -> None:
     if store is None:
         try:
             store = catalog.stores.register(DEFAULT, "local", str(home.store_root))
-            own(store.root, home.identity)
+            own(store.root, home)
         except AlreadyExists:
             store = catalog.stores.get(DEFAULT)
             assert store is not None

@@ -18,7 +18,6 @@ from uuid import UUID
 from artfs.artifacts.orphans import orphans, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
-from artfs.stores.claimed import own
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -121,8 +120,10 @@ def _gone(workspace: Workspace) -> Iterator[BlobPlace]:
 
 def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, dry_run: bool) -> None:
     """Remove directories of versions that never came to be, and visualizations of those that are no more."""
-    if not own(store.root, workspace.home.identity):
-        found.errors.append(f"the artifact store at '{store.root}' belongs to another home: nothing was removed there")
+    try:
+        workspace.stores.check_own(store)
+    except OSError as error:
+        found.errors.append(f"{error}; nothing was removed there")
         return
     unborn: dict[str, list[bytes]] = {}
     for uuid, directory in orphans(store, workspace.catalog):

@@ -205,6 +205,7 @@ def _is_removed(workspace: Workspace, store_id: int, path: bytes, swept: Swept) 
     """Remove what lies at a place; what cannot be removed now is left to the next collection of garbage."""
     try:
         store = workspace.stores.by_id(store_id)
+        workspace.stores.check_own(store)
         store.remove_place(path)
     except (OSError, ArtfsError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

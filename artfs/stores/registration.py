@@ -80,7 +80,7 @@ def delete_store(workspace: Workspace, name: str) -> None:
         user = catalog.users.ensure(workspace.user)
         catalog.audit.append("store.delete", name, user_id=user.id)
     if row is not None and (root := local_path(row.root)) is not None:
-        disown(root, workspace.home.identity)
+        disown(root, workspace.home)
 
 
 def _check_free(store: Store, others: Iterable[StoreRow]) -> None:
@@ -130,7 +130,7 @@ def _make_usable(store: Store) -> None:
 
 
 def _own(store: Store, workspace: Workspace) -> None:
-    if store.is_local and not own(store.root, workspace.home.identity):
+    if store.is_local and not own(store.root, workspace.home):
         raise AlreadyExists(
             f"'{store.root}' is the artifact store of another home: choose a path of its own; if that home is no more, "
             f"'setfattr -x {OWNER} {shlex.quote(store.root)}' gives it free",

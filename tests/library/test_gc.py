@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,15 @@ import numpy as np
 import pytest
 
 from artfs import load_artifact, register_artifact, save_artifact
+from artfs.artifacts.delete import delete_version
 from artfs.artifacts.gc import Garbage, gc
+from artfs.artifacts.load import load
 from artfs.artifacts.purge import make_tombstones
+from artfs.artifacts.save import save
 from artfs.client import Client
+from artfs.errors import StoreError
+from artfs.stores.claimed import OWNER
+from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 
 
@@ -188,7 +195,36 @@ def test_what_another_home_keeps_in_the_same_folder_is_left_alone(workspace: Wor
     with Workspace.open(tmp_path / "other home") as other:
         other.catalog.stores.register("shared", "local", str(workspace.home.store_root))
         found = gc(other)
-    assert found.errors == [
-        f"the artifact store at '{workspace.home.store_root}' belongs to another home: nothing was removed there"
-    ]
+    [error] = found.errors
+    assert error.startswith(f"the artifact store at '{workspace.home.store_root}' belongs to another home")
     assert path.exists()
+
+
+@pytest.mark.expected_warnings("could not be removed yet: .* belongs to another home")
+def test_a_copy_of_a_home_takes_nothing_away_from_it_and_puts_nothing_into_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """A backup that somebody looks at while the home is in use: its catalog names the same stores."""
+    old = save_artifact("old", name="a")
+    subprocess.run(["cp", "-a", workspace.home.path, tmp_path / "copy"], check=True)
+    save_artifact("newer", name="a")
+    with Workspace.open(tmp_path / "copy") as copy:
+        assert len(gc(copy).errors) == 1
+        [version] = copy.catalog.versions.list()
+        assert load(copy, version) == "old"
+        delete_version(copy, version)
+        with pytest.raises(StoreError, match=r"belongs to another home, of which .* may be a copy"):
+            save(copy, "from the copy", "a")
+    assert (load_artifact("a", "1"), load_artifact("a", "2")) == ("old", "newer")
+    assert old.refresh().version == "1"
+    assert collect() == Garbage()
+
+
+def test_a_home_that_was_moved_keeps_its_stores(workspace: Workspace, tmp_path: Path) -> None:
+    register_store(workspace, "disk", "local", str(tmp_path / "disk"))
+    home = workspace.home.path
+    workspace.close()
+    home.rename(tmp_path / "moved")
+    with Workspace.open(tmp_path / "moved") as moved:
+        moved.stores.check_own(moved.stores.by_name("disk"))
+    assert os.getxattr(tmp_path / "disk", OWNER).endswith(b"/moved")
