@@ -135,7 +135,7 @@ class _Copier:
         for path, row in rows:
             target = os.path.join(top, path)
             if replace:
-                _make_room(target, is_directory=row.kind == Kind.DIRECTORY)
+                _make_room(target, Kind(row.kind))
             if row.kind == Kind.DIRECTORY:
                 os.makedirs(target, exist_ok=True)
             elif row.kind == Kind.SYMLINK:
@@ -151,14 +151,21 @@ class _Copier:
                 os.utime(target, ns=(row.mtime_ns, row.mtime_ns))
 
     def _copy(self, path: bytes, row: EntryRow, target: bytes) -> None:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        # Beside it, so that what is there stays until all bytes are, and were right.
+        draft = os.path.join(os.path.dirname(target), os.fsencode(_draft_name()))
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            for piece in self._pieces(path, row):
-                write_all(descriptor, piece)
-            os.fchmod(descriptor, row.mode)
-            os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
-        finally:
-            os.close(descriptor)
+            try:
+                for piece in self._pieces(path, row):
+                    write_all(descriptor, piece)
+                os.fchmod(descriptor, row.mode)
+                os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
+            finally:
+                os.close(descriptor)
+            os.rename(draft, target)
+        except BaseException:
+            os.unlink(draft)
+            raise
 
     def _add(self, archive: zipfile.ZipFile, name: str, path: bytes, row: EntryRow) -> None:
         kinds = {Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK, Kind.FILE: stat.S_IFREG}
@@ -193,7 +200,11 @@ def _read(reader: BlobReader, start: int, name: str) -> bytes | memoryview:
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f".artfs-download-{uuid.uuid4().hex}")
+    return target.with_name(_draft_name())
+
+
+def _draft_name() -> str:
+    return f".artfs-download-{uuid.uuid4().hex}"
 
 
 def _named(error: OSError, draft: Path, target: Path) -> OSError:
@@ -201,16 +212,19 @@ def _named(error: OSError, draft: Path, target: Path) -> OSError:
     return type(error)(error.errno, error.strerror, str(target)) if error.filename == str(draft) else error
 
 
-def _make_room(target: bytes, *, is_directory: bool) -> None:
-    """Remove the file or link that is where something is to be; a directory in the place of a file is an error."""
+def _make_room(target: bytes, kind: Kind) -> None:
+    """Remove what is where a directory or link is to be; a file takes the place of another by itself.
+
+    Raises AlreadyExists for a directory in the place of anything else.
+    """
     if not os.path.lexists(target):
         return
     if os.path.isdir(target) and not os.path.islink(target):
-        if not is_directory:
+        if kind != Kind.DIRECTORY:
             shown = os.fsdecode(target)
             raise AlreadyExists(f"'{shown}' is a directory, where the version has a file", subject=shown)
-        return
-    os.unlink(target)
+    elif kind != Kind.FILE:
+        os.unlink(target)
 
 
 def _zip_name(path: bytes) -> str:

@@ -106,6 +106,26 @@ def test_an_empty_directory_is_filled(version: ArtifactVersionResponse, tmp_path
 @pytest.mark.parametrize("target", ["out", "out.zip"])
 def test_a_damaged_file_stops_the_download_and_leaves_nothing(home: Path, tmp_path: Path, target: str) -> None:
     version = save_artifact(os.urandom(5 * 2**20), name="n", include_visualizations=False)
+    damage_the_only_file(home)
+    (tmp_path / "here").mkdir()
+    with pytest.raises(DigestMismatch, match=r"data\.bin"):
+        version.download_files(tmp_path / "here" / target)
+    assert os.listdir(tmp_path / "here") == []
+
+
+def test_a_damaged_file_does_not_take_the_place_of_a_good_one(home: Path, tmp_path: Path) -> None:
+    version = save_artifact(os.urandom(5 * 2**20), name="n", include_visualizations=False)
+    out = version.download_files(tmp_path / "out")
+    before = (out / "data.bin").read_bytes()
+    damage_the_only_file(home)
+    with pytest.raises(DigestMismatch, match=r"data\.bin"):
+        Client(home).get_artifact_version("n").download_files(out, overwrite=True)  # nothing of it is in memory
+    assert os.listdir(out) == ["data.bin"]
+    assert (out / "data.bin").read_bytes() == before
+
+
+def damage_the_only_file(home: Path) -> None:
+    """Change the last byte in the store."""
     [file] = [path for path in (home / "store").rglob("*") if path.is_file()]
     file.chmod(0o644)
     with file.open("r+b") as opened:
@@ -113,10 +133,6 @@ def test_a_damaged_file_stops_the_download_and_leaves_nothing(home: Path, tmp_pa
         last = opened.read(1)
         opened.seek(-1, os.SEEK_END)
         opened.write(bytes([last[0] ^ 1]))
-    (tmp_path / "here").mkdir()
-    with pytest.raises(DigestMismatch, match=r"data\.bin"):
-        version.download_files(tmp_path / "here" / target)
-    assert os.listdir(tmp_path / "here") == []
 
 
 def test_a_removed_version_cannot_be_downloaded(tmp_path: Path) -> None:
