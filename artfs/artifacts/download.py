@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import shown_name
+from artfs.artifacts.lookup import shown_name, told_if_removed
 from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import sync_directory, sync_file, write_all
 from artfs.content.tree import Kind
@@ -64,10 +64,11 @@ def download(
     target = Path(os.path.abspath(Path(path).expanduser()))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     copier = _Copier(workspace, current, advance)
-    if target.suffix.lower() == ".zip":
-        copier.to_zip(rows, target, overwrite=overwrite)
-    else:
-        copier.to_directory(rows, target, overwrite=overwrite)
+    with told_if_removed(workspace.catalog, version, "copied"):
+        if target.suffix.lower() == ".zip":
+            copier.to_zip(rows, target, overwrite=overwrite)
+        else:
+            copier.to_directory(rows, target, overwrite=overwrite)
     return target
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from artfs.artifacts.lookup import find_version
+from artfs.artifacts.lookup import find_version, told_if_removed
 from artfs.artifacts.standing import standing
 from artfs.current import current_workspace, step_scope
 from artfs.materializers.base import BaseMaterializer
@@ -59,7 +59,8 @@ def load(
 
     The other arguments, and what is raised, are as for `load_artifact`.
     """
-    directory = standing(workspace, version)
+    with told_if_removed(workspace.catalog, version, "loaded"):
+        directory = standing(workspace, version)
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust
@@ -73,7 +74,8 @@ def load(
     store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
     loader = materializer(str(directory), store)
     loader.trusted = trusted
-    return loader.load(data_type)
+    with told_if_removed(workspace.catalog, version, "loaded"):
+        return loader.load(data_type)
 
 
 def _path(directory: Path, version: Version) -> Path:

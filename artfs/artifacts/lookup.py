@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -93,6 +95,28 @@ def version_of(catalog: Catalog, artifact: Artifact, version: str, *, purged: bo
             subject=version,
         )
     return found if purged else _still_there(found)
+
+
+def is_removed(catalog: Catalog, version: Version) -> bool:
+    """Return whether a version is a tombstone by now."""
+    now = catalog.versions.by_id(version.id)
+    return now is None or now.tree_id is None
+
+
+@contextmanager
+def told_if_removed(catalog: Catalog, version: Version, doing: str) -> Iterator[None]:
+    """Let an error be VersionNotFound if somebody removed the version meanwhile: whatever is missing, this is why.
+
+    Args:
+        doing: what is done with it here: `loaded`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, VersionNotFound) or not is_removed(catalog, version):
+            raise
+        name = shown_name(version)
+        raise VersionNotFound(f"version {name} was removed while it was {doing}", subject=name) from error
 
 
 def shown_name(version: Version) -> str:

@@ -31,9 +31,7 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
     if not store.isdir(store.root):
         return
     for artifact in store.listdir(store.root):
-        if not store.isdir(artifact):
-            continue
-        for name in store.listdir(artifact):
+        for name in _names_in(store, artifact):
             found = _OWN_DIRECTORY.fullmatch(name)
             directory = os.fsencode(f"{artifact}/{name}")
             # A user's own folder may be called like that, too.
@@ -85,6 +83,14 @@ def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Di
             with contextlib.suppress(FileNotFoundError):
                 found[os.lstat(store.place_path(at)).st_ino] = blob.digest
     return found
+
+
+def _names_in(store: Store, artifact: str) -> list[str]:
+    """What is in an artifact's directory; nothing if it is none, or is removed by somebody just now."""
+    try:
+        return store.listdir(artifact) if store.isdir(artifact) else []
+    except FileNotFoundError:
+        return []
 
 
 def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artfs.artifacts.lookup import is_removed
 from artfs.content.digest import BLOCK_SIZE, Digest, Hasher, format_digest
 from artfs.errors import ArtfsError
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
@@ -50,7 +51,7 @@ def verify(
     for version in versions:
         damages = list(_damages(workspace, version, known, advance))
         # One that was purged in the meantime has lost its bytes on purpose.
-        if damages and not _is_purged(workspace, version):
+        if damages and not is_removed(workspace.catalog, version):
             yield from damages
 
 
@@ -120,8 +121,3 @@ def _read_identity(blob: Blob, candidate: Candidate, advance: Callable[[int], No
     with BlobReader(blob.file, [candidate], cache=BlockCache(0), has_digest=False) as reader:
         for start in range(0, blob.size, BLOCK_SIZE):
             advance(len(reader.read(start, BLOCK_SIZE)))
-
-
-def _is_purged(workspace: Workspace, version: Version) -> bool:
-    now = workspace.catalog.versions.by_id(version.id)
-    return now is None or now.tree_id is None

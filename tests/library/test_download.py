@@ -11,8 +11,11 @@ import pytest
 
 from artfs import register_artifact, save_artifact
 from artfs.client import Client
+from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, VersionNotFound
 from artfs.responses import ArtifactVersionResponse
+from artfs.stores.verified import BlobReader
+from artfs.workspace import Workspace
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -140,6 +143,23 @@ def test_a_removed_version_cannot_be_downloaded(tmp_path: Path) -> None:
     Client().delete_artifact_version("n", "1")
     with pytest.raises(VersionNotFound):
         version.download_files(tmp_path / "out")
+
+
+@pytest.mark.parametrize("target", ["out", "out.zip"])
+def test_a_version_that_is_removed_while_it_is_copied_is_said_to_be(
+    home: Path, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = save_artifact(1, name="n")
+    open_blob = Workspace.open_blob
+
+    def removed_just_before(workspace: Workspace, digest: Digest) -> BlobReader:
+        Client(home).delete_artifact("n")
+        return open_blob(workspace, digest)
+
+    monkeypatch.setattr(Workspace, "open_blob", removed_just_before)
+    with pytest.raises(VersionNotFound, match="version n/1 was removed while it was copied"):
+        version.download_files(tmp_path / target)
+    assert not (tmp_path / target).exists()
 
 
 def test_a_name_that_no_zip_can_have_is_told_and_a_directory_can(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from artfs.artifacts.purge import make_tombstones
 from artfs.artifacts.save import save
 from artfs.client import Client
 from artfs.errors import StoreError
+from artfs.stores.base import PathType
 from artfs.stores.claimed import OWNER
+from artfs.stores.local import LocalStore
 from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 
@@ -228,3 +230,20 @@ def test_a_home_that_was_moved_keeps_its_stores(workspace: Workspace, tmp_path: 
     with Workspace.open(tmp_path / "moved") as moved:
         moved.stores.check_own(moved.stores.by_name("disk"))
     assert os.getxattr(tmp_path / "disk", OWNER).endswith(b"/moved")
+
+
+def test_an_artifact_that_goes_while_its_directory_is_looked_at_is_no_trouble(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process deletes it between two questions to the file system."""
+    save_artifact(1, name="goes")
+    path = leave_half_a_version(workspace)
+    listdir = LocalStore.listdir
+
+    def deleted_just_before(store: LocalStore, at: PathType) -> list[str]:
+        if at == "goes" and store.isdir("goes"):
+            Client().delete_artifact("goes")
+        return listdir(store, at)
+
+    monkeypatch.setattr(LocalStore, "listdir", deleted_just_before)
+    assert collect().directories == [str(path)]

@@ -1,4 +1,4 @@
-"""Saving while something else happens: what was shared goes, a writer has not ended, a step of it is interrupted."""
+"""Saving and loading while something else happens: what is needed goes, a writer has not ended, an interrupt comes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from artfs.artifacts.staging import Staging
 from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.enums import VisualizationType
-from artfs.errors import ChangedWhileReading
+from artfs.errors import ChangedWhileReading, VersionNotFound
 from artfs.materializers.base import BaseMaterializer
 from artfs.workspace import Workspace
+
+
+def before_load() -> None:
+    """Where a test lets something happen."""
 
 
 class Shown(BaseMaterializer):
@@ -26,6 +30,7 @@ class Shown(BaseMaterializer):
     ASSOCIATED_TYPES = (object,)
 
     def load(self, data_type: type[Any]) -> Any:
+        before_load()
         return Path(self.uri, "value").read_text()
 
     def save(self, data: Any) -> None:
@@ -91,3 +96,21 @@ def test_an_interrupted_save_leaves_nothing_that_is_not_found(
     assert len(list(workspace.stores.active.places())) == there
     assert bool(os.listdir(workspace.stores.active.root)) == bool(there)
     save_artifact("text", "a", materializer=Shown)
+
+
+def test_a_version_that_goes_while_it_is_loaded_is_said_to_be_removed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = save_artifact("text", "a", materializer=Shown)
+    monkeypatch.setitem(Shown.load.__globals__, "before_load", lambda: Client().delete_artifact("a"))
+    with pytest.raises(VersionNotFound, match="version a/1 was removed while it was loaded"):
+        version.load()
+
+
+def test_an_error_of_a_materializer_that_loads_what_is_there_stays_as_it_is(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = save_artifact("text", "a", materializer=Shown)
+    monkeypatch.setitem(Shown.load.__globals__, "before_load", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        version.load()
