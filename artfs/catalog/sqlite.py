@@ -175,8 +175,12 @@ class SQLiteEngine:
         if depth == 0:
             self.execute("ROLLBACK")
         elif connection.depth > depth:
-            self.execute(f"ROLLBACK TO s{depth}")
-            self.execute(f"RELEASE s{depth}")
+            try:
+                self.execute(f"ROLLBACK TO s{depth}")
+                self.execute(f"RELEASE s{depth}")
+            except sqlite3.OperationalError as error:
+                # An interrupt came just after it was released: only the block around it can undo it now.
+                connection.failed[depth] = error
 
     def _translated(self, error: Exception) -> Exception:
         if isinstance(error, UnicodeEncodeError | OverflowError) or "binding parameter" in str(error):

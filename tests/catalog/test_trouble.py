@@ -10,10 +10,12 @@ import signal
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from artfs.catalog import Catalog
+from artfs.catalog.sqlite import SQLiteEngine
 from artfs.errors import CatalogBusy, CatalogError
 from support.catalogs import save
 
@@ -81,6 +83,30 @@ def test_an_interrupt_while_another_process_writes_leaves_the_catalog_free(
     other.execute("ROLLBACK")
     other.close()
     assert save(catalog, "iris").number == 1
+
+
+def test_an_interrupt_just_after_a_block_was_released_is_raised_and_undoes_all_around_it(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = SQLiteEngine.execute
+
+    def interrupted(engine: SQLiteEngine, sql: str, *parameters: Any) -> int:
+        changed = execute(engine, sql, *parameters)
+        if sql == "RELEASE s1":
+            raise KeyboardInterrupt
+        return changed
+
+    monkeypatch.setattr(SQLiteEngine, "execute", interrupted)
+    with pytest.raises(KeyboardInterrupt), catalog.transaction(), catalog.transaction():
+        catalog.artifacts.ensure("inner")
+    with (
+        pytest.raises(CatalogError, match="a part of this transaction failed"),
+        catalog.transaction(),
+        contextlib.suppress(KeyboardInterrupt),
+        catalog.transaction(),
+    ):
+        catalog.artifacts.ensure("inner")
+    assert catalog.artifacts.names() == []
 
 
 def test_a_part_that_failed_undoes_its_transaction_whatever_is_caught_on_the_way(catalog: Catalog) -> None:
