@@ -63,14 +63,28 @@ def _git(folder: Path) -> dict[str, Any] | None:
 
 def _is_dirty(repository: Any, root: Path) -> bool:
     """Whether a tracked file's size or time is not what the index says: cheap, and right but for files only touched."""
-    for path, entry in repository.open_index().items():
+    index = repository.index_path()
+    stamp = os.stat(index)
+    for path, size, seconds in _tracked(index, (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino)):
         try:
             status = os.lstat(os.path.join(os.fsencode(root), path))
         except FileNotFoundError:
             return True
-        if status.st_size != entry.size or int(status.st_mtime) != int(_seconds(entry.mtime)):
+        if status.st_size != size or int(status.st_mtime) != seconds:
             return True
     return False
+
+
+@functools.lru_cache(maxsize=4)
+def _tracked(index: str, stamp: tuple[int, ...]) -> list[tuple[bytes, int, int]]:
+    """Path, size and mtime in seconds of all that an index lists. It is read anew when its stamp is another one."""
+    from dulwich.index import Index, IndexEntry
+
+    return [
+        # What a merge has left in conflict differs from every commit: no file has this size.
+        (path, entry.size, int(_seconds(entry.mtime))) if isinstance(entry, IndexEntry) else (path, -1, 0)
+        for path, entry in Index(index).items()
+    ]
 
 
 def _seconds(mtime: Any) -> float:

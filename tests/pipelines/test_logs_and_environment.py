@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -120,3 +121,27 @@ def test_the_commit_and_whether_files_differ_from_it_are_recorded(
     assert environment()["git"] == {"commit": commit.decode(), "dirty": False}
     (tmp_path / "train.py").write_text("12")
     assert environment()["git"] == {"commit": commit.decode(), "dirty": True}
+
+
+def test_a_repository_with_a_merge_in_conflict_differs_from_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from artfs.pipelines.environment import environment
+
+    def git(*words: str, status: int = 0) -> None:
+        named = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", *named, *words], cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == status, done.stderr
+
+    file = tmp_path / "file"
+    git("init", "--initial-branch=main")
+    for branch, text in (("main", "1"), ("other", "2"), ("main", "3")):
+        if branch == "other" or text == "3":
+            git("checkout", *(["-b"] if branch == "other" else []), branch)
+        file.write_text(text)
+        git("add", "file")
+        git("commit", "-m", text)
+    git("merge", "other", status=1)
+    monkeypatch.chdir(tmp_path)
+    found = environment()["git"]
+    assert found is not None and found["dirty"] is True
