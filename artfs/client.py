@@ -380,8 +380,6 @@ class Client:
 
         return Page(fetch, page, size, lambda: workspace.catalog.runs.count(None, where, any_of=any_of))
 
-    list_runs = list_pipeline_runs
-
     # Tags.
 
     def list_tags(self) -> list[TagResponse]:

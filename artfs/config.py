@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Gt, MinLen
 
 from artfs.content.files import atomic_write
 from artfs.errors import HomeError
@@ -22,13 +22,11 @@ class Config:
         quiet_file_seconds: a file in /incoming is complete after this long unwritten.
         quiet_directory_seconds: the same for a directory.
         active_stack: the stack that new versions go to.
-        cache_limit_bytes: how much of remote stores to keep on this machine.
     """
 
     quiet_file_seconds: Annotated[float, Gt(0)] = 2.0
     quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
     active_stack: Annotated[str, MinLen(1)] = "default"
-    cache_limit_bytes: Annotated[int, Ge(0)] = 10 * 2**30
 
 
 def read_config(path: Path) -> Config:

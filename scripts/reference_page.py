@@ -51,6 +51,15 @@ SECTIONS = (
     Section("Saving, loading and pipelines: `artfs`", "artfs", PUBLIC),
     Section("Client: `artfs.client`", "artfs.client", ("Client", "Filter")),
     Section("What the client returns: `artfs.responses`", "artfs.responses"),
+    Section("Lineage: `version.lineage`", "artfs.lineage.view"),
+    Section(
+        "Runs: `artfs.pipelines.responses`", "artfs.pipelines.responses", ("PipelineRunResponse", "StepRunResponse")
+    ),
+    Section("Why a step ran: `step_run.explain()`", "artfs.pipelines.explain", ("Explanation",)),
+    Section(
+        "Steps and pipelines: `artfs.pipelines`", "artfs.pipelines", ("Step", "Pipeline", "StepContext", "CachePolicy")
+    ),
+    Section("Where steps run: `artfs.pipelines.executors`", "artfs.pipelines.executors", ("Executor",)),
     Section("Lists in pages: `artfs.pages`", "artfs.pages"),
     Section("Materializers: `artfs.materializers`", "artfs.materializers.base", ("BaseMaterializer",)),
     Section("Stores: `artfs.stores`", "artfs.stores.base"),
@@ -116,8 +125,8 @@ def _member(module: ModuleType, name: str, value: Any) -> str:
 def _class(kind: type[Any]) -> str:
     node = _definition(kind)
     assert isinstance(node, ast.ClassDef)
-    methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
-    bases = ", ".join(ast.unparse(base) for base in node.bases)
+    methods = _methods(kind)
+    bases = ", ".join(text for base in node.bases if not (text := ast.unparse(base)).startswith("_"))
     arguments = _arguments(methods["__init__"], method=True) if "__init__" in methods else ""
     shown = f"class {kind.__name__}" + (f"({bases})" if bases and bases not in ("ABC",) else "")
     parts = [f"### {kind.__name__}\n", f"```python\n{shown}\n```\n"]
@@ -145,8 +154,20 @@ def _class(kind: type[Any]) -> str:
     return "\n".join(parts)
 
 
+def _methods(kind: type[Any]) -> dict[str, ast.FunctionDef]:
+    """What a class defines, by name, and what it has of bases that are not public themselves."""
+    found: dict[str, ast.FunctionDef] = {}
+    for base in reversed(kind.__mro__):
+        if base is kind or base.__name__.startswith("_"):
+            node = _definition(base)
+            assert isinstance(node, ast.ClassDef)
+            found.update({each.name: each for each in node.body if isinstance(each, ast.FunctionDef)})
+    return found
+
+
 def _is_property(node: ast.FunctionDef) -> bool:
-    return any(ast.unparse(decorator) in ("property", "cached_property") for decorator in node.decorator_list)
+    names = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
+    return bool(names & {"property", "cached_property"})
 
 
 def _function(heading: str, node: ast.AST, *, dotted: str, method: bool = False) -> str:

@@ -146,12 +146,6 @@ class Runs:
         """Say that a run is alive."""
         self._engine.execute("UPDATE run SET heartbeat_us = :now WHERE id = :id", {"now": now_us(), "id": run_id})
 
-    def set_environment(self, run_id: int, environment_id: int) -> None:
-        """Say what a run runs in, if that was not known when it began."""
-        self._engine.execute(
-            "UPDATE run SET environment_id = :environment WHERE id = :id", {"environment": environment_id, "id": run_id}
-        )
-
     def get(self, pipeline: str, name: str) -> Run | None:
         """Return a pipeline's run of that name."""
         return self._one("p.name = :pipeline AND r.name = :name", {"pipeline": pipeline, "name": name})

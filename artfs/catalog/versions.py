@@ -217,15 +217,6 @@ class Versions:
             f"v.artifact_id = :artifact AND {_NOT_PURGED}", {"artifact": artifact_id}, "ORDER BY v.id DESC LIMIT 1"
         )
 
-    def latest_digest(self, artifact_id: int) -> Digest | None:
-        """Return the digest of the newest version's tree, to see whether a draft holds anything new."""
-        row = self._engine.one(
-            f"SELECT v.digest FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} "
-            "ORDER BY v.id DESC LIMIT 1",
-            {"artifact": artifact_id},
-        )
-        return row[0] if row else None
-
     def by_tag(self, artifact_id: int, tag: str) -> Version | None:
         """Return the newest version of an artifact that carries a tag."""
         row = self._engine.one(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from artfs.content.tree import Tree
-
 
 def b3sums(files: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return one line a file, as b3sum prints it.
@@ -17,11 +15,6 @@ def b3sums(files: Iterable[tuple[bytes, bytes]]) -> bytes:
     the remains of one.
     """
     return b"".join(_line(path, digest) for path, digest in files if _is_expressible(path))
-
-
-def b3sums_of(tree: Tree) -> bytes:
-    """Return the lines for every file of a tree."""
-    return b3sums((path, entry.file.digest) for path, entry in tree.walk() if entry.file is not None)
 
 
 def _line(path: bytes, digest: bytes) -> bytes:

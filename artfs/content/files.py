@@ -38,11 +38,6 @@ def start_writing(path: FilePath) -> None:
             function(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
 
 
-def sync_path(path: FilePath) -> None:
-    """Return when the bytes of the file at `path` are on stable storage."""
-    _sync(path, os.O_RDONLY)
-
-
 def sync_directory(path: FilePath) -> None:
     """Return when the names in a directory are on stable storage."""
     _sync(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from artfs.catalog.lineage import Use
-from artfs.errors import RunNotFound, VersionNotFound
+from artfs.errors import VersionNotFound
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
@@ -85,30 +85,6 @@ def version_graph(
     if version_id not in walk.versions:
         raise VersionNotFound(f"there is no version with id {version_id}", subject=str(version_id))
     return walk.both_ways([version_id], [version_id], upstream, downstream, Key("version", version_id))
-
-
-def step_graph(
-    catalog: Catalog,
-    step_run_id: int,
-    *,
-    upstream: int | None = None,
-    downstream: int | None = None,
-    most: int | None = None,
-) -> Graph:
-    """Return what a step run read and made, and what that came from and went into; arguments as for `version_graph`.
-
-    Raises:
-        RunNotFound: there is no such step run.
-    """
-    walk = _Walk(catalog, most)
-    walk.add_steps([step_run_id])
-    if step_run_id not in walk.steps:
-        raise RunNotFound(f"there is no step run with id {step_run_id}", subject=str(step_run_id))
-    read = walk.read_by([step_run_id])
-    made = walk.made_by([step_run_id])
-    return walk.both_ways(
-        read, made, upstream and max(upstream - 1, 0), downstream and max(downstream - 1, 0), Key("step", step_run_id)
-    )
 
 
 def run_graph(catalog: Catalog, run_id: int) -> Graph:

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from artfs.pipelines.explain import Explanation
 
 
-class StepRunResponse:
-    """One run of a step."""
+class _Begun:
+    """What runs and their steps have in common."""
 
-    def __init__(self, workspace: Workspace, row: StepRun) -> None:
-        self._workspace = workspace
-        self.row = row
+    row: Run | StepRun
 
     @property
     def id(self) -> UUID:
@@ -34,41 +32,18 @@ class StepRunResponse:
 
     @property
     def name(self) -> str:
-        """Its name in the run."""
+        """Its name: of a step in its run, of a run among those of its pipeline."""
         return self.row.name
 
     @property
-    def run(self) -> PipelineRunResponse:
-        """The run that it belongs to."""
-        row = self._workspace.catalog.runs.by_id(self.row.run_id)
-        if row is None:
-            raise RunNotFound(f"the run of step '{self.name}' has been deleted", subject=self.name)
-        return PipelineRunResponse(self._workspace, row)
-
-    @property
     def status(self) -> ExecutionStatus | str:
-        """How it ended; `skipped` when a step before it had failed."""
+        """Where it stands, or how it ended; a step is `skipped` when one before it had failed."""
         return _status(self.row.status)
 
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The values of its parameters."""
-        return self.row.parameters
-
-    @property
-    def source(self) -> str | None:
-        """Its source code."""
-        return self.row.source
-
-    @property
     def error(self) -> str | None:
-        """The traceback of its failure."""
+        """Why it failed; of a step, the traceback."""
         return self.row.error
-
-    @property
-    def attempt(self) -> int:
-        """1, and one more for every time that it was tried again."""
-        return self.row.attempt
 
     @property
     def started(self) -> datetime:
@@ -84,6 +59,43 @@ class StepRunResponse:
     def duration(self) -> timedelta | None:
         """How long it took."""
         return _duration(self.row.started_us, self.row.ended_us)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Begun) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class StepRunResponse(_Begun):
+    """One run of a step."""
+
+    def __init__(self, workspace: Workspace, row: StepRun) -> None:
+        self._workspace = workspace
+        self.row: StepRun = row
+
+    @property
+    def run(self) -> PipelineRunResponse:
+        """The run that it belongs to."""
+        row = self._workspace.catalog.runs.by_id(self.row.run_id)
+        if row is None:
+            raise RunNotFound(f"the run of step '{self.name}' has been deleted", subject=self.name)
+        return PipelineRunResponse(self._workspace, row)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The values of its parameters."""
+        return self.row.parameters
+
+    @property
+    def source(self) -> str | None:
+        """Its source code."""
+        return self.row.source
+
+    @property
+    def attempt(self) -> int:
+        """1, and one more for every time that it was tried again."""
+        return self.row.attempt
 
     @property
     def inputs(self) -> dict[str, ArtifactVersionResponse]:
@@ -130,32 +142,16 @@ class StepRunResponse:
                 found.setdefault(row.slot, []).append(response)
         return found
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StepRunResponse) and other.id == self.id
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
     def __repr__(self) -> str:
         return f"<step run {self.name}: {self.status}>"
 
 
-class PipelineRunResponse:
+class PipelineRunResponse(_Begun):
     """One run of a pipeline."""
 
     def __init__(self, workspace: Workspace, row: Run) -> None:
         self._workspace = workspace
-        self.row = row
-
-    @property
-    def id(self) -> UUID:
-        """Its id."""
-        return UUID(self.row.uuid)
-
-    @property
-    def name(self) -> str:
-        """Its name among the pipeline's runs."""
-        return self.row.name
+        self.row: Run = row
 
     @property
     def pipeline(self) -> str:
@@ -163,34 +159,9 @@ class PipelineRunResponse:
         return self.row.pipeline
 
     @property
-    def status(self) -> ExecutionStatus | str:
-        """Where it stands."""
-        return _status(self.row.status)
-
-    @property
     def config(self) -> Mapping[str, Any]:
         """What it was started with."""
         return self.row.config
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed."""
-        return self.row.error
-
-    @property
-    def started(self) -> datetime:
-        """When it began, UTC."""
-        return _moment(self.row.started_us)
-
-    @property
-    def ended(self) -> datetime | None:
-        """When it ended, UTC; None while it runs."""
-        return _moment(self.row.ended_us) if self.row.ended_us is not None else None
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long it took."""
-        return _duration(self.row.started_us, self.row.ended_us)
 
     @property
     def environment(self) -> Mapping[str, Any] | None:
@@ -212,12 +183,6 @@ class PipelineRunResponse:
     def refresh(self) -> PipelineRunResponse:
         """The run as it is in the catalog now."""
         return run_response(self._workspace, self.row.uuid)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PipelineRunResponse) and other.id == self.id
-
-    def __hash__(self) -> int:
-        return hash(self.id)
 
     def __repr__(self) -> str:
         count = len(self.steps)

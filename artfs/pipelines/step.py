@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from artfs.materializers.base import BaseMaterializer
@@ -61,10 +60,6 @@ class Step:
             enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries, dict(parameters or {})
         )
         return Step(self.function, name or self.name, changed.over(self.options), self.signature)
-
-    def with_versions(self, versions: Mapping[str, str]) -> Step:
-        """A copy of the step whose outputs get these versions' names."""
-        return Step(self.function, self.name, replace(self.options, versions=dict(versions)), self.signature)
 
     @functools.cached_property
     def source(self) -> str | None:

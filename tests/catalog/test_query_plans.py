@@ -21,7 +21,6 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "artifact by name": lambda c: c.artifacts.get("iris"),
     "artifact by id": lambda c: c.artifacts.by_id(1),
     "newest version": lambda c: c.versions.latest(1),
-    "digest of the newest version": lambda c: c.versions.latest_digest(1),
     "version by name": lambda c: c.versions.get(1, "1"),
     "version by uuid": lambda c: c.versions.by_uuid("u"),
     "version by prefix": lambda c: c.versions.by_uuid_prefix("ab"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +12,7 @@ from artfs.artifacts.verify import verify
 from artfs.client import Client
 from artfs.workspace import Workspace
 from support import library_and_die
-
-KILLS = 100
-
-
-def killed_while(work: str, seed: int) -> dict[int, str]:
-    """Do work that is killed again and again; returns what was acknowledged, by number."""
-    program = [sys.executable, library_and_die.__file__ or "", work, str(KILLS), str(seed)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
-    *acknowledged, last = map(json.loads, done.stdout.splitlines())
-    assert last["killed"] > KILLS * 0.9
-    return {told["number"]: told["id"] for told in acknowledged}
+from support.kills import KILLS, killed_while
 
 
 def check_bytes(workspace: Workspace) -> None:

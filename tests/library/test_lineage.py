@@ -16,10 +16,10 @@ import pytest
 from artfs.catalog import Catalog
 from artfs.catalog.versions import Version
 from artfs.client import Client
-from artfs.errors import RunNotFound, VersionNotFound
+from artfs.errors import VersionNotFound
 from artfs.lineage.as_json import to_values
 from artfs.lineage.dot import to_dot
-from artfs.lineage.graph import Graph, Key, cut, run_graph, step_graph, version_graph
+from artfs.lineage.graph import Graph, Key, cut, run_graph, version_graph
 from artfs.lineage.labels import duration
 from artfs.lineage.layout import layout
 from artfs.lineage.openlineage import run_events
@@ -82,18 +82,9 @@ def test_depth_counts_generations_of_versions(
     assert _artifacts(version_graph(catalog, made["train"].id, upstream=up, downstream=down)) == expected
 
 
-def test_a_graph_of_a_step(catalog: Catalog, made: dict[str, Version]) -> None:
-    step = made["model"].producer_id
-    assert step is not None
-    assert _artifacts(step_graph(catalog, step, upstream=1, downstream=1)) == {"train", "model"}
-    assert _artifacts(step_graph(catalog, step)) == {"raw", "train", "model", "report"}
-
-
 def test_what_is_not_there(catalog: Catalog) -> None:
     with pytest.raises(VersionNotFound):
         version_graph(catalog, 99)
-    with pytest.raises(RunNotFound):
-        step_graph(catalog, 99)
 
 
 def test_links_name_their_slots(catalog: Catalog, made: dict[str, Version]) -> None:
@@ -174,7 +165,6 @@ def test_steps_that_were_taken_from_the_cache_do_not_fill_the_graph(catalog: Cat
         step = Recorder(catalog, run=f"again {number}").step("look", [made["model"]], finish="cached")
     assert len(version_graph(catalog, made["model"].id)) == before
     assert step.id in catalog.lineage.consumers(made["model"].id)
-    assert len(step_graph(catalog, step.id, upstream=1)) == 2
 
 
 # Drawings.

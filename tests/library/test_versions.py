@@ -146,6 +146,16 @@ def test_an_exclusive_tag_moves_to_the_version_that_gets_it() -> None:
     assert client.get_artifact_version("n", "@prod") == first
 
 
+def test_a_tag_that_is_deleted_is_taken_off_everything() -> None:
+    client = Client()
+    version = save_artifact(1, name="n", tags=["best", "raw"])
+    assert [tag.name for tag in client.list_tags()] == ["best", "raw"]
+    client.delete_tag("raw")
+    assert ([tag.name for tag in client.list_tags()], version.tags) == (["best"], ["best"])
+    with pytest.raises(TagNotFound):
+        client.delete_tag("raw")
+
+
 def test_metadata_that_is_logged_again_has_the_newest_value() -> None:
     version = save_artifact(1, name="n")
     save_artifact(2, name="n")

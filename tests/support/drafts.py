@@ -11,6 +11,8 @@ import pytest
 
 from support.mount import MYSELF, Mount, new_base
 
+QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
+"""Settings with which a draft becomes a version by itself soon."""
 NEVER_BY_ITSELF = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
 """Settings of a mount whose drafts become versions only when somebody asks."""
 

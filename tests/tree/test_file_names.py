@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.catalog.lineage import Use
-from artfs_mount.tree.file_names import catalog_name, file_name, slot_name, split_version_name, step_name, version_name
+from artfs_mount.tree.file_names import catalog_name, file_name, slot_name, step_name, version_name
 
 texts = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=40)
 tricky = st.text(alphabet="a@%.~/2F\x00", min_size=1, max_size=8)
@@ -51,7 +51,6 @@ def test_a_name_comes_back(text: str) -> None:
 @given(tricky, tricky, tricky, tricky)
 def test_no_two_versions_are_shown_alike(a: str, b: str, c: str, d: str) -> None:
     assert (version_name(a, b) == version_name(c, d)) == ((a, b) == (c, d))
-    assert split_version_name(version_name(a, b)) == (a, b)
     assert (step_name(a, b, c) == step_name(d, b, c)) == (a == d)
 
 

@@ -127,10 +127,9 @@ def test_a_failed_atomic_write_keeps_the_old_content(tmp_path: Path) -> None:
 
 def test_syncing_says_when_it_could_not(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
-    files.sync_path(tmp_path / "file")
     files.sync_directory(tmp_path)
     files.sync_filesystem(tmp_path)
-    for sync in (files.sync_path, files.sync_directory, files.sync_filesystem):
+    for sync in (files.sync_directory, files.sync_filesystem):
         with pytest.raises(FileNotFoundError):
             sync(tmp_path / "missing")
     with pytest.raises(OSError, match="Bad file descriptor"):

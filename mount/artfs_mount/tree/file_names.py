@@ -50,13 +50,6 @@ def version_name(artifact: str, version: str) -> bytes:
     return _short(f"{_escaped(artifact)}{VERSION_MARK}{_escaped(version).replace(VERSION_MARK, '%40')}")
 
 
-def split_version_name(name: bytes) -> tuple[str, str] | None:
-    """The artifact and version that `version_name` was made of; None if there are none in it."""
-    artifact, mark, version = name.rpartition(VERSION_MARK.encode())
-    found = catalog_name(artifact), catalog_name(version)
-    return (found[0], found[1]) if mark and found[0] and found[1] else None
-
-
 def step_name(pipeline: str, run: str, step: str) -> bytes:
     """`<pipeline>@<run>@<step>`, each `@` within them escaped."""
     return _short(VERSION_MARK.join(_escaped(part).replace(VERSION_MARK, "%40") for part in (pipeline, run, step)))

@@ -81,11 +81,6 @@ class VersionRoot(VersionDirectory):
         version_xattrs.write(self._context, self.version_id, name, value)
 
 
-def version_root(context: Context, version_id: int) -> VersionRoot:
-    """The top of a version."""
-    return VersionRoot(context, version_id, *context.root(version_id))
-
-
 def version_directory(context: Context, payload: int) -> VersionDirectory:
     """The directory of an inode number: from the root down, always into the sub-directory that holds the ordinal."""
     version_id, ordinal = inode.unpack_pair(payload, inode.ORDINAL_BITS)

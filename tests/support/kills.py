@@ -1,0 +1,20 @@
+"""Work of the library that is killed at random points, again and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from support import library_and_die
+
+KILLS = 100
+
+
+def killed_while(work: str, seed: int) -> dict[int, str]:
+    """Do work that is killed `KILLS` times; returns the ids that were acknowledged, by number."""
+    program = [sys.executable, library_and_die.__file__ or "", work, str(KILLS), str(seed)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
+    *acknowledged, last = map(json.loads, done.stdout.splitlines())
+    assert last["killed"] > KILLS * 0.9
+    return {told["number"]: told["id"] for told in acknowledged}
