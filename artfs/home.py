@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artfs.content.files import sync_directory, sync_file
 from artfs.errors import HomeError
 
 if TYPE_CHECKING:
@@ -116,10 +118,17 @@ class Home:
         if self.identity_path.exists():
             return
         draft = self.path / f".identity-{os.getpid()}-{uuid.uuid4().hex}"
-        draft.write_text(f"{uuid.uuid4()}\n", "ascii")
         try:
+            with draft.open("x", encoding="ascii") as file:
+                file.write(f"{uuid.uuid4()}\n")
+                file.flush()
+                sync_file(file.fileno())
             os.link(draft, self.identity_path)
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
+        # Versions that are saved here are safe from a power cut only if the home is.
+        sync_directory(self.path)
+        with contextlib.suppress(PermissionError):  # one may be allowed to write there, and not to look
+            sync_directory(self.path.parent)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.checked import Checked
+from artfs.artifacts.syncing import SMALL_FILE, Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
@@ -80,6 +81,11 @@ class Workspace:
         return Stores(self)
 
     @cached_property
+    def syncing(self) -> Syncing:
+        """Which small files are still to be synced."""
+        return Syncing(self)
+
+    @cached_property
     def user(self) -> str:
         """Who makes versions here: the login name, or the number of a user without one."""
         try:
@@ -102,6 +108,8 @@ class Workspace:
         blob = self.catalog.blobs.get(digest)
         if blob is None:
             raise FileNotFoundError(f"the catalog knows no content {format_digest(digest)}")
+        if blob.size <= SMALL_FILE:
+            self.syncing.restore(blob.id)
         candidates = self.candidates(blob.id)
         has_digest = blob.kind == "content"
         return BlobReader(blob.file, candidates, cache=self.block_cache, has_digest=has_digest, on_failure=on_failure)

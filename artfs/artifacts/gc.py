@@ -60,6 +60,9 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
         tell: called with what is being done.
     """
     found = Garbage()
+    if not dry_run:
+        tell("small files that are not synced yet")
+        workspace.syncing.try_to_sync()
     tell("contents that no version needs")
     _collect_contents(workspace, found, dry_run=dry_run)
     for store in workspace.stores.local():

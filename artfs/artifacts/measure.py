@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artfs.content import files
-from artfs.content.digest import FileDigest, hash_file
+from artfs.content.digest import FileDigest, hash_bytes, hash_file
 from artfs.content.tree import Entry, Kind, Tree
 from artfs.errors import (
     Cancelled,
@@ -49,6 +49,7 @@ class MeasuredFile:
         entry: what the version says of it.
         digest: what its content is.
         stand_in: whether its bytes are in a store already, and not in `source`.
+        content: its bytes, if they were to be kept.
     """
 
     path: bytes
@@ -58,6 +59,7 @@ class MeasuredFile:
     entry: Entry
     digest: FileDigest
     stand_in: bool
+    content: bytes | None = None
 
     @property
     def source(self) -> Path:
@@ -84,7 +86,12 @@ class Measured:
 
 
 def measure(
-    path: Path, *, entry_name: bytes | None = None, known: Known | None = None, cancelled: Cancel | None = None
+    path: str | Path,
+    *,
+    entry_name: bytes | None = None,
+    known: Known | None = None,
+    cancelled: Cancel | None = None,
+    keep: int = -1,
 ) -> Measured:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
 
@@ -93,6 +100,7 @@ def measure(
         entry_name: what to call a single file in the version; its own name when not given.
         known: tells digests that need no reading.
         cancelled: asked again and again; Cancelled is raised as soon as it says yes.
+        keep: up to how many bytes a file may have for its content to be kept.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -101,7 +109,7 @@ def measure(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Measuring(known, cancelled).measure(os.fsencode(path), entry_name)
+    return _Measuring(known, cancelled, keep).measure(os.fsencode(path), entry_name)
 
 
 def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Measured:
@@ -124,7 +132,7 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
-    found = _Measuring(None, cancelled).measure(os.fsencode(resolved), None)
+    found = _Measuring(None, cancelled, keep=-1).measure(os.fsencode(resolved), None)
     return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
 
 
@@ -142,9 +150,10 @@ class _Directory:
 class _Measuring:
     """One walk. Without recursion, as directories may be deeper than Python's stack."""
 
-    def __init__(self, known: Known | None, cancelled: Cancel | None) -> None:
+    def __init__(self, known: Known | None, cancelled: Cancel | None, keep: int) -> None:
         self._known = known
         self._cancelled = cancelled
+        self._keep = keep
         self._files: list[MeasuredFile] = []
 
     def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
@@ -209,20 +218,32 @@ class _Measuring:
                 subject=source,
             )
         known = self._known(status, source) if self._known is not None else None
-        digest = known.file if isinstance(known, Elsewhere) else known or self._hashed(source, status)
+        content: bytes | None = None
+        if known is None:
+            digest, content = self._hashed(source, status)
+        else:
+            digest = known.file if isinstance(known, Elsewhere) else known
         entry = Entry(name, Kind.FILE, status.st_mode & 0o777, status.st_mtime_ns, file=digest)
         stand_in = isinstance(known, Elsewhere)
-        self._files.append(MeasuredFile(relative, source, status.st_dev, status.st_ino, entry, digest, stand_in))
+        self._files.append(
+            MeasuredFile(relative, source, status.st_dev, status.st_ino, entry, digest, stand_in, content)
+        )
         return entry
 
-    def _hashed(self, source: bytes, status: os.stat_result) -> FileDigest:
+    def _hashed(self, source: bytes, status: os.stat_result) -> tuple[FileDigest, bytes | None]:
+        """The digest of a file, and its content if that is to be kept."""
+        content: bytes | None = None
         with files.made_readable(source):
             # Not blocking, should a FIFO have taken the file's place since it was looked at.
             descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             before = os.fstat(descriptor)
             _check_unchanged(source, status, before)
-            digest = hash_file(descriptor, self._cancelled)
+            if before.st_size <= self._keep:
+                content = os.pread(descriptor, before.st_size + 1, 0)
+                digest = FileDigest(hash_bytes(content), len(content))
+            else:
+                digest = hash_file(descriptor, self._cancelled)
             after = os.fstat(descriptor)
         except InterruptedError:
             raise Cancelled(f"'{os.fsdecode(source)}': cancelled", subject=source) from None
@@ -231,7 +252,7 @@ class _Measuring:
         _check_unchanged(source, before, after)
         if before.st_ctime_ns != after.st_ctime_ns or digest.size != after.st_size:
             raise _changed(source)
-        return digest
+        return digest, content
 
 
 _SPECIAL = {

@@ -13,6 +13,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
+from artfs.artifacts.syncing import SMALL_FILE
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -137,14 +138,14 @@ def prepared(
         producer_id = scope.step_run_id
     store = workspace.stores.active
     with staging_directory(store, workspace.home, name) as staging:
-        saver = chosen(str(staging.path), store)
+        saver = chosen(staging.path, store)
         saver.trusted = True
         saver.visualizations_dir = f"{staging.path}{SUFFIX}"
         saver.save(data)
         staging.start_writing()
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        measured = seal.measure(staging.path)
+        measured = seal.measure(staging.path, keep=SMALL_FILE)
         with seal.placed(
             measured,
             workspace,

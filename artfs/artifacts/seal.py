@@ -2,7 +2,7 @@
 
     measure   what is there, with digests                                     (artfs.artifacts.measure)
     place     bytes that no store has yet go to `<artifact>/<version's uuid>/<path>`, and are made durable
-    commit    the rows: from here on the version exists
+    commit    the rows: from here on the version exists. The bytes of small files are made durable here (`syncing`)
 
 A crash before the commit leaves a directory of a version that never came to be: an orphan (`artfs.artifacts.orphans`).
 Whoever makes a version claims that directory until the commit is through, so that its unfinished work is not taken for
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.artifacts.orphans import remove_orphan
+from artfs.artifacts.syncing import small_contents
 from artfs.catalog.blobs import Place
 from artfs.content import files
 from artfs.content.digest import Digest
@@ -65,6 +66,7 @@ class VersionFacts(TypedDict, total=False):
     producer_id: int | None
     user: str | None
     metadata: Mapping[str, object] | None
+    unsynced: Mapping[Digest, bytes]
 
 
 def seal(
@@ -137,7 +139,11 @@ def placed(
             if taken:
                 places = {digest: _place(taken.directory, file, store) for digest, file in wanted.items()}
                 taken.taken = True
-                taken.sync()
+                small = small_contents(wanted) if catalog.engine.is_local else None
+                if small is None:
+                    taken.sync()
+                else:
+                    facts["unsynced"] = small
                 for file in wanted.values():
                     _check_unchanged(file)
             else:
@@ -158,6 +164,8 @@ def placed(
                 return version
 
             yield make
+        if unsynced := facts.get("unsynced"):
+            workspace.syncing.added(unsynced.keys())
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
         if taken:

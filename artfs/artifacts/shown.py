@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.content.digest import Digest, FileDigest, hash_file
+from artfs.content.digest import Digest, FileDigest, hash_bytes, hash_file
+from artfs.errors import DigestMismatch, StoreError
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.versions import Version
+    from artfs.catalog.visualizations import Visualization
     from artfs.stores.base import Store
+    from artfs.workspace import Workspace
 
 SUFFIX = ".visualizations"
 
@@ -83,6 +86,29 @@ def place_visualizations(
         found.append(Placed(shown, file, _place(shown, store, directory)))
     store.sync([each.at for each in found if each.at is not None])
     return found
+
+
+def read_visualization(workspace: Workspace, version: Version, row: Visualization) -> bytes:
+    """Return the bytes of a visualization, checked.
+
+    Raises:
+        StoreError: the version has no store.
+        FileNotFoundError: they are gone.
+        DigestMismatch: they are not what was stored.
+    """
+    if version.store_id is None:
+        name = f"{version.artifact}@{version.name}"
+        raise StoreError(f"the visualization '{row.name}' of {name} lies in no store", subject=row.name)
+    if workspace.catalog.blobs.at(version.store_id, [row.path]):
+        # It is a file of a version, which may lie in other places too.
+        with workspace.open_blob(row.digest) as blob:
+            return bytes(blob.read(0, row.size))
+    store = workspace.stores.by_id(version.store_id)
+    with store.open_place(row.path) as reader:
+        content = reader.pread(0, row.size + 1)
+    if hash_bytes(content) != row.digest:
+        raise DigestMismatch(f"'{store.place_path(row.path)}' is damaged: save the version again", subject=row.name)
+    return content
 
 
 def record_visualizations(placed: Sequence[Placed], store: Store, catalog: Catalog, version: Version) -> None:

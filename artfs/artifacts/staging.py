@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.shown import SUFFIX
@@ -41,7 +40,7 @@ class Staging:
         taken: whether a version has it, so that it stays.
     """
 
-    path: Path
+    path: str
     store: LocalStore
     directory: bytes
     uuid: str
@@ -81,7 +80,8 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Stagi
     directory = os.fsencode(f"{artifact}/{own.hex}")
     try:
         with holder.claim(directory):
-            staging = Staging(Path(holder.place_path(directory)), holder, directory, str(own))
+            # The claim has made it inside of the root, so that no link is to be followed.
+            staging = Staging(os.path.join(holder.root, os.fsdecode(directory)), holder, directory, str(own))
             try:
                 yield staging
             finally:
@@ -91,7 +91,7 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Stagi
             holder.close()
 
 
-def _remove(path: Path | str) -> None:
+def _remove(path: str) -> None:
     try:
         shutil.rmtree(path)
     except PermissionError:

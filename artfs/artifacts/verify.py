@@ -47,6 +47,8 @@ def verify(
         versions: what to read; tombstones have nothing to read.
         advance: called with the number of bytes of the versions that were dealt with since the last call.
     """
+    # What a crash took of small files is written again, and is no damage.
+    workspace.syncing.try_to_sync()
     known: dict[Digest, list[tuple[str | None, str]]] = {}
     for version in versions:
         damages = list(_damages(workspace, version, known, advance))

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.lookup import shown_name
-from artfs.content.digest import hash_bytes
+from artfs.artifacts.shown import read_visualization
 from artfs.content.files import atomic_write
 from artfs.enums import VisualizationType
-from artfs.errors import DigestMismatch, StoreError
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -66,23 +65,6 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
 def page_path(workspace: Workspace, version_uuid: str) -> Path:
     """Return where the page that shows a version is written."""
     return workspace.home.cache / "pages" / f"{version_uuid}.html"
-
-
-def read_visualization(workspace: Workspace, version: Version, row: Visualization) -> bytes:
-    """Return the bytes of a visualization, checked.
-
-    Raises:
-        StoreError: the version has no store.
-        DigestMismatch: they are not what was stored.
-    """
-    if version.store_id is None:
-        raise StoreError(f"the visualization '{row.name}' of {shown_name(version)} lies in no store", subject=row.name)
-    store = workspace.stores.by_id(version.store_id)
-    with store.open_place(row.path) as reader:
-        content = reader.pread(0, row.size + 1)
-    if hash_bytes(content) != row.digest:
-        raise DigestMismatch(f"'{store.place_path(row.path)}' is damaged: save the version again", subject=row.name)
-    return content
 
 
 def _display_in_notebook(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> bool:

@@ -24,6 +24,7 @@ from artfs.catalog.steps import Steps
 from artfs.catalog.stores import Stores
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees
+from artfs.catalog.unsynced import Unsynced
 from artfs.catalog.users import Users
 from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
@@ -55,6 +56,7 @@ class Catalog:
         self.stores = Stores(engine)
         self.tags = Tags(engine)
         self.trees = Trees(engine)
+        self.unsynced = Unsynced(engine)
         self.users = Users(engine)
         self.uses = Uses(engine)
         self.versions = Versions(engine)

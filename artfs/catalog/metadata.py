@@ -33,6 +33,10 @@ class VersionMetadata:
         """Log values for a version, all or none; the types are those of `values.encode`."""
         self._log.add({"version_id": version_id}, values)
 
+    def set_first(self, version_id: int, values: Mapping[str, object]) -> None:
+        """Do as `set` for a version that nothing was logged for yet."""
+        self._log.add_first({"version_id": version_id}, values)
+
     def get(self, version_id: int) -> dict[str, Any]:
         """Return the value of every key, by key."""
         return {logged.key: logged.value for logged in self._log.newest({"version_id": version_id})}
@@ -84,19 +88,22 @@ class _Log:
         self._owner = owner
 
     def add(self, owner: Mapping[str, int | None], values: Mapping[str, object]) -> None:
-        names = ", ".join(self._owner)
-        marks = ", ".join(f":{name}" for name in self._owner)
-        now = now_us()
         with self._engine.joined():
             self._engine.executemany(
                 f"UPDATE {self._table} SET newest = 0 WHERE {self._is(owner)} AND key = :key AND newest = 1",
                 [{**owner, "key": key} for key in values],
             )
-            self._engine.executemany(
-                f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
-                f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
-                [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
-            )
+            self.add_first(owner, values)
+
+    def add_first(self, owner: Mapping[str, int | None], values: Mapping[str, object]) -> None:
+        names = ", ".join(self._owner)
+        marks = ", ".join(f":{name}" for name in self._owner)
+        now = now_us()
+        self._engine.executemany(
+            f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
+            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
+            [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
+        )
 
     def newest(self, owner: Mapping[str, int | None]) -> list[Logged]:
         rows = self._engine.query(

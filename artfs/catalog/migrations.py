@@ -23,7 +23,16 @@ class Step:
     apply: Callable[[Engine], None]
 
 
-STEPS: tuple[Step, ...] = ()
+def _keep_unsynced_contents(engine: Engine) -> None:
+    words = engine.dialect
+    engine.execute(
+        f"CREATE TABLE unsynced ( blob_id {words.integer} NOT NULL PRIMARY KEY REFERENCES blob(id) ON DELETE CASCADE, "
+        f"content {words.bytes} NOT NULL, boot TEXT )"
+    )
+    engine.execute("DROP INDEX version_of_artifact")
+
+
+STEPS = (Step(2, _keep_unsynced_contents),)
 
 
 def current(engine: Engine) -> int:

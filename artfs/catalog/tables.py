@@ -11,7 +11,7 @@ from artfs.catalog.run_tables import RUN_TABLES
 from artfs.catalog.schema import Column, Index, Table
 from artfs.catalog.table_columns import CREATED, ID, USER, UUID, metadata_columns
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TABLES: tuple[Table, ...] = (
     Table(
@@ -120,6 +120,15 @@ TABLES: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "unsynced",
+        "The bytes of a small blob, committed with the rows that need it: its file may not be on stable storage yet.",
+        (
+            Column("blob_id", "INTEGER NOT NULL PRIMARY KEY REFERENCES blob(id) ON DELETE CASCADE", "The blob."),
+            Column("content", "BYTES NOT NULL", "All its bytes; the row goes when a sync has made its files durable."),
+            Column("boot", "TEXT", "Boot of the machine in which the file was written: a later one may have lost it."),
+        ),
+    ),
+    Table(
         "tree",
         "A directory's entries, at any depth. Equal ones are one row.",
         (
@@ -214,8 +223,9 @@ TABLES: tuple[Table, ...] = (
         ),
         ("UNIQUE (artifact_id, name)", "CHECK ((state = 'purged') = (tree_id IS NULL))"),
         (
-            Index("version_of_artifact", "artifact_id, id", "versions of an artifact in order"),
-            Index("version_live", "artifact_id, id", "the newest version; counts", where="state <> 'purged'"),
+            Index(
+                "version_live", "artifact_id, id", "versions of an artifact in order; counts", where="state <> 'purged'"
+            ),
             Index("version_staged", "id", "what is still to be uploaded", where="state = 'staged'"),
             Index("version_tree", "tree_id", "who needs a tree", where="tree_id IS NOT NULL"),
             Index("version_producer", "producer_id", "what a step run made", where="producer_id IS NOT NULL"),

@@ -23,6 +23,11 @@ _LOAD = (
 )
 _CHILD = 4
 
+_INSERT_ENTRY = (
+    "INSERT INTO tree_entry (id, tree_id, name, kind, mode, mtime_ns, blob_id, child_id, target, inode) VALUES "
+    "(:id, :tree_id, :name, :kind, :mode, :mtime_ns, :blob_id, :child_id, :target, COALESCE((SELECT e.inode "
+    "FROM tree_entry e WHERE e.blob_id = :blob_id AND e.mode = :mode AND e.mtime_ns = :mtime_ns LIMIT 1), :id))"
+)
 _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
     "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.child_id = t.id)"
@@ -254,34 +259,7 @@ class Trees:
             for directory in new
             for entry in directory.entries
         ]
-        inodes = self._inodes({_shared(row) for row in rows if row["blob_id"] is not None})
-        for entry_id, row in enumerate(rows, first_entry):
-            row["id"] = entry_id
-            row["inode"] = inodes.setdefault(_shared(row), entry_id) if row["blob_id"] is not None else entry_id
-        self._engine.executemany(
-            "INSERT INTO tree_entry (id, tree_id, name, kind, mode, mtime_ns, blob_id, child_id, target, inode) VALUES "
-            "(:id, :tree_id, :name, :kind, :mode, :mtime_ns, :blob_id, :child_id, :target, :inode)",
-            rows,
-        )
-
-    def _inodes(self, files: set[tuple[int, int, int]]) -> dict[tuple[int, int, int], int]:
-        """The inodes that files of these (blob, mode, mtime) have already."""
-        found: dict[tuple[int, int, int], int] = {}
-        for part in chunks(sorted(files), 200):
-            parameters = {
-                f"{letter}{at}": value
-                for at, file in enumerate(part)
-                for letter, value in zip("bmt", file, strict=True)
-            }
-            values = ", ".join(f"(:b{at}, :m{at}, :t{at})" for at in range(len(part)))
-            rows = self._engine.query(
-                f"WITH file(blob_id, mode, mtime_ns) AS (VALUES {values}) SELECT blob_id, mode, mtime_ns, "
-                "(SELECT e.inode FROM tree_entry e WHERE e.blob_id = file.blob_id AND e.mode = file.mode "
-                "AND e.mtime_ns = file.mtime_ns LIMIT 1) FROM file",
-                parameters,
-            )
-            found.update(((blob, mode, mtime), inode) for blob, mode, mtime, inode in rows if inode is not None)
-        return found
+        self._engine.executemany(_INSERT_ENTRY, [{**row, "id": id_} for id_, row in enumerate(rows, first_entry)])
 
 
 def files_of(tree: Tree) -> dict[Digest, FileDigest]:
@@ -330,7 +308,3 @@ def _entry_parameters(
         "child_id": tree_ids[entry.tree.record_digest] if entry.tree is not None else None,
         "target": entry.target,
     }
-
-
-def _shared(row: Mapping[str, Any]) -> tuple[int, int, int]:
-    return row["blob_id"], row["mode"], row["mtime_ns"]

@@ -14,6 +14,7 @@ from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees, files_of
+from artfs.catalog.unsynced import Unsynced
 from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
 from artfs.content.digest import Digest
@@ -36,6 +37,8 @@ _RARE = 2000
 """Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
 # Numbers beyond are names like any other, so that counting never runs out of 64 bits.
 _GREATEST_NUMBER = 2**62
+
+NOTHING_UNSYNCED: Mapping[Digest, bytes] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Versions:
         self._artifacts = Artifacts(engine)
         self._blobs = Blobs(engine)
         self._trees = Trees(engine)
+        self._unsynced = Unsynced(engine)
         self._tags = Tags(engine)
         self._metadata = VersionMetadata(engine)
         self._users = Users(engine)
@@ -116,6 +120,7 @@ class Versions:
         store_id: int | None = None,
         user: str | None = None,
         metadata: Mapping[str, object] | None = None,
+        unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
     ) -> Version:
         """Make a version of bytes that are all on stable storage. All of it is committed, or nothing.
 
@@ -130,6 +135,7 @@ class Versions:
             save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on
                 bytes that the user registered in place; for all others those bytes do not count as there.
             user: login name.
+            unsynced: the bytes of those contents whose files are not on stable storage yet: they are committed too.
 
         Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes
         are nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle
@@ -147,8 +153,10 @@ class Versions:
             artifact = self._artifacts.ensure(artifact_name, user_id)
             number, version_name = self._claim(artifact, name)
             blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
+            if unsynced:
+                self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
             tree_id = self._trees.insert(tree, blob_ids)
-            values = {
+            values: dict[str, Any] = {
                 "uuid": uuid,
                 "artifact_id": artifact.id,
                 "name": version_name,
@@ -164,23 +172,21 @@ class Versions:
                 "save_type": save_type,
                 "materializer": materializer,
                 "data_type": data_type,
-                "trusted": int(trusted),
+                "trusted": trusted,
                 "producer_id": producer_id,
                 "store_id": store_id,
                 "user_id": user_id,
                 "created_us": now_us(),
             }
-            row = self._engine.one(insert_sql("version", values) + " RETURNING id", values)
+            row = self._engine.one(insert_sql("version", values) + " RETURNING id", values | {"trusted": int(trusted)})
             version_id: int = scalar(row)
             if producer_id is not None:
                 check_producer(self._engine, producer_id, version_id)
             if tags:
                 self._tags.add(version_id, *tags)
             if metadata:
-                self._metadata.set(version_id, metadata)
-            version = self.by_id(version_id)
-        assert version is not None
-        return version
+                self._metadata.set_first(version_id, metadata)
+        return Version(id=version_id, artifact=artifact.name, purged_us=None, purge_reason=None, **values)
 
     def by_id(self, version_id: int) -> Version | None:
         """Return the version of that row id, also a tombstone."""
@@ -345,15 +351,14 @@ class Versions:
     def _claim(self, artifact: Artifact, name: str | None) -> tuple[int | None, str]:
         """The number and name of the next version of an artifact, which no other can get any more."""
         if name is None:
-            while True:
-                number: int = scalar(
-                    self._engine.one(
-                        "UPDATE artifact SET next_number = next_number + 1 WHERE id = :id RETURNING next_number - 1",
-                        {"id": artifact.id},
-                    )
+            # No name is this number: a chosen name that is one moves the counting on.
+            number: int = scalar(
+                self._engine.one(
+                    "UPDATE artifact SET next_number = next_number + 1 WHERE id = :id RETURNING next_number - 1",
+                    {"id": artifact.id},
                 )
-                if self.get(artifact.id, str(number)) is None:
-                    return number, str(number)
+            )
+            return number, str(number)
         taken = self.get(artifact.id, name)
         if taken is not None:
             why = "exists already" if taken.state != PURGED else "was purged, and names are not used again"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from artfs.artifacts.orphans import orphans, remove_orphan_anywhere
+from artfs.artifacts.shown import read_visualization
 from artfs.artifacts.verify import verify
-from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.errors import VersionNotFound
 from artfs.workspace import Workspace

@@ -176,7 +176,7 @@ class TestRemoving:
     def test_visualizations_go_with_their_version_and_stay_where_another_shows_the_same(
         self, workspace: Workspace
     ) -> None:
-        from artfs.artifacts.visualize import read_visualization
+        from artfs.artifacts.shown import read_visualization
 
         save_artifact({"same": 1}, name="a")
         save_artifact({"other": 1}, name="a")

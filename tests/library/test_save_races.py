@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from artfs import save_artifact
+from artfs.artifacts import seal
 from artfs.artifacts.save import prepared
+from artfs.artifacts.shown import read_visualization
 from artfs.artifacts.staging import Staging
-from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.enums import VisualizationType
 from artfs.errors import ChangedWhileReading, VersionNotFound
@@ -61,27 +62,35 @@ def test_a_visualization_shared_with_a_version_that_goes_meanwhile_is_kept(
     assert Client().collect_garbage().directories == []
 
 
+SMALL, LARGE = "text", "text" * 20_000
+"""The sync of a small file waits, so that it goes another way."""
+
+
+@pytest.mark.parametrize("value", [SMALL, LARGE], ids=["small", "large"])
 def test_a_file_that_is_still_written_to_while_it_is_saved_makes_no_version(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     """A thread or process that a materializer left behind, with a file open."""
-    sync = Staging.sync
+    measure = seal.measure
 
-    def written_meanwhile(staging: Staging) -> None:
-        with open(staging.path / "value", "a") as late:
+    def written_after(path: str, **options: Any) -> seal.Measured:
+        measured = measure(path, **options)
+        with open(os.path.join(path, "value"), "a") as late:
             late.write(" and more")
-        sync(staging)
+        return measured
 
-    monkeypatch.setattr(Staging, "sync", written_meanwhile)
+    monkeypatch.setattr(seal, "measure", written_after)
     with pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
-        save_artifact("text", "late", materializer=Shown, include_visualizations=False)
+        save_artifact(value, "late", materializer=Shown, include_visualizations=False)
     assert Client().list_artifact_versions().total == 0
     assert list(workspace.stores.active.places()) == []
 
 
-@pytest.mark.parametrize("moment", ["sync", "start_writing", "end"])
+@pytest.mark.parametrize(
+    ("moment", "value"), [("start_writing", SMALL), ("end", SMALL), ("start_writing", LARGE), ("sync", LARGE)]
+)
 def test_an_interrupted_save_leaves_nothing_that_is_not_found(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str, value: str
 ) -> None:
     def interrupted(staging: Staging) -> None:
         raise KeyboardInterrupt
@@ -89,13 +98,13 @@ def test_an_interrupted_save_leaves_nothing_that_is_not_found(
     with monkeypatch.context() as patch:
         patch.setattr(Staging, moment, interrupted)
         with pytest.raises(KeyboardInterrupt):
-            save_artifact("text", "a", materializer=Shown, include_visualizations=False)
+            save_artifact(value, "a", materializer=Shown, include_visualizations=False)
     there = Client().list_artifact_versions().total
     assert there == (moment == "end")
     Client().collect_garbage()
     assert len(list(workspace.stores.active.places())) == there
     assert bool(os.listdir(workspace.stores.active.root)) == bool(there)
-    save_artifact("text", "a", materializer=Shown)
+    save_artifact(value, "a", materializer=Shown)
 
 
 def test_a_version_that_goes_while_it_is_loaded_is_said_to_be_removed(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from artfs.content.digest import hash_bytes, tagged
-from artfs.errors import DigestMismatch
+from artfs.artifacts.shown import read_visualization
+from artfs.content.digest import tagged
 from artfs_mount.tree import inode
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
@@ -65,13 +65,7 @@ class Visualization(Generated):
     def content(self) -> bytes:
         if self._version.store_id is None:
             raise no_entry(self._row.path)
-        store = self._context.workspace.stores.by_id(self._version.store_id)
-        with store.open_place(self._row.path) as reader:
-            content = reader.pread(0, self._row.size + 1)
-        if hash_bytes(content) != self._row.digest:
-            shown = store.place_path(self._row.path)
-            raise DigestMismatch(f"'{shown}' is damaged: make the visualization again", subject=shown)
-        return content
+        return read_visualization(self._context.workspace, self._version, self._row)
 
     def attributes(self) -> Attributes:
         return Attributes(self.ino, TEXT_MODE, self._row.size, self._version.created_us * 1000, seconds=FOREVER)
