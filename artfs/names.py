@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from artfs.errors import InvalidName
 
 MAX_NAME_BYTES = 255
 """What Linux file systems allow for one path component."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 RESERVED_PREFIX = ".artfs"
 """artfs's own virtual entries begin like this."""
@@ -91,7 +95,7 @@ def _check_text(what: str, name: str, limit: int) -> str:
         raise _invalid(what, name, "it is not valid UTF-8") from None
     if why := _component_fault(encoded, limit):
         raise _invalid(what, name, why)
-    if any(_is_control(character) for character in name):
+    if _CONTROL.search(name):
         raise _invalid(what, name, "it contains a control character")
     if name != name.strip():
         raise _invalid(what, name, "it begins or ends with white space")
@@ -113,11 +117,6 @@ def _component_fault(name: bytes, limit: int) -> str | None:
     if len(name) > limit:
         return f"it has {len(name)} bytes, and at most {limit} are allowed"
     return None
-
-
-def _is_control(character: str) -> bool:
-    code = ord(character)
-    return code < 0x20 or 0x7F <= code < 0xA0
 
 
 def _invalid(what: str, name: str | bytes, why: str) -> InvalidName:

@@ -92,6 +92,7 @@ def measure(
     known: Known | None = None,
     cancelled: Cancel | None = None,
     keep: int = -1,
+    is_new: bool = False,
 ) -> Measured:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
 
@@ -101,6 +102,7 @@ def measure(
         known: tells digests that need no reading.
         cancelled: asked again and again; Cancelled is raised as soon as it says yes.
         keep: up to how many bytes a file may have for its content to be kept.
+        is_new: whether the files were written just now and will be synced: the disk begins while they are hashed.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -109,7 +111,7 @@ def measure(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Measuring(known, cancelled, keep).measure(os.fsencode(path), entry_name)
+    return _Measuring(known, cancelled, keep, is_new).measure(os.fsencode(path), entry_name)
 
 
 def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Measured:
@@ -132,7 +134,7 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
-    found = _Measuring(None, cancelled, keep=-1).measure(os.fsencode(resolved), None)
+    found = _Measuring(None, cancelled, keep=-1, is_new=False).measure(os.fsencode(resolved), None)
     return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
 
 
@@ -150,10 +152,11 @@ class _Directory:
 class _Measuring:
     """One walk. Without recursion, as directories may be deeper than Python's stack."""
 
-    def __init__(self, known: Known | None, cancelled: Cancel | None, keep: int) -> None:
+    def __init__(self, known: Known | None, cancelled: Cancel | None, keep: int, is_new: bool) -> None:
         self._known = known
         self._cancelled = cancelled
         self._keep = keep
+        self._is_new = is_new
         self._files: list[MeasuredFile] = []
 
     def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
@@ -195,13 +198,8 @@ class _Measuring:
     def _listed(self, source: bytes, relative: bytes, status: os.stat_result) -> _Directory:
         try:
             names = os.listdir(source)
-            if names:
-                os.lstat(os.path.join(source, names[0]))
         except PermissionError:
-            shown = os.fsdecode(source)
-            raise PermissionError(
-                errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(shown)}'", shown
-            ) from None
+            raise _unreadable(source) from None
         for name in names:
             check_entry_name(name, at_root=not relative)
         return _Directory(source, relative, status, sorted(names, reverse=True))
@@ -233,7 +231,7 @@ class _Measuring:
     def _hashed(self, source: bytes, status: os.stat_result) -> tuple[FileDigest, bytes | None]:
         """The digest of a file, and its content if that is to be kept."""
         content: bytes | None = None
-        with files.made_readable(source):
+        with files.made_readable(source, status.st_mode):
             # Not blocking, should a FIFO have taken the file's place since it was looked at.
             descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
@@ -243,6 +241,8 @@ class _Measuring:
                 content = os.pread(descriptor, before.st_size + 1, 0)
                 digest = FileDigest(hash_bytes(content), len(content))
             else:
+                if self._is_new and before.st_size >= files.LARGE_FILE:
+                    files.start_writing(descriptor)
                 digest = hash_file(descriptor, self._cancelled)
             after = os.fstat(descriptor)
         except InterruptedError:
@@ -268,6 +268,15 @@ def _status(source: bytes) -> os.stat_result:
         return os.lstat(source)
     except FileNotFoundError:
         raise _changed(source) from None
+    except PermissionError:
+        raise _unreadable(os.path.dirname(source)) from None
+
+
+def _unreadable(directory: bytes) -> PermissionError:
+    shown = os.fsdecode(directory)
+    return PermissionError(
+        errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(shown)}'", shown
+    )
 
 
 def _check_unchanged(source: bytes, before: os.stat_result, after: os.stat_result) -> None:

@@ -81,7 +81,7 @@ def save_artifact(
         version=version,
         artifact_type=artifact_type,
         tags=tags,
-        metadata=storable(metadata or {}) | storable(user_metadata or {}),
+        metadata={**storable(metadata or {}), **storable(user_metadata or {})} if metadata or user_metadata else None,
         materializer=materializer,
         extract_metadata=extract_metadata,
         include_visualizations=include_visualizations,
@@ -132,7 +132,7 @@ def prepared(
     tags = checked_tags(options.get("tags"))
     chosen = _materializer(data, options.get("materializer"))
     artifact_type = checked_type(options.get("artifact_type"), chosen.ASSOCIATED_ARTIFACT_TYPE)
-    given_metadata = storable(options.get("metadata") or {})
+    given_metadata = storable(given) if (given := options.get("metadata")) else {}
     producer_id = options.get("producer_id")
     if producer_id is None and (scope := step_scope.get()) is not None:
         producer_id = scope.step_run_id
@@ -142,10 +142,9 @@ def prepared(
         saver.trusted = True
         saver.visualizations_dir = f"{staging.path}{SUFFIX}"
         saver.save(data)
-        staging.start_writing()
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        measured = seal.measure(staging.path, keep=SMALL_FILE)
+        measured = seal.measure(staging.path, keep=SMALL_FILE, is_new=True)
         with seal.placed(
             measured,
             workspace,

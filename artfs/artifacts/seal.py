@@ -150,7 +150,7 @@ def placed(
                 claims.enter_context(_claimed(measured, store, artifact, uuid))
                 places = _bring(measured, wanted, store, artifact, uuid, adopt=adopt)
             pictures = (
-                shown.place_visualizations(visualizations, store, catalog, artifact, uuid, places, claims)
+                shown.place_visualizations(visualizations, measured, store, catalog, artifact, uuid, places, claims)
                 if visualizations
                 else []
             )

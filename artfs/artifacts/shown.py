@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid as uuids
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from artfs.content.digest import Digest, FileDigest, hash_bytes, hash_file
 from artfs.errors import DigestMismatch, StoreError
 
 if TYPE_CHECKING:
+    from artfs.artifacts.measure import Measured
+    from artfs.catalog.blobs import Place
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
@@ -47,7 +49,8 @@ class Placed:
     """A visualization that is ready to be recorded.
 
     Args:
-        at: its own place in the store; None when it is a file of the version too.
+        at: its own place in the store, or that of the version's file that it is; None when it is a file of another
+            version.
     """
 
     shown: Shown
@@ -57,34 +60,39 @@ class Placed:
 
 def place_visualizations(
     visualizations: Sequence[Shown],
+    measured: Measured,
     store: Store,
     catalog: Catalog,
     artifact: str,
     uuid: str,
-    placed: Collection[Digest],
+    placed: Mapping[Digest, Place],
     claims: ExitStack,
 ) -> list[Placed]:
     """Bring visualizations into the store, durably.
 
     Args:
         visualizations: what to bring.
+        measured: what the version will hold: some of it may be what shows it.
         store: of the version.
         catalog: knows what else is in the store.
         artifact, uuid: of the version.
-        placed: contents that were brought into the store for the version.
+        placed: where contents were brought to in the store for the version.
         claims: keeps the claim on their directory until the version is there.
     """
     directory = _directory(artifact, uuid)
+    hashed = {file.source_path: file.digest for file in measured.files}
     found: list[Placed] = []
+    own: list[bytes] = []
     for shown in visualizations:
-        file = hash_file(shown.source)
-        if file.digest in placed or _place_of(catalog, store, file.digest) is not None:
-            found.append(Placed(shown, file, None))
-            continue
-        if all(each.at is None for each in found):
-            claims.enter_context(store.claim(directory))
-        found.append(Placed(shown, file, _place(shown, store, directory)))
-    store.sync([each.at for each in found if each.at is not None])
+        file = hashed.get(os.fsencode(shown.source)) or hash_file(shown.source)
+        at = placed[file.digest].path if file.digest in placed else None
+        if at is None and _place_of(catalog, store, file.digest) is None:
+            if not own:
+                claims.enter_context(store.claim(directory))
+            at = _place(shown, store, directory)
+            own.append(at)
+        found.append(Placed(shown, file, at))
+    store.sync(own)
     return found
 
 

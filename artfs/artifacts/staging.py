@@ -17,15 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.shown import SUFFIX
-from artfs.content.files import start_writing, walk_files
+from artfs.content.files import walk_files
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from artfs.home import Home
     from artfs.stores.base import Store
-
-
-_LARGE = 4 * 2**20
 
 
 @dataclass(slots=True)
@@ -45,13 +42,6 @@ class Staging:
     directory: bytes
     uuid: str
     taken: bool = False
-
-    def start_writing(self) -> None:
-        """Let the disk begin to write the large files, while they are hashed."""
-        for path in walk_files(os.fsencode(self.path)):
-            status = os.lstat(path)
-            if stat.S_ISREG(status.st_mode) and status.st_size >= _LARGE:
-                start_writing(path)
 
     def sync(self) -> None:
         """Return when all files in it are on stable storage."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -212,9 +214,13 @@ def _compared(small: Sequence[_File], large: Sequence[_File], where: Callable[[_
     work: list[tuple[_File, int | None]] = [(file, None) for file in small]
     work += [(file, first) for file in large if file.digest is not None for first in _spans(file.digest.size)]
 
+    buffer = _Buffer()
+
     def check(item: tuple[_File, int | None]) -> tuple[bytes, str | None]:
         file, first = item
-        return file.path, _why_not(file, where(file)) if first is None else _why_not_span(file, where(file), first)
+        if first is None:
+            return file.path, _why_not(file, where(file))
+        return file.path, _why_not_span(file, where(file), first, buffer.block)
 
     if total < _WORTH_A_THREAD:
         return {path: why for path, why in map(check, work) if why is not None}
@@ -227,8 +233,16 @@ def _spans(size: int) -> range:
     return range(0, (size + BLOCK_SIZE - 1) // BLOCK_SIZE, _SPAN_BLOCKS)
 
 
-def _why_not_span(file: _File, path: str, first: int) -> str | None:
-    """Why some blocks of a large file are not right; None if they are."""
+class _Buffer(threading.local):
+    """Room for one block in each thread: the system takes a while to give a new one."""
+
+    @cached_property
+    def block(self) -> memoryview:
+        return memoryview(bytearray(BLOCK_SIZE))
+
+
+def _why_not_span(file: _File, path: str, first: int, buffer: memoryview) -> str | None:
+    """Why some blocks of a large file are not right; None if they are. They are read into `buffer`."""
     assert file.digest is not None
     size = file.digest.size
     try:
@@ -239,7 +253,6 @@ def _why_not_span(file: _File, path: str, first: int) -> str | None:
         actual = os.fstat(descriptor).st_size
         if actual != size:
             return f"it has {actual} bytes instead of {size}"
-        buffer = memoryview(bytearray(BLOCK_SIZE))
         for index in range(first, min(first + _SPAN_BLOCKS, (size + BLOCK_SIZE - 1) // BLOCK_SIZE)):
             count = os.preadv(descriptor, [buffer], index * BLOCK_SIZE)
             if hash_bytes(buffer[:count]) != file.digest.block(index):

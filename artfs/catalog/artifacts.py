@@ -91,6 +91,18 @@ class Artifacts:
         assert row is not None
         return Artifact(*row)
 
+    def next_number(self, name: str, user_id: int | None = None) -> tuple[int, int]:
+        """Return the row id of the artifact of that name, made if there is none, and a number that no version had."""
+        while True:
+            row = self._engine.one(
+                "UPDATE artifact SET next_number = next_number + 1 WHERE name = :name AND deleted_us IS NULL "
+                "RETURNING id, next_number - 1",
+                {"name": name},
+            )
+            if row is not None:
+                return row[0], row[1]
+            self.ensure(name, user_id)
+
     def names(self) -> list[str]:
         """Return the names of all artifacts, sorted."""
         return [

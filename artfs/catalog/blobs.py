@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
 from artfs.content.digest import Digest, FileDigest
 from artfs.errors import MissingPlace, PlaceExists
 
@@ -320,24 +320,17 @@ class Blobs:
         return [_place(row) for row in rows]
 
     def _insert_blobs(self, files: Sequence[FileDigest], places: Mapping[Digest, Place]) -> dict[Digest, int]:
-        if not files:
-            return {}
-        first = self._engine.reserve("blob", len(files))
-        ids = {file.digest: first + offset for offset, file in enumerate(files)}
-        self._engine.executemany(
-            "INSERT INTO blob (id, digest, kind, size, blocks) VALUES (:id, :digest, :kind, :size, :blocks)",
-            [
-                {
-                    "id": ids[file.digest],
-                    "digest": file.digest,
-                    "kind": IDENTITY if places[file.digest].identity else CONTENT,
-                    "size": file.size,
-                    "blocks": file.blocks,
-                }
-                for file in files
-            ],
-        )
-        return ids
+        rows = [
+            {
+                "digest": file.digest,
+                "kind": IDENTITY if places[file.digest].identity else CONTENT,
+                "size": file.size,
+                "blocks": file.blocks,
+            }
+            for file in files
+        ]
+        ids = insert_rows(self._engine, "blob", rows)
+        return {file.digest: id_ for file, id_ in zip(files, ids, strict=True)}
 
     def _insert_places(self, placed: Sequence[tuple[int, Place]]) -> None:
         for owned, conflict, keep in (

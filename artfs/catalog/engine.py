@@ -6,6 +6,7 @@ triggers. What cannot be said in common is a word of the `Dialect` or a method h
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -132,8 +133,24 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 
 def insert_sql(table: str, columns: Iterable[str]) -> str:
     """Return an INSERT of one row whose parameters are named like its columns."""
-    names = list(columns)
+    return _insert_sql(table, tuple(columns))
+
+
+@functools.cache
+def _insert_sql(table: str, names: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+
+
+def insert_rows(engine: Engine, table: str, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert rows, which all have the same columns, and return their new ids in order. Within a transaction only."""
+    if len(rows) == 1:
+        return [scalar(engine.one(insert_sql(table, rows[0]) + " RETURNING id", rows[0]))]
+    if not rows:
+        return []
+    first = engine.reserve(table, len(rows))
+    numbered = [{"id": first + offset, **row} for offset, row in enumerate(rows)]
+    engine.executemany(insert_sql(table, numbered[0]), numbered)
+    return list(range(first, first + len(rows)))
 
 
 def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:

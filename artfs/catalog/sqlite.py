@@ -54,7 +54,7 @@ class SQLiteEngine:
     def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
         with self._held() as connection:
             try:
-                return connection.database.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+                return connection.database.conn.execute(sql, parameters).fetchall()
             except _ERRORS as error:
                 raise self._translated(error) from error
 
@@ -66,15 +66,20 @@ class SQLiteEngine:
     def execute(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> int:
         with self._held() as connection:
             try:
-                return connection.database.execute(sql, parameters).rowcount  # type: ignore[arg-type]
+                return connection.database.conn.execute(sql, parameters).rowcount
             except _ERRORS as error:
                 raise self._translated(error) from error
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
-        with self.joined(), self._held() as connection:
+        with self._held() as connection:
+            if connection.depth == 0:
+                with self.transaction():
+                    return self.executemany(sql, rows)
             try:
                 return connection.database.conn.executemany(sql, rows).rowcount
             except _ERRORS as error:
+                # As if it had joined: some of the rows may be there.
+                connection.failed[connection.depth] = error
                 raise self._translated(error) from error
 
     @contextmanager
@@ -146,8 +151,13 @@ class SQLiteEngine:
 
     def _held(self) -> Connection:
         """This thread's connection, held: to be used in a `with` statement, which lets go of it."""
+        connection: Connection | None = getattr(self._thread, "connection", None)
+        if connection is not None and connection.holds and connection.is_usable:
+            # Within a block of this thread, which nothing takes it away from.
+            connection.lock.acquire()
+            connection.holds += 1
+            return connection
         while True:
-            connection: Connection | None = getattr(self._thread, "connection", None)
             if connection is None or not connection.is_usable or self._closed:
                 connection = self._thread.connection = self._connected()
             if connections.is_forking and not connection.holds:
@@ -158,6 +168,7 @@ class SQLiteEngine:
                 connection.holds += 1
                 return connection
             connection.lock.release()
+            connection = None
 
     def _connected(self) -> Connection:
         if self._closed:

@@ -143,7 +143,6 @@ TABLES: tuple[Table, ...] = (
             Column("directories", "INTEGER NOT NULL", "Directories at any depth, this one included."),
             Column("bytes", "INTEGER NOT NULL", "Bytes of all files at any depth."),
         ),
-        indexes=(Index("tree_digest", "digest", "which trees have this content"),),
     ),
     Table(
         "tree_entry",
@@ -233,7 +232,6 @@ TABLES: tuple[Table, ...] = (
             Index("version_name", "name", "filter by name over all artifacts"),
             Index("version_type", "type", "filter by type"),
             Index("version_created", "created_us", "filter by time"),
-            Index("version_store", "store_id", "who needs a store"),
         ),
     ),
     Table(

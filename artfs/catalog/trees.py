@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
 
@@ -237,22 +237,18 @@ class Trees:
         return known
 
     def _insert_new(self, new: list[Tree], ids: dict[Digest, int], blob_ids: Mapping[Digest, int]) -> None:
-        first_tree = self._engine.reserve("tree", len(new))
-        ids.update((directory.record_digest, first_tree + offset) for offset, directory in enumerate(new))
-        self._engine.executemany(
-            f"INSERT INTO tree ({_TREE}) VALUES (:id, :digest, :record_digest, :files, :directories, :bytes)",
-            [
-                {
-                    "id": ids[directory.record_digest],
-                    "digest": directory.digest,
-                    "record_digest": directory.record_digest,
-                    "files": directory.files,
-                    "directories": directory.directories,
-                    "bytes": directory.bytes,
-                }
-                for directory in new
-            ],
-        )
+        rows_of_trees = [
+            {
+                "digest": directory.digest,
+                "record_digest": directory.record_digest,
+                "files": directory.files,
+                "directories": directory.directories,
+                "bytes": directory.bytes,
+            }
+            for directory in new
+        ]
+        new_ids = insert_rows(self._engine, "tree", rows_of_trees)
+        ids.update((directory.record_digest, id_) for directory, id_ in zip(new, new_ids, strict=True))
         first_entry = self._engine.reserve("tree_entry", sum(len(directory.entries) for directory in new))
         rows = [
             _entry_parameters(entry, ids[directory.record_digest], ids, blob_ids)

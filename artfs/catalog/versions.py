@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.artifacts import Artifact, Artifacts
+from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.blobs import Blobs, Place
 from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
@@ -150,15 +150,14 @@ class Versions:
         assert record_digest
         with self._engine.transaction():
             user_id = self._users.ensure(user).id if user is not None else None
-            artifact = self._artifacts.ensure(artifact_name, user_id)
-            number, version_name = self._claim(artifact, name)
+            artifact_id, number, version_name = self._claim(artifact_name, name, user_id)
             blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
             if unsynced:
                 self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
             tree_id = self._trees.insert(tree, blob_ids)
             values: dict[str, Any] = {
                 "uuid": uuid,
-                "artifact_id": artifact.id,
+                "artifact_id": artifact_id,
                 "name": version_name,
                 "number": number,
                 "state": state,
@@ -186,7 +185,7 @@ class Versions:
                 self._tags.add(version_id, *tags)
             if metadata:
                 self._metadata.set_first(version_id, metadata)
-        return Version(id=version_id, artifact=artifact.name, purged_us=None, purge_reason=None, **values)
+        return Version(id=version_id, artifact=artifact_name, purged_us=None, purge_reason=None, **values)
 
     def by_id(self, version_id: int) -> Version | None:
         """Return the version of that row id, also a tombstone."""
@@ -348,28 +347,24 @@ class Versions:
         row = self._engine.one(f"SELECT COUNT(*) FROM ({sql} LIMIT {_RARE}) found", parameters)
         return int(scalar(row)) < _RARE
 
-    def _claim(self, artifact: Artifact, name: str | None) -> tuple[int | None, str]:
-        """The number and name of the next version of an artifact, which no other can get any more."""
+    def _claim(self, artifact_name: str, name: str | None, user_id: int | None) -> tuple[int, int | None, str]:
+        """The artifact's row id, and the number and name of a version of it that no other can get any more."""
         if name is None:
-            # No name is this number: a chosen name that is one moves the counting on.
-            number: int = scalar(
-                self._engine.one(
-                    "UPDATE artifact SET next_number = next_number + 1 WHERE id = :id RETURNING next_number - 1",
-                    {"id": artifact.id},
-                )
-            )
-            return number, str(number)
+            # No name is that number: a chosen name that is one moves the counting on.
+            artifact_id, next_number = self._artifacts.next_number(artifact_name, user_id)
+            return artifact_id, next_number, str(next_number)
+        artifact = self._artifacts.ensure(artifact_name, user_id)
         taken = self.get(artifact.id, name)
         if taken is not None:
             why = "exists already" if taken.state != PURGED else "was purged, and names are not used again"
             raise VersionExists(f"version '{name}' of '{artifact.name}' {why}: choose another name", subject=name)
-        chosen = _number(name)
-        if chosen is not None:
+        number = _number(name)
+        if number is not None:
             self._engine.execute(
                 "UPDATE artifact SET next_number = :next WHERE id = :id AND next_number < :next",
-                {"next": chosen + 1, "id": artifact.id},
+                {"next": number + 1, "id": artifact.id},
             )
-        return chosen, name
+        return artifact.id, number, name
 
     def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> Version | None:
         row = self._engine.one(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)

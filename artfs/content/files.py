@@ -27,15 +27,18 @@ def sync_file(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def start_writing(path: FilePath) -> None:
+LARGE_FILE = 4 * 2**20
+"""Bytes of a file that is worth a `start_writing`."""
+
+
+def start_writing(descriptor: int) -> None:
     """Let the disk begin to write a file's bytes now, so that a sync after other work has less to wait for.
 
     A mere hint: it promises nothing, and where it is not known nothing happens.
     """
     function = getattr(_libc(), "sync_file_range", None)
     if function is not None:
-        with _opened(path, os.O_RDONLY) as descriptor:
-            function(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+        function(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
 
 
 def sync_directory(path: FilePath) -> None:
@@ -144,12 +147,16 @@ def data_ranges(descriptor: int, size: int) -> list[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def made_readable(path: FilePath) -> Iterator[None]:
+def made_readable(path: FilePath, mode: int | None = None) -> Iterator[None]:
     """Let the owner of a file open it, whatever its mode says, while the context lasts.
 
     The mode is put back at the end. A file of somebody else stays as it is.
+
+    Args:
+        path: of the file.
+        mode: what its mode is; looked up when not given.
     """
-    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    mode = stat.S_IMODE(os.lstat(path).st_mode if mode is None else mode)
     if mode & stat.S_IRUSR or os.access(path, os.R_OK, effective_ids=True):
         yield
         return
@@ -194,6 +201,12 @@ def remove_tree(top: bytes, *, directory: int | None = None) -> None:
                     os.unlink(path, dir_fd=directory)
     for at in reversed(found):
         os.rmdir(at, dir_fd=directory)
+
+
+def write_file(path: FilePath, data: bytes) -> None:
+    """Put `data` into the file at `path`, which is made if it is not there; what was in it goes."""
+    with _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666) as writing:
+        write_all(writing, data)
 
 
 def atomic_write(path: FilePath, data: bytes, *, mode: int = 0o644) -> None:

@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.content.files import walk_files
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue
 from artfs.types import StorageSize
@@ -135,6 +136,4 @@ class BaseMaterializer(ABC):
 
 
 def _size_below(directory: str) -> int:
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(directory) for name in names
-    )
+    return sum(os.lstat(path).st_size for path in walk_files(os.fsencode(directory)))

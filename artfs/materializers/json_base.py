@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.content.files import write_file
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers.base import BaseMaterializer
@@ -35,7 +37,7 @@ class JsonMaterializer(BaseMaterializer):
             MaterializerError: something in it can neither be written as JSON nor be pickled.
         """
         encoded = encode(data)
-        Path(self.uri, DATA_FILE).write_bytes(encoded.text)
+        write_file(os.path.join(self.uri, DATA_FILE), encoded.text)
         for item in encoded.items:
             self._at(registry.by_name(item.materializer), item.path, create=True).save(item.value)
         if encoded.pickled:
@@ -74,10 +76,8 @@ class JsonMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: Any) -> dict[str, VisualizationType]:
         """Show the JSON file itself, up to 1 MiB."""
-        source = Path(self.uri, DATA_FILE)
-        if source.stat().st_size > _LONGEST_VISUALIZATION:
-            return {}
-        return {str(source): VisualizationType.JSON}
+        source = os.path.join(self.uri, DATA_FILE)
+        return {} if os.path.getsize(source) > _LONGEST_VISUALIZATION else {source: VisualizationType.JSON}
 
     def _at(self, materializer: type[BaseMaterializer], path: str, *, create: bool = False) -> BaseMaterializer:
         """Return a materializer for the directory `path` below this one, with the same trust."""

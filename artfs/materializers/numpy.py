@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
+from artfs.content.files import LARGE_FILE, start_writing
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers import pages
@@ -132,6 +133,9 @@ def write_array(materializer: BaseMaterializer, name: str, array: Any) -> None:
             warnings.simplefilter("ignore", UserWarning)  # the format's version, which all readers know; metadata
             with open(Path(materializer.uri, f"{name}.npy"), "wb") as file:
                 np.lib.format.write_array(file, writable, allow_pickle=False)
+                if writable.nbytes >= LARGE_FILE:
+                    file.flush()
+                    start_writing(file.fileno())
     if facts:
         Path(materializer.uri, f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
 

@@ -216,7 +216,7 @@ class LocalStore(Store):
         # A lock on the directory itself: it ends with the process, and leaves nothing behind.
         check_relative_path(directory)
         while True:
-            descriptor = self._root.open_directory(directory)
+            descriptor = self._root.open_directory(directory, is_new=True)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 # Whoever removes the directory holds the lock alone: look whether that happened before it was got.

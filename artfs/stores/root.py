@@ -55,12 +55,17 @@ class Root:
                 raise
         return os.open(self._resolve(relative), flags | os.O_CLOEXEC)
 
-    def open_directory(self, relative: bytes) -> int:
-        """Open a directory, making it and those above it as needed, and return the descriptor."""
+    def open_directory(self, relative: bytes, *, is_new: bool = False) -> int:
+        """Open a directory, making it and those above it as needed, and return the descriptor.
+
+        Args:
+            relative: where it is.
+            is_new: it is most likely not there yet: a hint that saves time.
+        """
         for _ in range(ATTEMPTS - 1):
             with contextlib.suppress(FileNotFoundError):
-                return self._make_and_open(relative)
-        return self._make_and_open(relative)
+                return self._make_and_open(relative, is_new=is_new)
+        return self._make_and_open(relative, is_new=is_new)
 
     def in_directory(self, relative: bytes, act: Callable[[int], None]) -> None:
         """Do something with the descriptor of a directory."""
@@ -112,9 +117,12 @@ class Root:
                 os.close(self._descriptor)
                 self._descriptor = None
 
-    def _make_and_open(self, relative: bytes) -> int:
+    def _make_and_open(self, relative: bytes, *, is_new: bool) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY
         missing: list[bytes] = []
+        if is_new and relative:
+            relative, _, name = relative.rpartition(b"/")
+            missing.append(name)
         while True:
             try:
                 descriptor = self.open(relative or b".", flags)

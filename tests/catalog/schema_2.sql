@@ -64,7 +64,6 @@ CREATE TABLE tree (
   directories INTEGER NOT NULL,
   bytes INTEGER NOT NULL
 );
-CREATE INDEX tree_digest ON tree (digest);
 CREATE TABLE tree_entry (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   tree_id INTEGER NOT NULL REFERENCES tree(id),
@@ -182,7 +181,6 @@ CREATE INDEX version_digest ON version (digest);
 CREATE INDEX version_name ON version (name);
 CREATE INDEX version_type ON version (type);
 CREATE INDEX version_created ON version (created_us);
-CREATE INDEX version_store ON version (store_id);
 CREATE TABLE step_input (
   step_run_id INTEGER NOT NULL REFERENCES step_run(id),
   slot TEXT NOT NULL,

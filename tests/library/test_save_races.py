@@ -87,16 +87,17 @@ def test_a_file_that_is_still_written_to_while_it_is_saved_makes_no_version(
 
 
 @pytest.mark.parametrize(
-    ("moment", "value"), [("start_writing", SMALL), ("end", SMALL), ("start_writing", LARGE), ("sync", LARGE)]
+    ("where", "moment", "value"),
+    [(seal, "measure", SMALL), (Staging, "end", SMALL), (seal, "measure", LARGE), (Staging, "sync", LARGE)],
 )
 def test_an_interrupted_save_leaves_nothing_that_is_not_found(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, moment: str, value: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, where: object, moment: str, value: str
 ) -> None:
-    def interrupted(staging: Staging) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Staging, moment, interrupted)
+        patch.setattr(where, moment, interrupted)
         with pytest.raises(KeyboardInterrupt):
             save_artifact(value, "a", materializer=Shown, include_visualizations=False)
     there = Client().list_artifact_versions().total
