@@ -19,9 +19,9 @@ def open_beneath(directory: int, relative: bytes, flags: int) -> int:
     Raises:
         OSError: EXDEV or ELOOP when it leads out of the directory; ENOSYS or EPERM where the call is missing.
     """
-    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how, size = _how(flags)
     while True:
-        descriptor: int = _syscall()(_SYS_OPENAT2, directory, relative, ctypes.byref(how), ctypes.sizeof(how))
+        descriptor: int = _syscall()(_SYS_OPENAT2, directory, relative, how, size)
         if descriptor >= 0:
             return descriptor
         number = ctypes.get_errno()
@@ -38,6 +38,12 @@ class _OpenHow(ctypes.Structure):
         ("mode", ctypes.c_uint64),
         ("resolve", ctypes.c_uint64),
     ]
+
+
+@functools.cache
+def _how(flags: int) -> tuple[Any, int]:
+    how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    return ctypes.byref(how), ctypes.sizeof(how)
 
 
 @functools.cache

@@ -21,6 +21,8 @@ from artfs.artifacts.load import load
 from artfs.artifacts.verify import verify
 from artfs.workspace import Workspace
 from support import save_on_and_on
+from support.drafts import commit, drafts
+from support.mount_fixtures import StartMount
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system"),
@@ -90,6 +92,32 @@ def test_files_are_lost_by_a_power_cut_indeed(disk: Disk) -> None:
         root, unsynced = home / "store", workspace.catalog.unsynced
         files = {root / os.fsdecode(place.path): unsynced.get(place.blob_id) for place in unsynced.places()}
         assert [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
+
+
+@pytest.mark.expected_warnings("not the record of a draft")
+def test_what_was_committed_or_synced_through_a_mount_is_there_after_a_power_cut(
+    disk: Disk, start_mount: StartMount
+) -> None:
+    """The daemon does not sync what it notes of drafts: it holds those that it then knows nothing of."""
+    mount = start_mount(home=disk.path / "home", settings={"quiet_file_seconds": 600, "quiet_directory_seconds": 600})
+    contents = {name: os.urandom(size) for name, size in (("small", 100), ("deep/larger", 20_000), ("big", 6 * 2**20))}
+    for name, content in contents.items():
+        (mount.incoming / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (mount.incoming / "model" / name).write_bytes(content)
+    version = commit(mount.incoming / "model")
+    with (mount.incoming / "log").open("wb") as log:
+        log.write(b"as far as this")
+        log.flush()
+        os.fsync(log.fileno())
+    disk.cut_power()
+    mount.kill()
+    disk.unmount()
+    disk.mount()
+    mount.remount()
+    assert {name: (mount.artifacts / "model" / version / name).read_bytes() for name in contents} == contents
+    assert (mount.incoming / "log").read_bytes() == b"as far as this"
+    assert drafts(mount)["log"]["state"] == "held"
+    mount.unmount()
 
 
 def saved_until_the_cut(disk: Disk, home: Path, saves: int) -> int:
