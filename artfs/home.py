@@ -130,5 +130,5 @@ class Home:
             draft.unlink(missing_ok=True)
         # Versions that are saved here are safe from a power cut only if the home is.
         sync_directory(self.path)
-        with contextlib.suppress(PermissionError):  # one may be allowed to write there, and not to look
+        with contextlib.suppress(OSError):  # one may be allowed to write there and not to look; some cannot be synced
             sync_directory(self.path.parent)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.checked import Checked
-from artfs.artifacts.syncing import SMALL_FILE, Syncing
+from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
@@ -69,10 +69,13 @@ class Workspace:
                 catalog = Catalog.open(self.home.catalog_path)
                 try:
                     _ensure_defaults(catalog, self.home)
+                    self._catalog = catalog
+                    if catalog.unsynced.any_from_earlier_boots():
+                        self.syncing.try_to_sync()
                 except BaseException:
+                    self._catalog = None
                     catalog.close()
                     raise
-                self._catalog = catalog
             return self._catalog
 
     @cached_property
@@ -108,8 +111,6 @@ class Workspace:
         blob = self.catalog.blobs.get(digest)
         if blob is None:
             raise FileNotFoundError(f"the catalog knows no content {format_digest(digest)}")
-        if blob.size <= SMALL_FILE:
-            self.syncing.restore(blob.id)
         candidates = self.candidates(blob.id)
         has_digest = blob.kind == "content"
         return BlobReader(blob.file, candidates, cache=self.block_cache, has_digest=has_digest, on_failure=on_failure)
@@ -120,6 +121,8 @@ class Workspace:
 
     def close(self) -> None:
         """Close what was opened."""
+        if "syncing" in self.__dict__:
+            self.__dict__.pop("syncing").wait()
         with self._lock:
             if "stores" in self.__dict__:
                 self.__dict__.pop("stores").close()

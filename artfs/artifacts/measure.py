@@ -91,7 +91,7 @@ def measure(
     entry_name: bytes | None = None,
     known: Known | None = None,
     cancelled: Cancel | None = None,
-    keep: int = -1,
+    keep: int = 0,
     is_new: bool = False,
 ) -> Measured:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
@@ -101,7 +101,7 @@ def measure(
         entry_name: what to call a single file in the version; its own name when not given.
         known: tells digests that need no reading.
         cancelled: asked again and again; Cancelled is raised as soon as it says yes.
-        keep: up to how many bytes a file may have for its content to be kept.
+        keep: up to how many bytes of content may be kept, of all files together.
         is_new: whether the files were written just now and will be synced: the disk begins while they are hashed.
 
     Raises:
@@ -134,7 +134,7 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
-    found = _Measuring(None, cancelled, keep=-1, is_new=False).measure(os.fsencode(resolved), None)
+    found = _Measuring(None, cancelled, keep=0, is_new=False).measure(os.fsencode(resolved), None)
     return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
 
 
@@ -239,6 +239,7 @@ class _Measuring:
             _check_unchanged(source, status, before)
             if before.st_size <= self._keep:
                 content = os.pread(descriptor, before.st_size + 1, 0)
+                self._keep -= len(content)
                 digest = FileDigest(hash_bytes(content), len(content))
             else:
                 if self._is_new and before.st_size >= files.LARGE_FILE:

@@ -113,6 +113,9 @@ def sweep(
         hand_over: leave the files of versions where they are, as the user's own from now on.
         advance: called with the number of contents that were dealt with since the last call.
     """
+    if hand_over:
+        # The catalog is about to forget what it keeps of files that are not synced yet.
+        workspace.syncing.try_to_sync()
     swept, pending = Swept(), sorted(loose.blobs)
     for start in range(0, len(pending), _AT_ONCE):
         part = pending[start : start + _AT_ONCE]

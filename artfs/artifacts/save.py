@@ -13,7 +13,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
-from artfs.artifacts.syncing import SMALL_FILE
+from artfs.artifacts.syncing import SMALL_VERSION
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -144,7 +144,7 @@ def prepared(
         saver.save(data)
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        measured = seal.measure(staging.path, keep=SMALL_FILE, is_new=True)
+        measured = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True)
         with seal.placed(
             measured,
             workspace,
@@ -224,6 +224,10 @@ def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
 def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str]) -> Shown:
     file = os.path.abspath(path)
     directory = next((each for each in directories if file.startswith(each + "/")), None)
+    if directory is None:
+        # The home may lie behind a link, and the path be given with that resolved.
+        file, resolved = os.path.realpath(path), map(os.path.realpath, directories)
+        directory = next((each for each in resolved if file.startswith(each + "/")), None)
     if directory is None or not os.path.isfile(file):
         raise InvalidValue(f"the visualization {path} is not a file in {directories[0]}")
     name = file.removeprefix(directory + "/").replace("/", "-")

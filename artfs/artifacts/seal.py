@@ -12,6 +12,7 @@ one. A crash after the commit leaves nothing to do.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import uuid as uuids
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, me
 from artfs.artifacts.orphans import remove_orphan
 from artfs.artifacts.syncing import small_contents
 from artfs.catalog.blobs import Place
+from artfs.catalog.versions import NOTHING_UNSYNCED
 from artfs.content import files
 from artfs.content.digest import Digest
 from artfs.content.tree import Kind, Tree
@@ -66,7 +68,6 @@ class VersionFacts(TypedDict, total=False):
     producer_id: int | None
     user: str | None
     metadata: Mapping[str, object] | None
-    unsynced: Mapping[Digest, bytes]
 
 
 def seal(
@@ -134,6 +135,7 @@ def placed(
     wanted = {} if measured.in_place else _sources(measured, store, catalog, None)
     taken = staging if staging and adopt and _can_take(staging, measured, store, wanted, visualizations) else None
     uuid = taken.uuid if taken else uuid or str(uuids.uuid4())
+    unsynced: Mapping[Digest, bytes] = {}
     try:
         with contextlib.ExitStack() as claims:
             if taken:
@@ -143,7 +145,7 @@ def placed(
                 if small is None:
                     taken.sync()
                 else:
-                    facts["unsynced"] = small
+                    unsynced = small
                 for file in wanted.values():
                     _check_unchanged(file)
             else:
@@ -156,15 +158,18 @@ def placed(
             )
 
             def make() -> Version:
+                commit_all = functools.partial(
+                    commit, measured, store, catalog, artifact, uuid, places, adopt=adopt, unsynced=unsynced, **facts
+                )
                 if not pictures:
-                    return commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+                    return commit_all()
                 with catalog.transaction():
-                    version = commit(measured, store, catalog, artifact, uuid, places, adopt=adopt, **facts)
+                    version = commit_all()
                     shown.record_visualizations(pictures, store, catalog, version)
                 return version
 
             yield make
-        if unsynced := facts.get("unsynced"):
+        if unsynced:
             workspace.syncing.added(unsynced.keys())
     except BaseException:
         # Unless the version came to be after all, which only the catalog can tell.
@@ -207,12 +212,14 @@ def commit(
     places: Places,
     *,
     adopt: bool = True,
+    unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
     **facts: Unpack[VersionFacts],
 ) -> Version:
     """Make the version's rows. Bytes that were in a store when `place` looked and are gone by now are placed first.
 
     Args:
         places: what `place` returned.
+        unsynced: as for `catalog.versions.create`.
 
     The other arguments, and what is raised, are as for `seal`.
     """
@@ -228,6 +235,7 @@ def commit(
             mode=measured.mode,
             mtime_ns=measured.mtime_ns,
             store_id=None if measured.in_place else store.id,
+            unsynced=unsynced,
             **facts,
         )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs.artifacts.lookup import shown_name
 from artfs.content.digest import Digest, FileDigest, hash_bytes, hash_file
 from artfs.errors import DigestMismatch, StoreError
 
@@ -105,8 +106,7 @@ def read_visualization(workspace: Workspace, version: Version, row: Visualizatio
         DigestMismatch: they are not what was stored.
     """
     if version.store_id is None:
-        name = f"{version.artifact}@{version.name}"
-        raise StoreError(f"the visualization '{row.name}' of {name} lies in no store", subject=row.name)
+        raise StoreError(f"the visualization '{row.name}' of {shown_name(version)} lies in no store", subject=row.name)
     if workspace.catalog.blobs.at(version.store_id, [row.path]):
         # It is a file of a version, which may lie in other places too.
         with workspace.open_blob(row.digest) as blob:

@@ -83,13 +83,12 @@ def standing(workspace: Workspace, version: Version) -> Path:
         raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     files = _files(workspace, current, rows)
-    try:
-        return _standing(workspace, current, rows, files)
-    except (DigestMismatch, StoreError):
-        restored = [workspace.syncing.restore(blob_id) for blob_id in {file.blob_id for file in files}]
-        if not any(restored):
-            raise
-    return _standing(workspace, current, rows, files)
+    directory = _common_directory(current, files)
+    if directory is not None and _holds_exactly(directory, rows):
+        failures = _failures(workspace, files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
+        if not failures:
+            return Path(directory)
+    return _view(workspace, version, rows, files)
 
 
 def location(workspace: Workspace, version: Version) -> str:
@@ -105,17 +104,6 @@ def location(workspace: Workspace, version: Version) -> str:
 def drop_view(workspace: Workspace, version_uuid: str) -> None:
     """Remove the view of a version, if there is one, so that it keeps no bytes alive."""
     shutil.rmtree(_view_path(workspace, version_uuid), ignore_errors=True)
-
-
-def _standing(
-    workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]], files: Sequence[_File]
-) -> Path:
-    directory = _common_directory(version, files)
-    if directory is not None and _holds_exactly(directory, rows):
-        failures = _failures(workspace, files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
-        if not failures:
-            return Path(directory)
-    return _view(workspace, version, rows, files)
 
 
 def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]]) -> list[_File]:

@@ -5,8 +5,10 @@ and one for the catalog. Instead the catalog keeps the bytes until then: they ar
 that one sync makes all of it durable. The file is in the store at once, for everybody to read.
 
     save      writes the file, does not sync it, and commits rows and bytes
-    sync      after some hundred of those: makes sure of the files, syncs them all, and the catalog forgets the bytes
-    restore   a file that a crash of the machine took before that is written again from those bytes
+    sync      after some hundred of those, beside whatever the program does: makes sure of the files, syncs them all,
+              and the catalog forgets the bytes
+    open      whoever is the first to open the workspace after the machine was started again syncs, too: then files that
+              a crash took are written again from those bytes before anybody reads them
 """
 
 from __future__ import annotations
@@ -15,15 +17,14 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.catalog.engine import chunks
-from artfs.catalog.unsynced import current_boot
 from artfs.content.digest import Digest, hash_bytes
-from artfs.errors import ArtfsError, PlaceExists
+from artfs.errors import ArtfsError
 from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SMALL_FILE = 16 * 2**10
 SMALL_VERSION = 64 * 2**10
 """Bytes of all new files of a version together, if their sync is to wait."""
 MOST_UNSYNCED = 256
-"""Contents that the catalog keeps, of all processes together, before somebody syncs them."""
+"""Contents that a process adds to those that the catalog had when it began, before it syncs all of them."""
 _SECTOR = 512
 
 logger = logging.getLogger(__name__)
@@ -46,8 +47,10 @@ logger = logging.getLogger(__name__)
 def small_contents(files: Mapping[Digest, MeasuredFile]) -> dict[Digest, bytes] | None:
     """Return the bytes of files that are small enough to be synced later; None if they are not."""
     contents = {digest: file.content for digest, file in files.items() if file.content is not None}
-    is_small = len(contents) == len(files) <= FEW_FILES and sum(map(len, contents.values())) <= SMALL_VERSION
-    return contents if is_small else None
+    if len(contents) < len(files) or len(files) > FEW_FILES:
+        return None
+    sizes = [len(content) for content in contents.values()]
+    return contents if max(sizes, default=0) <= SMALL_FILE and sum(sizes) <= SMALL_VERSION else None
 
 
 class Syncing:
@@ -57,23 +60,31 @@ class Syncing:
         workspace: where they are.
     """
 
+    # There is no lock that a fork could leave locked: two syncs at once do the same twice, and no harm.
+
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._lock = threading.Lock()
         self._own: set[Digest] = set()
         self._count: int | None = None
+        self._thread: threading.Thread | None = None
 
     def added(self, contents: Collection[Digest]) -> None:
-        """Take note of contents that this process has just saved; sync if there are many now."""
-        with self._lock:
-            if self._count is None:
-                self._count = self._workspace.catalog.unsynced.count()
-            else:
-                self._count += len(contents)
-            self._own.update(contents)
-            is_due = self._count >= MOST_UNSYNCED
-        if is_due:
-            self.try_to_sync()
+        """Take note of contents that this process has just saved; begin to sync if there are many now."""
+        self._own.update(contents)
+        if self._count is None:
+            self._count = self._counted()
+        else:
+            self._count += len(contents)
+        if self._count >= MOST_UNSYNCED and not (self._thread and self._thread.is_alive()):
+            self._count = 0
+            # Beside the program, as others may be writing so much to the same disk that a sync takes a while.
+            self._thread = threading.Thread(target=self.try_to_sync, name="artfs syncs small files", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Return when a sync that has begun by itself is through."""
+        if self._thread is not None:
+            self._thread.join()
 
     def try_to_sync(self) -> None:
         """Sync, and only log a failure: the bytes are safe in the catalog, and the next one tries again."""
@@ -86,60 +97,76 @@ class Syncing:
         """Make all small files durable, and let the catalog forget their bytes.
 
         Raises:
-            OSError: a file can be neither read nor written again. What was synced so far is.
+            ArtfsError, OSError: the first of what went wrong; all that could be synced is.
         """
-        with self._lock:
-            own, self._own, self._count = self._own, set(), 0
+        own, self._own = self._own, set()
         mine: list[list[UnsyncedPlace]] = []
         others: list[list[UnsyncedPlace]] = []
         for _, same in groupby(self._workspace.catalog.unsynced.places(), key=lambda place: place.digest):
             places = list(same)
             (mine if places[0].digest in own else others).append(places)
         # What this process wrote is synced at once: it would be told of a failure. For the rest, each file is asked.
+        failures: list[Exception] = []
         for part in [mine, *chunks(others, FEW_FILES)]:
-            self._sync([place for places in part for place in places])
+            failures += self._sync([place for places in part for place in places])
+        if failures:
+            raise failures[0]
 
-    def restore(self, blob_id: int) -> bool:
-        """Write the files of a content again that a crash of the machine took; answer whether there was one.
+    def _counted(self) -> int:
+        try:
+            return self._workspace.catalog.unsynced.count()
+        except (ArtfsError, OSError):
+            return MOST_UNSYNCED  # the sync meets it again, and tells
 
-        A file that was changed since the machine started stays as it is: whoever reads it is to be told.
-        """
-        places = self._workspace.catalog.unsynced.places(blob_id)
-        before = [place for place in places if place.boot is None or place.boot != current_boot()]
-        written = [place for place in before if not self._is_right(place) and self._is_written_again(place)]
-        return bool(written)
-
-    def _sync(self, places: Collection[UnsyncedPlace]) -> None:
-        """Sync what lies at some places, each of which is right or is made so."""
+    def _sync(self, places: Iterable[UnsyncedPlace]) -> list[Exception]:
+        """Sync what lies at some places, each of which is right or is made so; return what went wrong."""
+        failures: list[Exception] = []
         by_store: dict[int, list[UnsyncedPlace]] = {}
         for place in places:
-            if self._is_right(place) or self._is_written_again(place):
-                by_store.setdefault(place.store_id, []).append(place)
+            try:
+                if self._is_ready(place):
+                    by_store.setdefault(place.store_id, []).append(place)
+            except (ArtfsError, OSError) as error:
+                failures.append(error)
+        unsynced = self._workspace.catalog.unsynced
         for store_id, ready in by_store.items():
             try:
                 self._workspace.stores.by_id(store_id).sync([place.path for place in ready])
+                unsynced.remove(ready)
             except FileNotFoundError:
                 continue  # somebody has just removed a version: the next sync finds what is left
-            self._workspace.catalog.unsynced.remove({place.blob_id for place in ready})
+            except OSError as error:
+                # The system tells once that it could not write something, and takes it for written from then on.
+                unsynced.doubt(ready)
+                failures.append(error)
+        return failures
 
-    def _is_right(self, place: UnsyncedPlace) -> bool:
-        content = self._read(place)
-        return content is not None and hash_bytes(content) == place.digest
-
-    def _is_written_again(self, place: UnsyncedPlace) -> bool:
-        """Write a file again if it is what a crash leaves, and somebody needs it still."""
+    def _is_ready(self, place: UnsyncedPlace) -> bool:
+        """Whether the right bytes are in a file, so that it can be synced; they are written again if need be."""
+        in_doubt = place.boot is None
+        if not in_doubt and self._is_right(place):
+            return True
         workspace = self._workspace
         store = workspace.stores.by_id(place.store_id)
         # Nobody can remove the version meanwhile: its file must not come back after that.
         with workspace.catalog.transaction():
             content = workspace.catalog.unsynced.get(place.blob_id)
-            if content is None or not workspace.catalog.blobs.at(place.store_id, [place.path]):
+            if content is None or place not in workspace.catalog.unsynced.places(place.blob_id):
                 return False
-            if not is_left_by_a_crash(self._read(place), content):
-                return False
-            logger.warning("'%s' was lost in a crash, and is written again", store.place_path(place.path))
-            _write_again(store, place.path, content, workspace.home.cache)
+            if not in_doubt:
+                if self._is_right(place):
+                    return True
+                if not is_left_by_a_crash(self._read(place), content):
+                    return False  # whoever reads it is to be told
+            workspace.stores.check_own(store)
+            if not in_doubt:
+                logger.warning("'%s' was lost, as by a crash, and is written again", store.place_path(place.path))
+            _write_again(store, place, content, workspace.home.cache)
         return True
+
+    def _is_right(self, place: UnsyncedPlace) -> bool:
+        content = self._read(place)
+        return content is not None and hash_bytes(content) == place.digest
 
     def _read(self, place: UnsyncedPlace) -> bytes | None:
         """What is in a file, or None if there is none; of a file that is too long so much that this can be seen."""
@@ -165,15 +192,12 @@ def is_left_by_a_crash(found: bytes | None, written: bytes) -> bool:
     )
 
 
-def _write_again(store: Store, path: bytes, content: bytes, scratch: Path) -> None:
-    store.remove_place(path)
+def _write_again(store: Store, place: UnsyncedPlace, content: bytes, scratch: Path) -> None:
     scratch.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".artfs-") as written:
         written.write(content)
         written.flush()
-        os.fchmod(written.fileno(), 0o444)
-        try:
-            store.place(Path(written.name), path, adopt=False)
-        except PlaceExists:
-            return  # another process that found the same was quicker
-    store.sync([path])
+        os.fchmod(written.fileno(), place.mode & ~0o222)
+        os.utime(written.fileno(), ns=(place.mtime_ns, place.mtime_ns))
+        store.remove_place(place.path)
+        store.place(Path(written.name), place.path, adopt=False)

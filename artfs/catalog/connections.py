@@ -33,11 +33,11 @@ _PRAGMAS = (
     "case_sensitive_like = ON",
     "temp_store = MEMORY",
     "cache_size = -8192",
-    # The log beside the catalog counts as disk use: at most 2 MiB of it stay. It is written over from its beginning
-    # well before it reaches that: cut off, it would have to grow again.
-    "wal_autocheckpoint = 1700",
+    # The log beside the catalog counts as disk use: no more of it stays.
     "journal_size_limit = 2097152",
 )
+_LOG_BYTES = 1_750_000
+"""Where the log is written over from its beginning: before the limit, as it would have to grow again when cut off."""
 
 
 class Connection:
@@ -181,6 +181,8 @@ def _connect(path: Path) -> Database:
     database: Database = _sqlite_utils().Database(connection, recursive_triggers=False, execute_plugins=False)
     for pragma in _PRAGMAS:
         database.execute(f"PRAGMA {pragma}")
+    [(page_bytes,)] = database.execute("PRAGMA page_size").fetchall()
+    database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // page_bytes}")
     return database
 
 

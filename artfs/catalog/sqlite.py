@@ -77,10 +77,12 @@ class SQLiteEngine:
                     return self.executemany(sql, rows)
             try:
                 return connection.database.conn.executemany(sql, rows).rowcount
-            except _ERRORS as error:
+            except BaseException as error:
                 # As if it had joined: some of the rows may be there.
                 connection.failed[connection.depth] = error
-                raise self._translated(error) from error
+                if isinstance(error, _ERRORS):
+                    raise self._translated(error) from error
+                raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

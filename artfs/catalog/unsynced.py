@@ -20,15 +20,20 @@ class UnsyncedPlace:
     """Where the file of an unsynced content lies.
 
     Args:
+        id: of the place.
         path: below the root of the store.
-        boot: of the machine, in which the file was written; None if that is not known.
+        boot: of the machine, in which the file was written; None if the file is not to be trusted whatever is in it.
+        mode, mtime_ns: what a version says of a file with that content.
     """
 
+    id: int
     blob_id: int
     digest: Digest
     store_id: int
     path: bytes
     boot: str | None
+    mode: int
+    mtime_ns: int
 
 
 class Unsynced:
@@ -54,8 +59,9 @@ class Unsynced:
     def places(self, blob_id: int | None = None) -> Sequence[UnsyncedPlace]:
         """Return where the files of what is kept lie, of one blob or of all; a content may lie in several places."""
         rows = self._engine.query(
-            "SELECT u.blob_id, b.digest, p.store_id, p.path, u.boot FROM unsynced u JOIN blob b ON b.id = u.blob_id "
-            "JOIN blob_place p ON p.blob_id = u.blob_id "
+            "SELECT p.id, u.blob_id, b.digest, p.store_id, p.path, u.boot, e.mode, e.mtime_ns "
+            "FROM unsynced u JOIN blob b ON b.id = u.blob_id JOIN blob_place p ON p.blob_id = u.blob_id "
+            "JOIN tree_entry e ON e.id = (SELECT MIN(f.id) FROM tree_entry f WHERE f.blob_id = u.blob_id) "
             "WHERE p.owned = 1 AND p.store_id IS NOT NULL AND p.state = 'live' "
             f"{'' if blob_id is None else 'AND u.blob_id = :blob '}ORDER BY u.blob_id, p.id",
             {} if blob_id is None else {"blob": blob_id},
@@ -67,10 +73,36 @@ class Unsynced:
         found: int = scalar(self._engine.one("SELECT COUNT(*) FROM unsynced"))
         return found
 
-    def remove(self, blob_ids: Collection[int]) -> None:
-        """Forget the bytes of blobs: they are on stable storage elsewhere."""
+    def any_from_earlier_boots(self) -> bool:
+        """Return whether bytes are kept of files that a crash of the machine may have taken."""
+        row = self._engine.one(
+            "SELECT 1 FROM unsynced WHERE boot IS NULL OR boot <> :boot LIMIT 1", {"boot": current_boot() or ""}
+        )
+        return row is not None
+
+    def doubt(self, places: Collection[UnsyncedPlace]) -> None:
+        """Keep that the files at places are not to be trusted, whatever is in them: their sync has failed."""
         with self._engine.joined():
-            for part in chunks(sorted(blob_ids)):
+            for part in chunks(sorted({place.blob_id for place in places})):
+                names, parameters = in_list(part)
+                self._engine.execute(f"UPDATE unsynced SET boot = NULL WHERE blob_id IN ({names})", parameters)
+
+    def remove(self, synced: Collection[UnsyncedPlace]) -> None:
+        """Forget the bytes of blobs whose places are all among those that were synced."""
+        with self._engine.transaction():
+            # Somebody may have saved the same once more while this was synced: then the bytes stay, for that place.
+            now = {blob_id: set[int]() for blob_id in {place.blob_id for place in synced}}
+            for part in chunks(sorted(now)):
+                names, parameters = in_list(part)
+                rows = self._engine.query(
+                    "SELECT blob_id, id FROM blob_place "
+                    f"WHERE blob_id IN ({names}) AND owned = 1 AND store_id IS NOT NULL AND state = 'live'",
+                    parameters,
+                )
+                for blob_id, place_id in rows:
+                    now[blob_id].add(place_id)
+            ids = {place.id for place in synced}
+            for part in chunks(sorted(blob_id for blob_id, places in now.items() if places <= ids)):
                 names, parameters = in_list(part)
                 self._engine.execute(f"DELETE FROM unsynced WHERE blob_id IN ({names})", parameters)
 

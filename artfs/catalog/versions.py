@@ -122,7 +122,7 @@ class Versions:
         metadata: Mapping[str, object] | None = None,
         unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
     ) -> Version:
-        """Make a version of bytes that are all on stable storage. All of it is committed, or nothing.
+        """Make a version of bytes that are on stable storage, or come to be with it. All is committed, or nothing.
 
         Args:
             artifact_name: the artifact; made if there is none.

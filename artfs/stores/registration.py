@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.names import check_store_name
 from artfs.stores.base import Store
@@ -122,6 +124,9 @@ def _make_usable(store: Store) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise StoreError(f"the artifact store '{store.root}' cannot be made: {why}", subject=store.root) from error
+    if store.is_local:
+        with contextlib.suppress(OSError):  # one may be allowed to write there and not to look
+            sync_directory(os.path.dirname(store.root))
     if store.is_local and not os.access(store.root, os.R_OK | os.W_OK | os.X_OK):
         raise StoreError(
             f"the artifact store '{store.root}' cannot be written: give yourself the right to, or choose another path",

@@ -325,7 +325,6 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
         try:
             background.start_soon(_stop_on_signal)
             background.start_soon(sealer.run)
-            background.start_soon(_sync_small_files, incoming.workspace)
             mount = await trio.to_thread.run_sync(mounted_at, options.mount_point)
             log.info("mounted at %s; tuned: %s", options.mount_point, tuning.tune(mount.device) if mount else "nothing")
             ready()
@@ -343,11 +342,6 @@ def _mount(operations: Operations, options: MountOptions) -> None:
         pyfuse3.init(operations, str(options.mount_point), wanted)
     except RuntimeError as error:
         raise MountError(f"{options.mount_point}: {error}; 'artfs doctor' looks for the reason") from error
-
-
-async def _sync_small_files(workspace: Workspace) -> None:
-    """Looks once after what saves before a crash left to be synced; an end of the daemon does not wait for it."""
-    await trio.to_thread.run_sync(workspace.syncing.try_to_sync, abandon_on_cancel=True)
 
 
 async def _stop_on_signal() -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from artfs import load_artifact, save_artifact
 from artfs.artifacts import syncing
-from artfs.artifacts.presence import bytes_are_there
-from artfs.artifacts.shown import read_visualization
+from artfs.artifacts.measure import measure
+from artfs.artifacts.save import save
 from artfs.artifacts.syncing import SMALL_FILE, SMALL_VERSION, is_left_by_a_crash
 from artfs.artifacts.verify import verify
+from artfs.catalog import unsynced
+from artfs.catalog.blobs import Place
 from artfs.client import Client
-from artfs.errors import DigestMismatch
+from artfs.errors import DigestMismatch, StoreError
+from artfs.stacks import activate_stack, register_stack
 from artfs.stores.local import FEW_FILES, LocalStore
+from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 
 VALUE = {"text": "so much that it fills more than one sector of the disk " * 20}
@@ -47,9 +52,14 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
 
 
 @pytest.fixture
-def restarted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def restarted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Makes everything that was saved so far a thing of an earlier boot of the machine."""
-    return lambda: monkeypatch.setattr(syncing, "current_boot", lambda: "another boot")
+
+    def restart() -> None:
+        monkeypatch.setattr(unsynced, "current_boot", lambda: "another boot")
+        workspace.close()  # it opens again by itself
+
+    return restart
 
 
 def the_file(name: str = "small") -> Path:
@@ -86,6 +96,7 @@ def test_after_some_saves_all_are_synced_at_once(
     monkeypatch.setattr(syncing, "MOST_UNSYNCED", 3)
     for number in range(7):
         save_artifact({"number": number}, "small")
+        workspace.syncing.wait()
     assert [len(places) for places in synced] == [3, 3]
     assert workspace.catalog.unsynced.count() == 1
 
@@ -98,27 +109,80 @@ def test_what_other_processes_left_counts_and_is_synced_file_by_file(
     monkeypatch.setattr(syncing, "MOST_UNSYNCED", 3)
     with Workspace.open(home) as other:
         other.syncing.added([])
+        other.syncing.wait()
         assert [len(places) for places in synced] == [FEW_FILES, 1]
         assert other.catalog.unsynced.count() == 0
 
 
-def test_a_sync_that_fails_loses_nothing(
+def test_a_workspace_that_closes_ends_its_sync_first(
+    home: Path, synced: list[list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syncing, "MOST_UNSYNCED", 1)
+    with Workspace.open(home) as other:
+        save(other, VALUE, "small")
+    assert len(synced) == 1
+
+
+def test_files_whose_sync_has_failed_are_written_anew(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(store: LocalStore, places: Any) -> None:
-        if places:
-            raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(syncing, "MOST_UNSYNCED", 1)
+    """The system tells of bytes that it could not write once, and shows them as if they were on the disk."""
+    save_artifact(VALUE, "small")
+    file = the_file().open("rb")  # open, so that its inode's number is not given out again
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, logger=syncing.__name__):
         patch.setattr(LocalStore, "sync", fails)
-        save_artifact(VALUE, "small")
         with pytest.raises(OSError, match="Input/output error"):
             workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 1
-    assert load_artifact("small") == VALUE
     workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 0
+    with file:
+        before, after = os.fstat(file.fileno()), the_file().stat()
+    assert after.st_ino != before.st_ino
+    assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
+    assert load_artifact("small") == VALUE
+
+
+def fails(store: LocalStore, places: Any) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def test_a_store_that_is_away_keeps_no_other_from_its_sync(
+    workspace: Workspace, synced: list[list[bytes]], tmp_path: Path
+) -> None:
+    register_store(workspace, "away", "local", str(tmp_path / "away"))
+    register_stack(workspace, "away", "away")
+    activate_stack(workspace, "away")
+    save_artifact(VALUE, "small")
+    activate_stack(workspace, "default")
+    save_artifact([VALUE], "other")
+    (tmp_path / "away").rename(tmp_path / "elsewhere")
+    workspace.stores.close()
+    with pytest.raises(StoreError, match="is its disk mounted"):
+        workspace.syncing.sync()
+    assert len(synced) == 1
+    assert workspace.catalog.unsynced.count() == 1
+    (tmp_path / "elsewhere").rename(tmp_path / "away")
+    workspace.syncing.sync()
+    assert workspace.catalog.unsynced.count() == 0
+
+
+def test_bytes_stay_for_whoever_saved_the_same_while_they_were_synced(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_artifact(VALUE, "small")
+    sync = LocalStore.sync
+
+    def saved_meanwhile(store: LocalStore, places: Any) -> None:
+        sync(store, places)
+        monkeypatch.setattr(LocalStore, "sync", sync)
+        [place] = workspace.catalog.unsynced.places()
+        again = Place(b"small/again/data.json", place.store_id)
+        workspace.catalog.blobs.add_place(place.blob_id, again)
+
+    monkeypatch.setattr(LocalStore, "sync", saved_meanwhile)
+    workspace.syncing.sync()
+    assert workspace.catalog.unsynced.count() == 1
 
 
 def test_garbage_collection_syncs(workspace: Workspace, synced: list[list[bytes]]) -> None:
@@ -134,6 +198,14 @@ def test_the_bytes_go_with_the_version(workspace: Workspace) -> None:
     save_artifact(VALUE, "small")
     Client().delete_artifact("small")
     assert workspace.catalog.unsynced.count() == 0
+
+
+def test_files_that_are_handed_over_are_synced_first(workspace: Workspace, synced: list[list[bytes]]) -> None:
+    save_artifact(VALUE, "small")
+    save_artifact([VALUE], "small")
+    Client().prune_artifacts(only_metadata=True)
+    assert len(synced) == 1
+    assert len(list(workspace.stores.active.places())) == 2
 
 
 def gone(file: Path) -> None:
@@ -180,38 +252,13 @@ def crashed(
     return file
 
 
-def test_what_a_crash_took_is_loaded(crashed: Path) -> None:
-    assert load_artifact("small") == VALUE
-    assert crashed.exists()
-
-
-def test_what_a_crash_took_is_read_through_fsspec(crashed: Path) -> None:
-    with fsspec.open("artfs://small/latest/data.json") as file:
-        assert file.read() == crashed.read_bytes()
-
-
-def test_what_a_crash_took_is_no_damage(crashed: Path, workspace: Workspace) -> None:
+def test_what_a_crash_took_is_there_again_at_once(crashed: Path, workspace: Workspace) -> None:
     version = workspace.catalog.versions.list()[0]
+    assert load_artifact("small") == VALUE
+    assert json.loads(crashed.read_bytes()) == VALUE
+    assert stat.S_IMODE(crashed.stat().st_mode) == 0o444
     assert list(verify(workspace, [version])) == []
     assert workspace.catalog.unsynced.count() == 0
-    assert load_artifact("small") == VALUE
-
-
-def test_what_a_crash_took_is_shown(crashed: Path, workspace: Workspace) -> None:
-    version = workspace.catalog.versions.list()[0]
-    [row] = workspace.catalog.visualizations.list(version.id)
-    assert b"fills more than one sector" in read_visualization(workspace, version, row)
-
-
-def test_what_a_crash_took_counts_as_there(crashed: Path, workspace: Workspace) -> None:
-    """So that a step whose output it is is not run again."""
-    assert bytes_are_there(workspace, workspace.catalog.versions.list()[0])
-
-
-def test_what_a_crash_took_is_there_again_after_a_sync(crashed: Path, workspace: Workspace) -> None:
-    workspace.syncing.sync()
-    assert workspace.catalog.unsynced.count() == 0
-    assert load_artifact("small") == VALUE
 
 
 def test_a_file_that_was_changed_is_not_taken_for_one_that_a_crash_took(
@@ -224,7 +271,6 @@ def test_a_file_that_was_changed_is_not_taken_for_one_that_a_crash_took(
     restarted()
     with pytest.raises(DigestMismatch, match=file.name):
         load_artifact("small")
-    workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 1, "the only right bytes are kept"
 
 
@@ -235,19 +281,50 @@ def test_a_file_that_went_without_a_crash_is_told(workspace: Workspace) -> None:
         load_artifact("small")
 
 
+@pytest.mark.parametrize("collected", [False, True])
 def test_a_file_does_not_come_back_when_its_version_goes_meanwhile(
-    workspace: Workspace, restarted: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, collected: bool
 ) -> None:
     save_artifact(VALUE, "small")
     file = the_file()
     file.unlink()
-    restarted()
-    [place] = workspace.catalog.unsynced.places()
-    monkeypatch.setattr(workspace.catalog.unsynced, "places", lambda *_: [place])
-    Client().delete_artifact("small")
-    assert not workspace.syncing.restore(place.blob_id)
+    catalog = workspace.catalog
+    places = catalog.unsynced.places()
+    asked: list[int | None] = []
+
+    def before_and_after(blob_id: int | None = None) -> Any:
+        asked.append(blob_id)
+        if blob_id is None:
+            return places
+        catalog.blobs.set_place_state([places[0].id], "gone")
+        return original(blob_id)
+
+    original = catalog.unsynced.places
+    if collected:
+        Client().delete_artifact("small")
+    monkeypatch.setattr(catalog.unsynced, "places", before_and_after)
     workspace.syncing.sync()
     assert not file.exists()
+    assert len(asked) == (1 if collected else 2)
+
+
+def test_the_copy_of_a_home_writes_nothing_into_the_store_of_the_first(
+    workspace: Workspace, home: Path, tmp_path: Path
+) -> None:
+    save_artifact(VALUE, "small")
+    file = the_file()
+    shutil.copytree(home, tmp_path / "copy")
+    file.unlink()
+    with Workspace.open(tmp_path / "copy") as copy, pytest.raises(StoreError, match="belongs to another home"):
+        copy.syncing.sync()
+    assert not file.exists()
+
+
+def test_many_small_files_are_not_all_held_in_memory(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / str(number)).write_bytes(b"%d" % number * 5_000)
+    kept = [file.content for file in measure(tmp_path, keep=SMALL_VERSION).files if file.content is not None]
+    assert 0 < sum(map(len, kept)) <= SMALL_VERSION
 
 
 WRITTEN = bytes(range(1, 256)) * 5
