@@ -140,14 +140,7 @@ def placed(
         with contextlib.ExitStack() as claims:
             if taken:
                 places = {digest: _place(taken.directory, file, store) for digest, file in wanted.items()}
-                taken.taken = True
-                small = small_contents(wanted) if catalog.engine.is_local else None
-                if small is None:
-                    taken.sync()
-                else:
-                    unsynced = small
-                for file in wanted.values():
-                    _check_unchanged(file)
+                unsynced = _take(taken, wanted, catalog)
             else:
                 claims.enter_context(_claimed(measured, store, artifact, uuid))
                 places = _bring(measured, wanted, store, artifact, uuid, adopt=adopt)
@@ -319,6 +312,17 @@ def _can_take(
         and all(os.fspath(each.source).startswith(inside) for each in visualizations)
         and _has_only_files(measured.tree)
     )
+
+
+def _take(staging: Staging, wanted: Mapping[Digest, MeasuredFile], catalog: Catalog) -> Mapping[Digest, bytes]:
+    """Make a directory that of the version, and return the bytes of its files if their sync may wait."""
+    staging.taken = True
+    small = small_contents(wanted) if catalog.engine.is_local else None
+    if small is None:
+        staging.sync()
+    for file in wanted.values():
+        _check_unchanged(file)
+    return small or {}
 
 
 def _has_only_files(tree: Tree) -> bool:

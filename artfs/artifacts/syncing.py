@@ -13,6 +13,7 @@ that one sync makes all of it durable. The file is in the store at once, for eve
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -78,8 +79,10 @@ class Syncing:
         if self._count >= MOST_UNSYNCED and not (self._thread and self._thread.is_alive()):
             self._count = 0
             # Beside the program, as others may be writing so much to the same disk that a sync takes a while.
-            self._thread = threading.Thread(target=self.try_to_sync, name="artfs syncs small files", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self.try_to_sync, name="artfs syncs small files")
+            with contextlib.suppress(RuntimeError):  # a program that is ending begins no thread: the next one syncs
+                thread.start()
+                self._thread = thread
 
     def wait(self) -> None:
         """Return when a sync that has begun by itself is through."""

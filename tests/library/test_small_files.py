@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,17 @@ def test_a_workspace_that_closes_ends_its_sync_first(
     with Workspace.open(home) as other:
         save(other, VALUE, "small")
     assert len(synced) == 1
+
+
+def test_a_program_that_is_ending_saves_all_the_same(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(syncing, "MOST_UNSYNCED", 1)
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    save_artifact(VALUE, "small")
+    workspace.syncing.wait()
+    assert load_artifact("small") == VALUE
 
 
 def test_files_whose_sync_has_failed_are_written_anew(
