@@ -150,18 +150,22 @@ def placed(
                 else []
             )
 
-            def make() -> Version:
-                commit_all = functools.partial(
-                    commit, measured, store, catalog, artifact, uuid, places, adopt=adopt, unsynced=unsynced, **facts
-                )
-                if not pictures:
-                    return commit_all()
-                with catalog.transaction():
-                    version = commit_all()
-                    shown.record_visualizations(pictures, store, catalog, version)
-                return version
+            def record(version: Version) -> None:
+                shown.record_visualizations(pictures, store, catalog, version)
 
-            yield make
+            yield functools.partial(
+                commit,
+                measured,
+                store,
+                catalog,
+                artifact,
+                uuid,
+                places,
+                adopt=adopt,
+                unsynced=unsynced,
+                complete=record,
+                **facts,
+            )
         if unsynced:
             workspace.syncing.added(unsynced.keys())
     except BaseException:
@@ -206,13 +210,14 @@ def commit(
     *,
     adopt: bool = True,
     unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
+    complete: Callable[[Version], None] | None = None,
     **facts: Unpack[VersionFacts],
 ) -> Version:
     """Make the version's rows. Bytes that were in a store when `place` looked and are gone by now are placed first.
 
     Args:
         places: what `place` returned.
-        unsynced: as for `catalog.versions.create`.
+        unsynced, complete: as for `catalog.versions.create`.
 
     The other arguments, and what is raised, are as for `seal`.
     """
@@ -229,6 +234,7 @@ def commit(
             mtime_ns=measured.mtime_ns,
             store_id=None if measured.in_place else store.id,
             unsynced=unsynced,
+            complete=complete,
             **facts,
         )
 

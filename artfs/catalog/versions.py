@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,7 @@ class Versions:
         user: str | None = None,
         metadata: Mapping[str, object] | None = None,
         unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
+        complete: Callable[[Version], None] | None = None,
     ) -> Version:
         """Make a version of bytes that are on stable storage, or come to be with it. All is committed, or nothing.
 
@@ -136,6 +137,7 @@ class Versions:
                 bytes that the user registered in place; for all others those bytes do not count as there.
             user: login name.
             unsynced: the bytes of those contents whose files are not on stable storage yet: they are committed too.
+            complete: called with the version before it is committed; what it changes in the catalog is a part of it.
 
         Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes
         are nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle
@@ -185,7 +187,10 @@ class Versions:
                 self._tags.add(version_id, *tags)
             if metadata:
                 self._metadata.set_first(version_id, metadata)
-        return Version(id=version_id, artifact=artifact_name, purged_us=None, purge_reason=None, **values)
+            version = Version(id=version_id, artifact=artifact_name, purged_us=None, purge_reason=None, **values)
+            if complete is not None:
+                complete(version)
+        return version
 
     def by_id(self, version_id: int) -> Version | None:
         """Return the version of that row id, also a tombstone."""
