@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
@@ -196,6 +195,8 @@ def is_left_by_a_crash(found: bytes | None, written: bytes) -> bool:
 
 
 def _write_again(store: Store, place: UnsyncedPlace, content: bytes, scratch: Path) -> None:
+    import tempfile  # here: only a crash makes it needed
+
     scratch.mkdir(exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=scratch, prefix=".artfs-") as written:
         written.write(content)
