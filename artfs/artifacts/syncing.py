@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from artfs.workspace import Workspace
 
 SMALL_FILE = 16 * 2**10
-"""Bytes of the largest file whose sync may wait. A sync takes about as long as to write so many twice."""
+"""Bytes of the largest file whose sync may wait."""
 SMALL_VERSION = 64 * 2**10
 """Bytes of all new files of a version together, if their sync is to wait."""
 MOST_UNSYNCED = 256
@@ -195,6 +195,7 @@ def is_left_by_a_crash(found: bytes | None, written: bytes) -> bool:
 
 
 def _write_again(store: Store, place: UnsyncedPlace, content: bytes, scratch: Path) -> None:
+    """Put the file into the store as a new one: the old one's pages may pass for written when they are not."""
     import tempfile  # here: only a crash makes it needed
 
     scratch.mkdir(exist_ok=True)

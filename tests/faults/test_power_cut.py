@@ -66,7 +66,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     disk.unmount()
 
 
-@pytest.mark.parametrize("saves", [1, 7, 40, syncing.MOST_UNSYNCED + 20])
+@pytest.mark.parametrize("saves", [1, 7, 40, 2 * syncing.MOST_UNSYNCED])
 def test_what_was_saved_is_there_after_a_power_cut(
     disk: Disk, saves: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
