@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from dataclasses import replace
 
 from artfs.artifacts.orphans import inodes_of, remove_orphan_anywhere
 from artfs.catalog.versions import Version
+from artfs.content.files import walk_files
+from artfs.content.long_paths import lstat
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
 from artfs_mount.incoming.incoming import Incoming
@@ -64,7 +67,7 @@ def _stub_all(incoming: Incoming, draft: bytes, version: Version) -> int:
         return 0
     names: dict[int, list[bytes]] = {}
     for path in _files(draft):
-        number = os.lstat(path).st_ino
+        number = lstat(path).st_ino
         if number in shared and stubs.blob_of(path) is None:
             names.setdefault(number, []).append(path)
     scratch = os.fsencode(incoming.area.scratch / "stub")
@@ -84,7 +87,4 @@ def _stub_all(incoming: Incoming, draft: bytes, version: Version) -> int:
 def _files(path: bytes) -> list[bytes]:
     if os.path.islink(path) or not os.path.isdir(path):
         return [path] if os.path.isfile(path) and not os.path.islink(path) else []
-    found = []
-    for folder, _, names in os.walk(path):
-        found += [os.path.join(folder, name) for name in names if not os.path.islink(os.path.join(folder, name))]
-    return found
+    return [file for file in walk_files(path) if not stat.S_ISLNK(lstat(file).st_mode)]
