@@ -156,7 +156,7 @@ class LocalStore(Store):
     def walk(
         self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
     ) -> Iterable[tuple[str, list[str], list[str]]]:
-        return os.walk(self._followed(top), topdown, onerror)
+        return files.walk(self._followed(top), topdown, onerror)
 
     # The place level.
 
