@@ -18,6 +18,7 @@ from uuid import UUID
 from artfs.artifacts.orphans import orphans, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
+from artfs.older import check_not_older
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
         workspace: where to look.
         dry_run: only look.
         tell: called with what is being done.
+
+    Raises:
+        OlderCatalog: the catalog does not know all versions that are in its stores.
     """
+    check_not_older(workspace)
     found = Garbage()
     if not dry_run:
         tell("small files that are not synced yet")

@@ -6,14 +6,28 @@ import click
 
 from artfs.cli.session import Session, pass_session
 
+FORGOTTEN = "forget all versions"
+"""What one has to type to begin anew where a home is."""
+
 
 @click.command()
+@click.option(
+    "--begin-anew",
+    metavar="WORDS",
+    is_flag=False,
+    flag_value="",
+    help=f"Where there is a home: move everything in it aside, and begin without versions. WORDS: '{FORGOTTEN}'.",
+)
+@click.pass_context
 @pass_session
-def init(session: Session) -> None:
+def init(session: Session, context: click.Context, begin_anew: str | None) -> None:
     """Make the home: the catalog and the default store.
 
     Where there is one already, nothing is changed. The other commands that need a home say so; `mount` makes it.
     """
+    if begin_anew is not None:
+        _begin_anew(session, context, begin_anew)
+        return
     existed = session.home.exists
     session.home.create()
     with session.workspace() as workspace:
@@ -22,3 +36,17 @@ def init(session: Session) -> None:
         click.echo(f"{session.home.path} is an artfs home already, with {artifacts} artifacts")
     else:
         click.echo(f"made an artfs home at {session.home.path}")
+
+
+def _begin_anew(session: Session, context: click.Context, words: str) -> None:
+    session.check_home()
+    if words != FORGOTTEN:
+        raise click.UsageError(
+            f"All versions of {session.home.path} are moved aside then. If so, type: "
+            f"artfs init --begin-anew '{FORGOTTEN}'",
+            context,
+        )
+    from artfs.catalog_files import begin_anew
+
+    aside = begin_anew(session.home)
+    click.echo(f"made a new artfs home at {session.home.path}; what was there before is in {aside}")

@@ -31,6 +31,7 @@ from typing import IO, Any, ClassVar
 
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
+from artfs.stores.mark import Mark
 
 PathType = str | bytes | Path
 
@@ -148,6 +149,18 @@ class Store(ABC):
     def create(self) -> None:
         """Make the root if it is not there."""
         self.makedirs(self.root)
+
+    def require_mark(self, mark: Mark) -> None:  # noqa: B027 - only directories can be those of other disks
+        """Use the root from now on only where it bears this mark."""
+
+    def check_there(self) -> None:  # noqa: B027 - as above
+        """Raise StoreError if the root does not bear its mark, as when its disk is not mounted."""
+
+    def numbered(self, artifact: str, following: int) -> None:  # noqa: B027 - comes with the stores that need it
+        """Remember the next number of an artifact, before a version gets the one before. See `artfs.stores.history`."""
+
+    def committed(self, uuid: str, row: int) -> None:  # noqa: B027 - as above
+        """Remember the newest version, after its rows were committed."""
 
     def inside(self, path: PathType) -> str:
         """Return the full path or URI of `path` (relative to the root, or full), or raise OutsideStore."""

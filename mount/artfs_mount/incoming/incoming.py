@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from artfs.content.digest import Digest
-from artfs.errors import DraftNotFound
+from artfs.errors import CatalogReplaced, DraftNotFound
 from artfs.workspace import Workspace
 from artfs_mount.blobs import Blobs
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
-from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Quiet, decide
+from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Hold, Quiet, decide
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import Nodes
 from artfs_mount.incoming.observed import Actor
+
+log = logging.getLogger(__name__)
 
 
 class Incoming:
@@ -36,6 +39,7 @@ class Incoming:
         self.contents = Contents(self.nodes, self.drafts, self._reader)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
         self.finishing: dict[bytes, frozenset[int]] = {}
+        self._told_of_trouble = False
 
     def path(self, draft: bytes) -> bytes:
         """Where a draft lies in the working directory."""
@@ -70,6 +74,7 @@ class Incoming:
 
     def decisions(self) -> Iterator[tuple[Draft, Decision]]:
         """What is to be done with each draft that is not a version as it stands."""
+        trouble = self.catalog_trouble()
         writers = self.open_writers()
         now = self.drafts.clock()
         for draft in self.drafts:
@@ -79,10 +84,24 @@ class Incoming:
             if kind is None:
                 self.drafts.remove(draft.name)
                 continue
+            if trouble is not None:
+                yield draft, Hold(trouble)
+                continue
             waiting = self.finishing.get(draft.name)
             finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
             facts = Facts(draft.title, kind, writers[draft.name], now - draft.changed_at, draft.held, finish)
             yield draft, decide(facts, self.quiet)
+
+    def catalog_trouble(self) -> str | None:
+        """Why no draft can become a version just now, whatever is in it; None if nothing keeps them from it."""
+        try:
+            self.workspace.catalog.check_in_place()
+        except CatalogReplaced as error:
+            if not self._told_of_trouble:
+                self._told_of_trouble = True
+                log.error("no draft becomes a version any more: %s", error)
+            return str(error)
+        return None
 
     def hold_written_by(self, actors: Sequence[Actor], why: str) -> None:
         """Keeps what somebody wrote, and what is not a version yet, from sealing by itself."""

@@ -74,6 +74,8 @@ class Sealing:
     def check(self, draft: Draft, request: Request) -> None:
         """Refuses at once what cannot become a version, whatever is in it."""
         check_artifact_name(self._artifact(draft, request))
+        if (trouble := self._incoming.catalog_trouble()) is not None:
+            raise DraftHeld(f"{draft.title}: {trouble}", subject=draft.name)
         if request.version is not None:
             check_version_name(request.version)
         writers = self._incoming.open_writers()[draft.name]
