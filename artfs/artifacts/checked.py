@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 
 from artfs.content.digest import Digest
+from artfs.content.long_paths import reachable
 
 _REMEMBERED = 1_000
 _SETTLED_NS = 100_000_000
@@ -27,7 +28,8 @@ class Checked:
     def stamp(self, path: str) -> tuple[int, ...] | None:
         """Return what the file is now, for `remember` once its bytes were compared; None if that can say nothing."""
         try:
-            status = os.stat(path)
+            with reachable(path) as at:
+                status = os.stat(at)
         except OSError:
             return None  # whoever reads the file finds out
         if time.time_ns() - status.st_ctime_ns < _SETTLED_NS:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import shutil
 import stat
 import time
 import uuid
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import shown_name, told_if_removed
 from artfs.content.digest import BLOCK_SIZE
-from artfs.content.files import sync_directory, sync_file, write_all
+from artfs.content.files import remove_tree, sync_directory, sync_file, write_all
+from artfs.content.long_paths import reachable, shown
 from artfs.content.tree import Kind
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, PlaceChanged, VersionNotFound
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Advance = Callable[[int], None]
 Rows = list[tuple[bytes, "EntryRow"]]
 
+_ZIP_NAME_BYTES = 2**16 - 1
 _ZIP_BEGINS = (1980, 1, 1, 0, 0, 0)
 _ZIP_ENDS = (2107, 12, 31, 23, 59, 58)
 
@@ -56,7 +58,7 @@ def download(
         AlreadyExists: something is at `path`, and `overwrite` is not set.
         VersionNotFound: the version was removed.
         DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
-        InvalidName: a file's name is not UTF-8, and cannot be in a zip file.
+        InvalidName: a file's name is not UTF-8 or too long, and cannot be in a zip file.
     """
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
@@ -127,29 +129,33 @@ class _Copier:
                     raise
                 raise AlreadyExists(f"'{target}' was made by somebody else meanwhile", subject=target) from None
         except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
+            with contextlib.suppress(OSError):  # what went wrong before is what is told
+                remove_tree(os.fsencode(draft), despite_modes=True)
             raise
         os.utime(target, ns=(self._version.mtime_ns, self._version.mtime_ns))
 
     def _fill(self, rows: Rows, directory: Path, *, replace: bool) -> None:
         top = os.fsencode(directory)
         for path, row in rows:
-            target = os.path.join(top, path)
-            if replace:
-                _make_room(target, Kind(row.kind))
-            if row.kind == Kind.DIRECTORY:
-                os.makedirs(target, exist_ok=True)
-            elif row.kind == Kind.SYMLINK:
-                os.symlink(row.target or b"", target)
-                os.utime(target, ns=(row.mtime_ns, row.mtime_ns), follow_symlinks=False)
-            else:
-                self._copy(path, row, target)
+            with reachable(full := os.path.join(top, path)) as target:
+                if replace:
+                    _make_room(target, Kind(row.kind), shown(full))
+                self._put(path, row, target)
         # Innermost last made, first finished: making files changes a directory's time.
         for path, row in reversed(rows):
             if row.kind == Kind.DIRECTORY:
-                target = os.path.join(top, path)
-                os.chmod(target, row.mode)
-                os.utime(target, ns=(row.mtime_ns, row.mtime_ns))
+                with reachable(os.path.join(top, path)) as target:
+                    os.chmod(target, row.mode)
+                    os.utime(target, ns=(row.mtime_ns, row.mtime_ns))
+
+    def _put(self, path: bytes, row: EntryRow, target: bytes) -> None:
+        if row.kind == Kind.DIRECTORY:
+            os.makedirs(target, exist_ok=True)
+        elif row.kind == Kind.SYMLINK:
+            os.symlink(row.target or b"", target)
+            os.utime(target, ns=(row.mtime_ns, row.mtime_ns), follow_symlinks=False)
+        else:
+            self._copy(path, row, target)
 
     def _copy(self, path: bytes, row: EntryRow, target: bytes) -> None:
         # Beside it, so that what is there stays until all bytes are, and were right.
@@ -213,7 +219,7 @@ def _named(error: OSError, draft: Path, target: Path) -> OSError:
     return type(error)(error.errno, error.strerror, str(target)) if error.filename == str(draft) else error
 
 
-def _make_room(target: bytes, kind: Kind) -> None:
+def _make_room(target: bytes, kind: Kind, name: str) -> None:
     """Remove what is where a directory or link is to be; a file takes the place of another by itself.
 
     Raises AlreadyExists for a directory in the place of anything else.
@@ -222,19 +228,23 @@ def _make_room(target: bytes, kind: Kind) -> None:
         return
     if os.path.isdir(target) and not os.path.islink(target):
         if kind != Kind.DIRECTORY:
-            shown = os.fsdecode(target)
-            raise AlreadyExists(f"'{shown}' is a directory, where the version has a file", subject=shown)
+            raise AlreadyExists(f"'{name}' is a directory, where the version has a file", subject=name)
     elif kind != Kind.FILE:
         os.unlink(target)
 
 
 def _zip_name(path: bytes) -> str:
+    if len(path) >= _ZIP_NAME_BYTES:
+        raise InvalidName(
+            f"'{shown(path)}' has more bytes than a name in a zip file may have: download into a directory",
+            subject=path,
+        )
     try:
         return path.decode("utf-8")
     except UnicodeDecodeError:
-        shown = path.decode("utf-8", "backslashreplace")
+        name = path.decode("utf-8", "backslashreplace")
         raise InvalidName(
-            f"the name '{shown}' is not UTF-8 and cannot be in a zip file: download into a directory", subject=path
+            f"the name '{name}' is not UTF-8 and cannot be in a zip file: download into a directory", subject=path
         ) from None
 
 

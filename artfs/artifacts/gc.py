@@ -18,6 +18,8 @@ from uuid import UUID
 from artfs.artifacts.orphans import orphans, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
+from artfs.content.files import walk_files
+from artfs.content.long_paths import lstat
 from artfs.older import check_not_older
 from artfs.stores.local import LocalStore
 
@@ -185,11 +187,10 @@ def _collect_views(workspace: Workspace, found: Garbage, *, dry_run: bool) -> No
 def _size(path: str) -> int:
     """The bytes of all files below a directory that are nowhere else."""
     total = 0
-    for directory, _, names in os.walk(path):
-        for name in names:
-            try:
-                status = os.lstat(os.path.join(directory, name))
-            except FileNotFoundError:
-                continue
-            total += status.st_size if status.st_nlink == 1 else 0
+    for file in walk_files(os.fsencode(path), on_error=lambda error: None):  # whoever removes it meets that again
+        try:
+            status = lstat(file)
+        except FileNotFoundError:
+            continue
+        total += status.st_size if status.st_nlink == 1 else 0
     return total

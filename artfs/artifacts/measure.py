@@ -12,6 +12,7 @@ from pathlib import Path
 
 from artfs.content import files
 from artfs.content.digest import FileDigest, hash_bytes, hash_file
+from artfs.content.long_paths import lstat, reachable, shown
 from artfs.content.tree import Entry, Kind, Tree
 from artfs.errors import (
     Cancelled,
@@ -123,29 +124,33 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
 
     Raises what `measure` raises, and InvalidValue or StoreError for a target that names nothing on this machine.
     """
-    shown = os.fspath(target)
-    path = local_path(shown)
+    given = os.fspath(target)
+    path = local_path(given)
     if path is None:
-        scheme = shown.partition("://")[0]
-        raise StoreError(f"cannot register '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
+        scheme = given.partition("://")[0]
+        raise StoreError(f"cannot register '{given}': no artifact store for {scheme}:// is installed", subject=given)
     if not os.path.isabs(path):
-        raise InvalidValue(f"cannot register '{shown}': give an absolute path or a URI", subject=shown)
+        raise InvalidValue(f"cannot register '{given}': give an absolute path or a URI", subject=given)
     try:
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
-        raise SourceNotFound(f"cannot register '{shown}': nothing is there", subject=shown) from None
+        raise SourceNotFound(f"cannot register '{given}': nothing is there", subject=given) from None
     found = _Measuring(None, cancelled, keep=0, is_new=False).measure(os.fsencode(resolved), None)
     return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
+
+
+_MOST_PATH_BYTES = 2**30
+"""Bytes of all paths of a version together. A thousand files a level, a thousand levels deep, are no accident, and
+whoever lists the version has them all in memory."""
 
 
 @dataclass(slots=True)
 class _Directory:
     """A directory that is being looked at: what is still to do, and what was found."""
 
-    source: bytes
-    relative: bytes
+    name: bytes
     status: os.stat_result
-    pending: list[bytes] = field(default_factory=list)
+    pending: list[bytes]
     entries: list[Entry] = field(default_factory=list)
 
 
@@ -158,61 +163,80 @@ class _Measuring:
         self._keep = keep
         self._is_new = is_new
         self._files: list[MeasuredFile] = []
+        self._path_bytes = 0
 
     def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
         try:
-            status = os.lstat(source)
+            status = lstat(source)
         except FileNotFoundError:
-            shown = os.fsdecode(source)
-            raise SourceNotFound(f"'{shown}' does not exist", subject=shown) from None
+            raise SourceNotFound(f"'{shown(source)}' does not exist", subject=shown(source)) from None
         if stat.S_ISDIR(status.st_mode):
             tree = self._walk(source, status)
             return Measured(tree, tuple(self._files), status.st_mode & 0o777, status.st_mtime_ns)
-        name = entry_name if entry_name is not None else os.path.basename(source)
-        check_entry_name(name, at_root=True)
-        entry = self._leaf(source, name, name, status)
+        entry_name = entry_name if entry_name is not None else os.path.basename(source)
+        check_entry_name(entry_name, at_root=True)
+        entry = self._leaf(source, entry_name, entry_name, status)
         return Measured(Tree((entry,)), tuple(self._files), 0o755, status.st_mtime_ns)
 
-    def _walk(self, source: bytes, status: os.stat_result) -> Tree:
-        open_directories = [self._listed(source, b"", status)]
+    def _walk(self, top: bytes, status: os.stat_result) -> Tree:
+        open_directories = [self._listed(top, b"", status, at_root=True)]
+        above = b""  # the path of the innermost of them, with a slash at its end: one for each would be too much
         while True:
             directory = open_directories[-1]
             if directory.pending:
                 name = directory.pending.pop()
-                inner, relative = os.path.join(directory.source, name), directory.relative + name
+                inner = os.path.join(top, above + name)
                 inner_status = _status(inner)
+                self._count(inner, len(above) + len(name))
                 if stat.S_ISDIR(inner_status.st_mode):
-                    open_directories.append(self._listed(inner, relative + b"/", inner_status))
+                    open_directories.append(self._listed(inner, name, inner_status))
+                    above += name + b"/"
                 else:
-                    directory.entries.append(self._leaf(inner, relative, name, inner_status))
+                    directory.entries.append(self._leaf(inner, above + name, name, inner_status))
                 continue
             open_directories.pop()
-            _check_unchanged(directory.source, directory.status, _status(directory.source))
+            source = os.path.join(top, above[:-1]) if above else top
+            _check_unchanged(source, directory.status, _status(source))
             tree = Tree(tuple(directory.entries))
             if not open_directories:
                 return tree
-            name, mode = os.path.basename(directory.source), directory.status.st_mode & 0o777
-            entry = Entry(name, Kind.DIRECTORY, mode, directory.status.st_mtime_ns, tree=tree)
-            open_directories[-1].entries.append(entry)
+            mode, mtime_ns = directory.status.st_mode & 0o777, directory.status.st_mtime_ns
+            open_directories[-1].entries.append(Entry(directory.name, Kind.DIRECTORY, mode, mtime_ns, tree=tree))
+            above = above[: -len(directory.name) - 1]
 
-    def _listed(self, source: bytes, relative: bytes, status: os.stat_result) -> _Directory:
+    def _listed(self, source: bytes, name: bytes, status: os.stat_result, *, at_root: bool = False) -> _Directory:
+        self._stop_if_cancelled(source)
         try:
-            names = os.listdir(source)
+            with reachable(source) as at:
+                names = os.listdir(at)
         except PermissionError:
             raise _unreadable(source) from None
-        for name in names:
-            check_entry_name(name, at_root=not relative)
-        return _Directory(source, relative, status, sorted(names, reverse=True))
+        for inner in names:
+            check_entry_name(inner, at_root=at_root)
+        return _Directory(name, status, sorted(names, reverse=True))
+
+    def _count(self, source: bytes, path_bytes: int) -> None:
+        self._path_bytes += path_bytes
+        if self._path_bytes > _MOST_PATH_BYTES:
+            raise UnsupportedFile(
+                f"'{shown(source)}': the paths of a version may have {_MOST_PATH_BYTES:,} bytes together, and here are"
+                " more; put what lies so deep into an archive",
+                subject=source,
+            )
+
+    def _stop_if_cancelled(self, source: bytes) -> None:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled(f"'{shown(source)}': cancelled", subject=source)
 
     def _leaf(self, source: bytes, relative: bytes, name: bytes, status: os.stat_result) -> Entry:
-        if self._cancelled is not None and self._cancelled():
-            raise Cancelled(f"'{os.fsdecode(source)}': cancelled", subject=source)
+        self._stop_if_cancelled(source)
         if stat.S_ISLNK(status.st_mode):
-            return Entry(name, Kind.SYMLINK, 0o777, status.st_mtime_ns, target=os.readlink(source))
+            with reachable(source) as at:
+                return Entry(name, Kind.SYMLINK, 0o777, status.st_mtime_ns, target=os.readlink(at))
         if not stat.S_ISREG(status.st_mode):
             what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "a special file")
             raise UnsupportedFile(
-                f"'{os.fsdecode(source)}' is {what}, and a version holds files, directories and links only; remove it",
+                f"'{shown(source)}' is {what}, and a version holds files, directories and links only; remove it",
                 subject=source,
             )
         known = self._known(status, source) if self._known is not None else None
@@ -231,9 +255,9 @@ class _Measuring:
     def _hashed(self, source: bytes, status: os.stat_result) -> tuple[FileDigest, bytes | None]:
         """The digest of a file, and its content if that is to be kept."""
         content: bytes | None = None
-        with files.made_readable(source, status.st_mode):
+        with reachable(source) as at, files.made_readable(at, status.st_mode):
             # Not blocking, should a FIFO have taken the file's place since it was looked at.
-            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             before = os.fstat(descriptor)
             _check_unchanged(source, status, before)
@@ -247,7 +271,7 @@ class _Measuring:
                 digest = hash_file(descriptor, self._cancelled)
             after = os.fstat(descriptor)
         except InterruptedError:
-            raise Cancelled(f"'{os.fsdecode(source)}': cancelled", subject=source) from None
+            raise Cancelled(f"'{shown(source)}': cancelled", subject=source) from None
         finally:
             os.close(descriptor)
         _check_unchanged(source, before, after)
@@ -266,7 +290,7 @@ _SPECIAL = {
 
 def _status(source: bytes) -> os.stat_result:
     try:
-        return os.lstat(source)
+        return lstat(source)
     except FileNotFoundError:
         raise _changed(source) from None
     except PermissionError:
@@ -274,9 +298,9 @@ def _status(source: bytes) -> os.stat_result:
 
 
 def _unreadable(directory: bytes) -> PermissionError:
-    shown = os.fsdecode(directory)
+    name = shown(directory)
     return PermissionError(
-        errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(shown)}'", shown
+        errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(name)}'", name
     )
 
 
@@ -288,5 +312,5 @@ def _check_unchanged(source: bytes, before: os.stat_result, after: os.stat_resul
 
 
 def _changed(source: bytes) -> ChangedWhileReading:
-    shown = os.fsdecode(source)
-    return ChangedWhileReading(f"'{shown}' was changed while it was read; try again when it is complete", subject=shown)
+    name = shown(source)
+    return ChangedWhileReading(f"'{name}' was changed while it was read; try again when it is complete", subject=name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts import shown
 from artfs.content.digest import Digest
+from artfs.content.long_paths import lstat
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
@@ -86,7 +87,7 @@ def placed_inodes(workspace: Workspace, uuid: str) -> set[int]:
         for directory in _directories_of(store, uuid):
             for at in store.places(directory):
                 with contextlib.suppress(FileNotFoundError):
-                    found.add(os.lstat(store.place_path(at)).st_ino)
+                    found.add(lstat(store.place_path(at)).st_ino)
     return found
 
 
@@ -94,10 +95,11 @@ def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Di
     """The inode numbers of what one store holds, with its digests."""
     assert store.id is not None
     found: dict[int, Digest] = {}
+    root = os.fsencode(store.root)
     for directory in _directories_of(store, version.uuid):
         for at, blob in catalog.blobs.at(store.id, list(store.places(directory))).items():
             with contextlib.suppress(FileNotFoundError):
-                found[os.lstat(store.place_path(at)).st_ino] = blob.digest
+                found[lstat(os.path.join(root, at)).st_ino] = blob.digest
     return found
 
 

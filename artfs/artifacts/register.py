@@ -14,6 +14,8 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import FileDigest, hash_file
+from artfs.content.files import walk_files
+from artfs.content.long_paths import reachable
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
@@ -157,7 +159,7 @@ def _hashed_ahead(path: Path, advance: Callable[[int], None]) -> seal.Known:
     """
     if not path.is_dir():
         return lambda status, source: None
-    sources = [os.path.join(directory, name) for directory, _, names in os.walk(os.fsencode(path)) for name in names]
+    sources = list(walk_files(os.fsencode(path), on_error=lambda error: None))
     with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
         batches = [sources[start : start + 32] for start in range(0, len(sources), 32)]
         found: dict[_Identity, FileDigest] = {}
@@ -172,7 +174,8 @@ def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
     hashed = []
     for source in sources:
         try:
-            descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with reachable(source) as at:
+                descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             continue
         try:

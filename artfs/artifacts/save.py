@@ -14,6 +14,7 @@ from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
 from artfs.artifacts.syncing import SMALL_VERSION
+from artfs.content.long_paths import lstat, reachable
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -241,8 +242,9 @@ def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str])
 def _protect(measured: seal.Measured) -> bool:
     """Make written files read-only, and answer whether the store may take them: not those that have other names."""
     for file in measured.files:
-        if os.lstat(file.source_path).st_nlink > 1:
+        if lstat(file.source_path).st_nlink > 1:
             return False
     for file in measured.files:
-        os.chmod(file.source_path, file.entry.mode & ~0o222)
+        with reachable(file.source_path) as at:
+            os.chmod(at, file.entry.mode & ~0o222)
     return True

@@ -16,6 +16,7 @@ import functools
 import os
 import uuid as uuids
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from artfs.artifacts import shown
@@ -26,6 +27,8 @@ from artfs.catalog.blobs import Place
 from artfs.catalog.versions import NOTHING_UNSYNCED
 from artfs.content import files
 from artfs.content.digest import Digest
+from artfs.content.long_paths import lstat, reachable
+from artfs.content.long_paths import shown as shown_path
 from artfs.content.tree import Kind, Tree
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
@@ -372,15 +375,18 @@ def _place(directory: bytes, file: MeasuredFile, store: Store) -> Place:
 def _place_file(file: MeasuredFile, store: Store, target: bytes, *, adopt: bool) -> None:
     # A file that its owner may not read has to be readable in the store: it cannot share the inode.
     readable = bool(file.entry.mode & 0o400)
-    with contextlib.nullcontext() if readable else files.made_readable(file.source_path):
-        store.place(file.source, target, adopt=adopt and readable)
+    with (
+        reachable(file.source_path) as source,
+        contextlib.nullcontext() if readable else files.made_readable(source),
+    ):
+        store.place(Path(os.fsdecode(source)), target, adopt=adopt and readable)
     _check_unchanged(file)
 
 
 def _check_unchanged(file: MeasuredFile) -> None:
-    now = os.lstat(file.source_path)
+    now = lstat(file.source_path)
     if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
-        name = os.fsdecode(file.source_path)
+        name = shown_path(file.source_path)
         raise ChangedWhileReading(f"'{name}' was changed while it was stored; try again", subject=name)
 
 

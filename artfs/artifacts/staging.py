@@ -8,8 +8,6 @@ machine, the version that comes to be may take the directory over as its own.
 from __future__ import annotations
 
 import os
-import shutil
-import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.shown import SUFFIX
-from artfs.content.files import walk_files
+from artfs.content.files import remove_tree, walk_files
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -51,9 +49,9 @@ class Staging:
     def end(self) -> None:
         """Remove what no version has taken."""
         if not self.taken:
-            _remove(self.path)
+            remove_tree(os.fsencode(self.path), despite_modes=True)
         if os.path.isdir(beside := f"{self.path}{SUFFIX}"):
-            _remove(beside)
+            remove_tree(os.fsencode(beside), despite_modes=True)
 
 
 @contextmanager
@@ -79,14 +77,3 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Stagi
     finally:
         if holder is not store:
             holder.close()
-
-
-def _remove(path: str) -> None:
-    try:
-        shutil.rmtree(path)
-    except PermissionError:
-        # Copied folders may be read-only.
-        for directory, names, _ in os.walk(path):
-            os.chmod(directory, stat.S_IRWXU)
-            names[:] = [name for name in names if not os.path.islink(os.path.join(directory, name))]
-        shutil.rmtree(path)

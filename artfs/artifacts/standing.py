@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import shown_name
 from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_bytes, hash_file
-from artfs.content.files import write_all
+from artfs.content.files import remove_tree, write_all
+from artfs.content.long_paths import reachable
 from artfs.content.tree import Kind
 from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
 from artfs.stores.local import LocalStore, local_path
@@ -103,7 +103,7 @@ def location(workspace: Workspace, version: Version) -> str:
 
 def drop_view(workspace: Workspace, version_uuid: str) -> None:
     """Remove the view of a version, if there is one, so that it keeps no bytes alive."""
-    shutil.rmtree(_view_path(workspace, version_uuid), ignore_errors=True)
+    _remove(_view_path(workspace, version_uuid))
 
 
 def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]]) -> list[_File]:
@@ -171,7 +171,7 @@ def _holds_exactly(directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, li
     while pending:
         above = pending.pop()
         try:
-            with os.scandir(os.path.join(os.fsencode(directory), above)) as entries:
+            with reachable(os.path.join(os.fsencode(directory), above)) as at, os.scandir(at) as entries:
                 for entry in entries:
                     path = above + entry.name
                     kind = _kind(entry)
@@ -250,7 +250,8 @@ def _why_not_span(file: _File, path: str, first: int, buffer: memoryview) -> str
     assert file.digest is not None
     size = file.digest.size
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with reachable(path) as at:
+            descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         return error.strerror or str(error)
     try:
@@ -271,11 +272,11 @@ def _why_not_span(file: _File, path: str, first: int, buffer: memoryview) -> str
 def _why_not(file: _File, path: str) -> str | None:
     """Why a file is not right; None if it is."""
     try:
-        if file.digest is None:
-            status = os.stat(path)
-            place = file.places[0][0]
-            return None if place.mtime_ns in (None, status.st_mtime_ns) else "it was modified since it was registered"
-        found = hash_file(path)
+        with reachable(path) as at:
+            if file.digest is None:
+                place, mtime_ns = file.places[0][0], os.stat(at).st_mtime_ns
+                return None if place.mtime_ns in (None, mtime_ns) else "it was modified since it was registered"
+            found = hash_file(at)
     except OSError as error:
         return error.strerror or str(error)
     if found.size != file.digest.size:
@@ -303,13 +304,13 @@ def _view(
     chosen = _good_places(workspace, version, files)
     with _draft_of_view(workspace) as draft:
         for path, row in rows:
-            target = os.path.join(os.fsencode(draft), path)
-            if row.kind == Kind.DIRECTORY:
-                os.mkdir(target)
-            elif row.kind == Kind.SYMLINK:
-                os.symlink(row.target or b"", target)
-            else:
-                _bring(workspace, chosen[path], target)
+            with reachable(os.path.join(os.fsencode(draft), path)) as target:
+                if row.kind == Kind.DIRECTORY:
+                    os.mkdir(target)
+                elif row.kind == Kind.SYMLINK:
+                    os.symlink(row.target or b"", target)
+                else:
+                    _bring(workspace, chosen[path], target)
         _put(draft, view)
     return view
 
@@ -324,7 +325,7 @@ def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
         try:
             yield draft
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            _remove(draft)
 
 
 def _good_places(workspace: Workspace, version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
@@ -354,7 +355,8 @@ def _bring(workspace: Workspace, choice: _Choice, target: bytes) -> None:
     # A hard link of the user's own file would be one that he does not know of.
     if choice.place.owned:
         try:
-            os.link(source, target)
+            with reachable(source) as at:
+                os.link(at, target)
             return
         except OSError as error:
             if error.errno not in _NO_LINK:
@@ -388,7 +390,13 @@ def _put(draft: Path, view: Path) -> None:
             os.rename(view, aside)
         except FileNotFoundError:
             continue
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
+
+
+def _remove(view: Path) -> None:
+    """Remove a view as far as that can be done: a collection of garbage finds what is left."""
+    with suppress(OSError):
+        remove_tree(os.fsencode(view), despite_modes=True)
 
 
 def _damaged(version: Version, file: _File, why: str | None) -> ArtfsError:

@@ -8,13 +8,14 @@ of garbage takes what they need. (Whole versions come back with their manifests,
 from __future__ import annotations
 
 import logging
-import os
+import stat
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.orphans import version_directories
 from artfs.catalog.blobs import Place
 from artfs.content.digest import Digest, FileDigest, hash_file
+from artfs.content.long_paths import lstat
 
 if TYPE_CHECKING:
     from artfs.stores.base import Store
@@ -54,6 +55,6 @@ def _files_of(workspace: Workspace, store: Store, sizes: set[int]) -> Iterator[t
             continue
         for place in store.places(directory):
             path = store.place_path(place)
-            status = os.lstat(path)
-            if os.path.isfile(path) and not os.path.islink(path) and status.st_size in sizes:
+            status = lstat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_size in sizes:
                 yield place, hash_file(path)

@@ -14,6 +14,8 @@ from artfs.cli.artifact_version import version_facts, version_json
 from artfs.cli.printing import json_option, print_json, print_table, progress, size, text
 from artfs.cli.selection import complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
+from artfs.content.files import walk_files
+from artfs.content.long_paths import lstat
 
 CHANGE_COLUMNS = [text("status"), text("kind"), text("path"), size("old bytes"), size("new bytes")]
 
@@ -132,8 +134,6 @@ def diff(session: Session, old: str, new: str | None, as_json: bool) -> None:
 def _bytes_below(path: str) -> int:
     """How much there is to measure; what cannot be looked at is told by the work itself."""
     total = 0
-    for directory, _, names in os.walk(path):
-        for name in names:
-            status = os.lstat(os.path.join(directory, name))
-            total += status.st_size
+    for file in walk_files(os.fsencode(path), on_error=lambda error: None):
+        total += lstat(file).st_size
     return total

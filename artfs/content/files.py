@@ -12,8 +12,9 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 
-FilePath = str | bytes | os.PathLike[str]
+from artfs.content.long_paths import FilePath, reachable
 
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONE = 0x40049409
 _SYNC_FILE_RANGE_WRITE = 2
 _COPY_CHUNK = 16 * 2**20
@@ -167,39 +168,62 @@ def made_readable(path: FilePath, mode: int | None = None) -> Iterator[None]:
         os.chmod(path, mode)
 
 
-def walk_files(top: bytes) -> Iterator[bytes]:
-    """Yield the path of everything below a directory that is no directory; as deep as it goes, without recursion."""
+def walk_files(top: bytes, on_error: Callable[[OSError], None] | None = None) -> Iterator[bytes]:
+    """Yield the path of everything below a directory that is no directory; as deep as it goes, without recursion.
+
+    Args:
+        top: the directory.
+        on_error: told of directories that cannot be listed; else the first one raises its OSError.
+    """
     pending = [top]
     while pending:
         directory = pending.pop()
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                else:
-                    yield entry.path
+        prefix = os.path.join(directory, b"")
+        try:
+            with reachable(directory) as at, os.scandir(at) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(prefix + entry.name)
+                    else:
+                        yield prefix + entry.name
+        except OSError as error:
+            if on_error is None:
+                raise
+            on_error(error)
 
 
-def remove_tree(top: bytes, *, directory: int | None = None) -> None:
+def remove_tree(top: bytes, *, directory: int | None = None, despite_modes: bool = False) -> None:
     """Remove a directory and everything below, as deep as it goes, without recursion; links are not followed.
+
+    It goes down and up again with one open directory, so that neither paths nor descriptors grow with the depth.
 
     Args:
         top: the directory; itself no link.
         directory: descriptor of the directory that a relative `top` is in.
+        despite_modes: its own user may have taken rights to directories from himself: remove them all the same.
+
+    Raises OSError, also if a directory is moved elsewhere meanwhile.
     """
-    pending, found = [top], list[bytes]()
-    while pending:
-        at = pending.pop()
-        found.append(at)
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-        with _opened(at, flags, directory=directory) as descriptor, os.scandir(descriptor) as entries:
-            for entry in entries:
-                path = at + b"/" + os.fsencode(entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(path)
-                else:
-                    os.unlink(path, dir_fd=directory)
-    for at in reversed(found):
+    with reachable(top, directory) as at:
+        descriptor = _opened_to_empty(at, directory, despite_modes)
+        try:
+            levels = [_Emptied(b"", descriptor)]
+            while True:
+                level = levels[-1]
+                if level.directories:
+                    name = level.directories.pop()
+                    descriptor = _replace(descriptor, _opened_to_empty(name, descriptor, despite_modes))
+                    levels.append(_Emptied(name, descriptor))
+                    continue
+                levels.pop()
+                if not levels:
+                    break
+                descriptor = _replace(descriptor, os.open(b"..", _DIRECTORY, dir_fd=descriptor))
+                if not os.path.samestat(os.fstat(descriptor), levels[-1].status):
+                    raise OSError(errno.ESTALE, "the directory was moved while it was removed", level.name)
+                os.rmdir(level.name, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
         os.rmdir(at, dir_fd=directory)
 
 
@@ -232,6 +256,46 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+class _Emptied:
+    """A directory that is being removed: its files are gone, and the names of the directories in it are left."""
+
+    __slots__ = ("directories", "name", "status")
+
+    def __init__(self, name: bytes, descriptor: int) -> None:
+        self.name = name
+        self.status = os.fstat(descriptor)
+        self.directories: list[bytes] = []
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    self.directories.append(os.fsencode(entry.name))
+                else:
+                    os.unlink(entry.name, dir_fd=descriptor)
+
+
+def _opened_to_empty(path: bytes, directory: int | None, despite_modes: bool) -> int:
+    """Open a directory whose entries are to be removed."""
+    try:
+        descriptor = os.open(path, _DIRECTORY, dir_fd=directory)
+    except PermissionError:
+        if not despite_modes:
+            raise
+        os.chmod(path, stat.S_IRWXU, dir_fd=directory)
+        descriptor = os.open(path, _DIRECTORY, dir_fd=directory)
+    try:
+        if despite_modes and os.fstat(descriptor).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.fchmod(descriptor, stat.S_IRWXU)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _replace(old: int, new: int) -> int:
+    os.close(old)
+    return new
 
 
 class _opened:

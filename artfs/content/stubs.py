@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from artfs.content.digest import Digest
 from artfs.content.files import made_readable
+from artfs.content.long_paths import lstat, reachable, shown
 
 BLOB_ATTRIBUTE = "user.artfs.blob"
 """Attribute of a stub: the bare 32 bytes of the digest of its content."""
@@ -39,7 +40,7 @@ def digests_below(directories: Iterable[bytes]) -> set[Digest]:
         OSError: a directory cannot be listed, so that there may be stubs in it.
     """
     look = _Look()
-    pending = list(directories)
+    pending = [_Folder(None, directory) for directory in directories]
     for _ in range(_PASSES):
         look.visit(pending)
         pending = look.changed()
@@ -47,8 +48,9 @@ def digests_below(directories: Iterable[bytes]) -> set[Digest]:
             return look.found
         if look.waits_for_tick:
             time.sleep(_TICK_NS / 1e9)
-    shown = os.fsdecode(pending[0])
-    raise TimeoutError(errno.ETIMEDOUT, "files are made or renamed in it without a pause; try again later", shown)
+    raise TimeoutError(
+        errno.ETIMEDOUT, "files are made or renamed in it without a pause; try again later", shown(pending[0].path)
+    )
 
 
 class _State(NamedTuple):
@@ -59,45 +61,69 @@ class _State(NamedTuple):
     settled: bool
 
 
+class _Folder:
+    """A directory that is looked at. It knows only its own name: paths of all would fill the memory with deep trees."""
+
+    __slots__ = ("above", "folders", "name", "state")
+
+    def __init__(self, above: _Folder | None, name: bytes) -> None:
+        self.above = above
+        self.name = name
+        self.folders: dict[bytes, _Folder] = {}
+        self.state: _State | None = None
+
+    @property
+    def path(self) -> bytes:
+        names, folder = [self.name], self.above
+        while folder is not None:
+            names.append(folder.name)
+            folder = folder.above
+        return b"/".join(reversed(names))
+
+
 class _Look:
     """One look at directories and everything below."""
 
     def __init__(self) -> None:
         self.found: set[Digest] = set()
         self.waits_for_tick = False
-        self._listed: dict[bytes, _State] = {}
+        self._listed: set[_Folder] = set()
 
-    def visit(self, directories: Iterable[bytes]) -> None:
+    def visit(self, folders: Iterable[_Folder]) -> None:
         """List directories, and those below that are not known yet."""
-        pending = list(directories)
+        pending = list(folders)
         while pending:
-            directory = pending.pop()
+            folder = pending.pop()
+            self._listed.add(folder)
             try:
-                self._listed[directory] = _state(directory)
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            if entry.path not in self._listed:
-                                pending.append(entry.path)
-                        elif entry.is_file(follow_symlinks=False):
-                            self._add(entry.path)
+                with reachable(folder.path) as at:
+                    folder.state = _state(at)
+                    with os.scandir(at) as entries:
+                        for entry in entries:
+                            if entry.is_dir(follow_symlinks=False):
+                                inner = folder.folders.setdefault(entry.name, _Folder(folder, entry.name))
+                                if inner not in self._listed:
+                                    pending.append(inner)
+                            elif entry.is_file(follow_symlinks=False):
+                                self._add(entry.path)
             except (FileNotFoundError, NotADirectoryError):
-                self._listed.pop(directory, None)
+                self._listed.discard(folder)
 
-    def changed(self) -> list[bytes]:
+    def changed(self) -> list[_Folder]:
         """The directories that may hold other names now than when they were listed."""
         self.waits_for_tick = False
         changed = []
-        for directory, before in self._listed.items():
+        for folder in self._listed:
             try:
-                status = os.lstat(directory)
+                status = lstat(folder.path)
             except FileNotFoundError:
-                changed.append(directory)
+                changed.append(folder)
                 continue
-            if (status.st_ino, status.st_ctime_ns) != before[:2]:
-                changed.append(directory)
-            elif not before.settled:
-                changed.append(directory)
+            assert folder.state is not None, "it was listed"
+            if (status.st_ino, status.st_ctime_ns) != folder.state[:2]:
+                changed.append(folder)
+            elif not folder.state.settled:
+                changed.append(folder)
                 self.waits_for_tick = True
         return changed
 

@@ -183,18 +183,19 @@ class _Builder:
         builder = self
         for component in components[:-1]:
             builder = builder.child(component)
-        name = components[-1]
-        if entry.kind is Kind.DIRECTORY:
-            child = builder.child(name)
-            child.own = entry
-            for inner in entry.entries:
-                child.add([inner.name], inner)
-        elif name in builder.children:
-            raise ValueError(f"{b'/'.join(components)!r} is both a directory and a file")
-        else:
-            builder.leaves[name] = Entry(
-                name, entry.kind, entry.mode, entry.mtime_ns, entry.file, entry.tree, entry.target
-            )
+        pending = [(builder, components[-1], entry)]
+        while pending:
+            builder, name, entry = pending.pop()
+            if entry.kind is Kind.DIRECTORY:
+                child = builder.child(name)
+                child.own = entry
+                pending.extend((child, inner.name, inner) for inner in entry.entries)
+            elif name in builder.children:
+                raise ValueError(f"{b'/'.join(components)!r} is both a directory and a file")
+            else:
+                builder.leaves[name] = Entry(
+                    name, entry.kind, entry.mode, entry.mtime_ns, entry.file, entry.tree, entry.target
+                )
 
     def child(self, name: bytes) -> _Builder:
         if name in self.leaves:
@@ -202,11 +203,18 @@ class _Builder:
         return self.children.setdefault(name, _Builder())
 
     def build(self, mode: int, mtime_ns: int) -> Tree:
-        entries = list(self.leaves.values())
-        for name, child in self.children.items():
-            own_mode, own_mtime = (child.own.mode, child.own.mtime_ns) if child.own else (mode, mtime_ns)
-            entries.append(Entry(name, Kind.DIRECTORY, own_mode, own_mtime, tree=child.build(mode, mtime_ns)))
-        return Tree.of(entries)
+        # Without recursion, as it may be very deep: what is below is found last and built first.
+        found = [self]
+        for builder in found:
+            found.extend(builder.children.values())
+        built: dict[_Builder, Tree] = {}
+        for builder in reversed(found):
+            entries = list(builder.leaves.values())
+            for name, child in builder.children.items():
+                own_mode, own_mtime = (child.own.mode, child.own.mtime_ns) if child.own else (mode, mtime_ns)
+                entries.append(Entry(name, Kind.DIRECTORY, own_mode, own_mtime, tree=built.pop(child)))
+            built[builder] = Tree.of(entries)
+        return built[self]
 
 
 def _check_entry(entry: Entry) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from artfs.content.files import walk_files
+from artfs.content.long_paths import lstat
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue
 from artfs.types import StorageSize
@@ -136,4 +137,4 @@ class BaseMaterializer(ABC):
 
 
 def _size_below(directory: str) -> int:
-    return sum(os.lstat(path).st_size for path in walk_files(os.fsencode(directory)))
+    return sum(lstat(path).st_size for path in walk_files(os.fsencode(directory)))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.content.files import walk_files
+from artfs.content.long_paths import LONGEST, lstat, reachable, shown
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, MaterializerError, SourceNotFound, UnsupportedFile
 from artfs.materializers.base import BaseMaterializer
@@ -39,7 +42,7 @@ class PathMaterializer(BaseMaterializer):
                 subject=data,
             )
         source = data.resolve()
-        _copy(source, Path(self.uri, _name(data)), (source,))
+        _copy(bytes(source), os.fsencode(os.path.join(self.uri, _name(data))), (source,))
 
     def load(self, data_type: type[Any]) -> Path:
         """Return the path of the stored file or folder.
@@ -59,7 +62,7 @@ class PathMaterializer(BaseMaterializer):
         """Return the `name`, and of a folder how many `files` it has."""
         if not data.is_dir():
             return {"name": _name(data)}
-        return {"name": _name(data), "files": sum(len(names) for _, _, names in os.walk(data))}
+        return {"name": _name(data), "files": sum(1 for _ in walk_files(bytes(data)))}
 
 
 class PreexistingDataMaterializer(BaseMaterializer):
@@ -84,32 +87,78 @@ def _name(path: Path) -> str:
     return os.path.basename(os.path.abspath(path)) or "data"
 
 
-def _copy(source: Path, target: Path, roots: tuple[Path, ...]) -> None:
-    """Copy a file or folder; `roots` are the folders that are being copied, the innermost last, links resolved."""
-    mode = source.stat().st_mode
-    if stat.S_ISREG(mode):
-        shutil.copy2(source, target)
-        return
-    if not stat.S_ISDIR(mode):
-        raise UnsupportedFile(f"{source} is neither a file nor a folder, and has no content to save", subject=source)
-    target.mkdir()
-    for path in source.iterdir():
-        if path.is_symlink():
-            _copy_link(path, target / path.name, roots)
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """A folder that is being copied; `roots` are the folders it is in, the innermost last, links resolved."""
+
+    source: bytes
+    target: bytes
+    roots: tuple[Path, ...]
+    pending: list[bytes]
+
+
+def _copy(source: bytes, target: bytes, roots: tuple[Path, ...]) -> None:
+    """Copy a file or folder, however deep, without recursion; `roots` are the folders that are being copied."""
+    folders = [folder for folder in [_begun(source, target, roots)] if folder is not None]
+    while folders:
+        folder = folders[-1]
+        if not folder.pending:
+            with reachable(folder.source) as reading, reachable(folder.target) as writing:
+                shutil.copystat(reading, writing)
+            folders.pop()
+            continue
+        name = folder.pending.pop()
+        inner, copy = os.path.join(folder.source, name), os.path.join(folder.target, name)
+        if stat.S_ISLNK(lstat(inner).st_mode):
+            there = _kept_link(inner, copy, folder.roots)
+            begun = None if there is None else _begun(bytes(there), copy, (*folder.roots, there))
         else:
-            _copy(path, target / path.name, roots)
-    shutil.copystat(source, target)
+            begun = _begun(inner, copy, folder.roots)
+        if begun is not None:
+            folders.append(begun)
 
 
-def _copy_link(link: Path, target: Path, roots: tuple[Path, ...]) -> None:
-    """Keep a relative link that stays within the folder; copy what any other link leads to."""
-    text = os.readlink(link)
-    there = Path(os.path.realpath(link))
+def _begun(source: bytes, target: bytes, roots: tuple[Path, ...]) -> _Copied | None:
+    """Copy a file; of a folder, make the copy and return what is to be copied into it."""
+    with reachable(source) as reading, reachable(target) as writing:
+        mode = os.stat(reading).st_mode
+        if stat.S_ISREG(mode):
+            shutil.copy2(reading, writing)
+            return None
+        if not stat.S_ISDIR(mode):
+            name = shown(source)
+            raise UnsupportedFile(f"{name} is neither a file nor a folder, and has no content to save", subject=name)
+        os.mkdir(writing)
+        return _Copied(source, target, roots, os.listdir(reading))
+
+
+def _kept_link(link: bytes, target: bytes, roots: tuple[Path, ...]) -> Path | None:
+    """Keep a relative link that stays within the folder; of any other, return what is to be copied in its place."""
+    with reachable(link) as at:
+        text = os.fsdecode(os.readlink(at))
+    there, name = _resolved(link, text), shown(link)
     if not os.path.isabs(text) and there.is_relative_to(roots[-1]):
-        os.symlink(text, target)
-    elif not there.exists():
-        raise SourceNotFound(f"the link {link} leads to {text}, which does not exist: remove it first", subject=link)
-    elif any(root.is_relative_to(there) for root in roots):
-        raise InvalidValue(f"the link {link} leads to {there}, which it lies in itself: remove it first", subject=link)
-    else:
-        _copy(there, target, (*roots, there))
+        with reachable(target) as at:
+            os.symlink(text, at)
+        return None
+    if not _exists(there):
+        raise SourceNotFound(f"the link {name} leads to {text}, which does not exist: remove it first", subject=name)
+    if any(root.is_relative_to(there) for root in roots):
+        raise InvalidValue(f"the link {name} leads to {there}, which it lies in itself: remove it first", subject=name)
+    return there
+
+
+def _resolved(link: bytes, text: str) -> Path:
+    """Where a link really leads."""
+    if len(link) <= LONGEST:
+        return Path(os.path.realpath(os.fsdecode(link)))
+    # No system call resolves a path that long; but the folders above the link have been walked, and are no links.
+    return Path(os.path.realpath(os.path.normpath(os.path.join(os.path.dirname(os.fsdecode(link)), text))))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        with reachable(path) as at:
+            return os.path.exists(at)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -8,6 +8,8 @@ import functools
 import os
 from typing import Any, ClassVar
 
+from artfs.content.long_paths import shown
+
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
@@ -27,7 +29,7 @@ def open_beneath(directory: int, relative: bytes, flags: int) -> int:
         number = ctypes.get_errno()
         # EAGAIN: something was renamed meanwhile, so the kernel could not be sure; it asks to try again.
         if number not in (errno.EAGAIN, errno.EINTR):
-            raise OSError(number, os.strerror(number), os.fsdecode(relative))
+            raise OSError(number, os.strerror(number), shown(relative))
 
 
 class _OpenHow(ctypes.Structure):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from artfs.content.long_paths import reachable
 from artfs.errors import StoreError
 from artfs.stores.base import PlaceReader
 from artfs.stores.local import LocalReader, local_path
@@ -22,4 +23,5 @@ def open_in_place(place: bytes) -> PlaceReader:
         scheme = shown.partition("://")[0]
         raise StoreError(f"cannot read '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
     # A link where the file was registered would mean that the file was replaced: never follow it.
-    return LocalReader(os.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+    with reachable(path) as at:
+        return LocalReader(os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))

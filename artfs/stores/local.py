@@ -22,6 +22,7 @@ from typing import IO, Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
 from artfs.content import files
+from artfs.content.long_paths import LONGEST, shown
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.stores.base import PathType, PlaceReader, Store
@@ -197,8 +198,9 @@ class LocalStore(Store):
                 bring(source, name, target_directory=directory)
                 return relative
             except FileExistsError:
-                shown = os.fsdecode(relative)
-                raise PlaceExists(f"'{shown}' already exists in the store at '{self.root}'", subject=relative) from None
+                raise PlaceExists(
+                    f"'{shown(relative)}' already exists in the store at '{self.root}'", subject=relative
+                ) from None
             except FileNotFoundError:
                 if attempt == ATTEMPTS - 1 or not os.path.lexists(source):
                     raise
@@ -209,7 +211,8 @@ class LocalStore(Store):
     def sync(self, places: Collection[bytes]) -> None:
         if not places:
             return
-        if len(places) > FEW_FILES and self._sync_filesystem():
+        # A deep file has so many directories above it that they are not even to be listed.
+        if (len(places) > FEW_FILES or max(map(len, places)) > LONGEST) and self._sync_filesystem():
             return
         directories: set[bytes] = set()
         for place in places:
@@ -280,6 +283,15 @@ class LocalStore(Store):
             os.close(descriptor)
         self._root.remove_empty(parent)
         return True
+
+    def place_path(self, place: bytes) -> str:
+        if len(place) <= LONGEST:
+            return super().place_path(place)
+        check_relative_path(place)
+        # To ask for each directory whether it is a link would take minutes: opening it tells as well.
+        with contextlib.suppress(FileNotFoundError):
+            self._root.in_directory(place.rpartition(b"/")[0], lambda directory: None)
+        return os.path.join(self.root, os.fsdecode(place))
 
     def close(self) -> None:
         self._root.close()

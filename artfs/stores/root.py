@@ -12,8 +12,9 @@ import errno
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from artfs.content.long_paths import LONGEST, in_pieces, shown
 from artfs.errors import OutsideStore, StoreError
 from artfs.stores.beneath import open_beneath
 
@@ -45,18 +46,21 @@ class Root:
         """Open what is there, and return the descriptor. Raises OutsideStore when the path leads out."""
         root = self.descriptor()
         try:
-            return open_beneath(root, relative, flags | os.O_CLOEXEC)
+            return _open_at_any_depth(root, relative, flags | os.O_CLOEXEC)
         except FileNotFoundError:
             # The root itself may have been moved or made again since it was opened.
             if not self._reopened(root):
                 raise
-            return open_beneath(self.descriptor(), relative, flags | os.O_CLOEXEC)
+            return _open_at_any_depth(self.descriptor(), relative, flags | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in (errno.EXDEV, errno.ELOOP):
-                shown = os.fsdecode(relative)
-                raise OutsideStore(f"'{shown}' leads out of the store at '{self.path}'", subject=relative) from None
+                raise OutsideStore(
+                    f"'{shown(relative)}' leads out of the store at '{self.path}'", subject=relative
+                ) from None
             if error.errno not in (errno.ENOSYS, errno.EPERM):
                 raise
+        if len(relative) > LONGEST:  # of which no system call says whether there are links in it
+            return _open_without_links(root, relative, flags | os.O_CLOEXEC)
         return os.open(self._resolve(relative), flags | os.O_CLOEXEC)
 
     def open_directory(self, relative: bytes, *, is_new: bool = False) -> int:
@@ -180,6 +184,37 @@ def _closing(descriptor: int) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_at_any_depth(root: int, relative: bytes, flags: int) -> int:
+    """Open what is below a directory; where the path is too long for one call, directory by directory."""
+    if len(relative) <= LONGEST:
+        return open_beneath(root, relative, flags)
+    steps, rest = in_pieces(relative)
+    return _open_step_by_step(open_beneath, root, [*steps, rest], flags)
+
+
+def _open_without_links(root: int, relative: bytes, flags: int) -> int:
+    """Open what is below a directory, but nothing that a link leads to."""
+
+    def open_name(directory: int, name: bytes, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=directory)
+
+    return _open_step_by_step(open_name, root, relative.split(b"/"), flags)
+
+
+def _open_step_by_step(open_in: Callable[[int, bytes, int], int], root: int, steps: Sequence[bytes], flags: int) -> int:
+    at = root
+    try:
+        for step in steps[:-1]:
+            below = open_in(at, step, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            if at != root:
+                os.close(at)
+            at = below
+        return open_in(at, steps[-1], flags)
+    finally:
+        if at != root:
+            os.close(at)
 
 
 def _rmdir(name: bytes, directory: int) -> None:

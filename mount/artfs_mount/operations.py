@@ -113,7 +113,7 @@ class Operations(pyfuse3.Operations):
     async def readlink(self, inode: int, ctx: RequestContext) -> bytes:
         node = self.inodes.node(inode)
         if node is not None:
-            return os.readlink(self.incoming.nodes.path(node))
+            return self.incoming.namespace.read_link(node)
         link = self.inodes.tree.node(inode)
         assert isinstance(link, Link), "the kernel asks this of links only"
         artifact = linked_artifact(inode)

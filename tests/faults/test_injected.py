@@ -117,7 +117,7 @@ def _fstat(draft: Path) -> None:
 HANDLERS: dict[str, tuple[str, Call]] = {
     "lookup": ("Inodes.lookup", lambda draft: os.lstat(draft / "never seen")),
     "getattr": ("Inodes.attributes", _fstat),
-    "readlink": ("os.readlink", lambda draft: os.readlink(draft / "link")),
+    "readlink": ("Namespace.read_link", lambda draft: os.readlink(draft / "link")),
     "setattr": ("FileAttributes.change", lambda draft: os.chmod(draft / "file", 0o600)),
     "statfs": ("os.statvfs", os.statvfs),
     "opendir": ("Handles.add", lambda draft: os.listdir(draft / "directory")),

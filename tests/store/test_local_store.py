@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from artfs.content import files
+from artfs.content.long_paths import reachable
 from artfs.errors import InvalidName, InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.stores import beneath, local
 from artfs.stores.base import Store
@@ -309,3 +311,65 @@ class TestFiles:
         with pytest.raises(StoreError, match="cannot be removed"):
             store.rmtree(path.format(root=store.root))
         assert store.isdir("a")
+
+
+DEEP = b"iris/0123/" + b"/".join([b"d" * 100] * 100) + b"/file"
+
+
+@pytest.mark.usefixtures("any_kernel")
+class TestDeepPlaces:
+    """More than twice as long as a system call takes."""
+
+    @pytest.mark.parametrize("adopt", [True, False])
+    def test_they_are_placed_synced_read_and_removed(self, store: LocalStore, tmp_path: Path, adopt: bool) -> None:
+        store.place(a_file(tmp_path), DEEP, adopt=adopt)
+        store.place(a_file(tmp_path), DEEP + b" beside it", adopt=adopt)
+        store.sync([DEEP])
+        assert content_of(store, DEEP) == b"content"
+        assert sorted(store.places(b"iris/0123")) == [DEEP, DEEP + b" beside it"]
+        assert store.place_path(DEEP) == os.path.join(store.root, DEEP.decode())
+        with pytest.raises(PlaceExists) as failure:
+            store.place(a_file(tmp_path), DEEP, adopt=adopt)
+        assert len(str(failure.value)) < 1000
+        store.remove_place(DEEP)
+        with pytest.raises(FileNotFoundError):
+            store.open_place(DEEP)
+        store.remove_place(DEEP)
+        store.remove_place(DEEP + b" beside it")
+        assert os.listdir(store.root) == []
+
+    def test_each_is_synced_when_the_file_system_has_lost_writes(self, store: LocalStore, tmp_path: Path) -> None:
+        store.place(a_file(tmp_path), DEEP)
+        store._lost_writes = True
+        store.sync([DEEP])
+        with pytest.raises(FileNotFoundError):
+            store.sync([DEEP + b" missing"])
+
+    def test_they_go_with_the_directory_that_nobody_claims(self, store: LocalStore, tmp_path: Path) -> None:
+        with store.claim(b"iris/0123"):
+            store.place(a_file(tmp_path), DEEP)
+            assert not store.remove_unclaimed(b"iris/0123", lambda: True)
+        assert store.remove_unclaimed(b"iris/0123", lambda: True)
+        assert os.listdir(store.root) == []
+
+    @pytest.mark.parametrize("above", [b"", b"iris/0123/" + b"/".join([b"d" * 100] * 99) + b"/"])
+    def test_a_link_on_the_way_leads_nowhere_out(self, store: LocalStore, tmp_path: Path, above: bytes) -> None:
+        """At the top, and deeper than a path can say."""
+        outside = tmp_path / "outside"
+        store.place(a_file(tmp_path), DEEP)
+        other = LocalStore(str(outside))
+        other.create()
+        other.place(a_file(tmp_path), DEEP)
+        with reachable(os.path.join(os.fsencode(store.root), above + b"link")) as at:
+            os.symlink(outside, at)
+        way = above + b"link/" + DEEP
+        operations: list[Callable[[], object]] = [
+            lambda: store.open_place(way),
+            lambda: store.place(a_file(tmp_path), way + b"2"),
+            lambda: store.remove_place(way),
+            lambda: store.place_path(way),
+        ]
+        for operation in operations:
+            with pytest.raises((OutsideStore, NotADirectoryError)):
+                operation()
+        assert len(list(files.walk_files(bytes(outside)))) == 1

@@ -45,6 +45,7 @@ PARTS = (
     "artfs_mount.incoming.namespace:Namespace.make_file",
     "artfs_mount.incoming.namespace:Namespace.make_link",
     "artfs_mount.incoming.namespace:Namespace.make_special",
+    "artfs_mount.incoming.namespace:Namespace.read_link",
     "artfs_mount.incoming.namespace:Namespace.remove",
     "artfs_mount.incoming.namespace:Namespace.remove_directory",
     "artfs_mount.incoming.namespace:Namespace.rename",
@@ -57,7 +58,6 @@ PARTS = (
     "artfs_mount.inodes:Inodes.forget",
     "artfs_mount.inodes:Inodes.lookup",
     "artfs_mount.inodes:Inodes.names",
-    "artfs_mount.operations:os.readlink",
     "artfs_mount.operations:os.statvfs",
 )
 

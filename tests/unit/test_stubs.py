@@ -10,8 +10,10 @@ import pytest
 
 from artfs.content import stubs
 from artfs.content.digest import Digest, hash_bytes
+from artfs.content.files import remove_tree
 from artfs.content.stubs import BLOB_ATTRIBUTE, digests_below
 from artfs_mount.incoming.stubs import BLOB, blob_of
+from support.deep import LEVELS, NAME, inside
 
 ONE, TWO = hash_bytes(b"one"), hash_bytes(b"two")
 
@@ -38,6 +40,17 @@ def test_stubs_are_found_at_any_depth(tmp_path: Path) -> None:
     (tmp_path / "a" / "file").write_bytes(b"bytes of its own")
     assert below(tmp_path / "a") == {ONE}
     assert below(tmp_path / "a", tmp_path / "b", tmp_path / "not there") == {ONE, TWO}
+
+
+def test_stubs_are_found_deeper_than_a_path_can_say(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        for _ in range(LEVELS):
+            os.mkdir(NAME)
+            os.chdir(NAME)
+        make_stub(Path("stub"), ONE)
+    assert below(tmp_path) == {ONE}
+    remove_tree(bytes(tmp_path / NAME))
+    assert below(tmp_path) == set()
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:

@@ -117,3 +117,5 @@ def test_a_tree_may_be_deeper_than_the_stack() -> None:
     assert tree.directories == 3001
     assert sum(1 for _ in tree.walk()) == 3001
     assert tree != chain(b"y") and tree == chain(b"x")
+    assert Tree.from_files({path: entry for path, entry in tree.walk() if entry.tree is None}) == tree
+    assert Tree.from_files({b"top": Entry(b"", Kind.DIRECTORY, 0o755, 0, tree=tree)}).directories == 3002

@@ -107,13 +107,7 @@ def remove(path: bytes) -> None:
     if os.path.islink(path) or not os.path.isdir(path):
         os.unlink(path)
         return
-    pending = [path]
-    while pending:
-        directory = pending.pop()
-        os.chmod(directory, 0o700)
-        with os.scandir(directory) as entries:
-            pending += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    remove_tree(path)
+    remove_tree(path, despite_modes=True)
 
 
 def _lock(path: Path) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from artfs.content.long_paths import lstat, reachable
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Drafts
@@ -42,7 +44,7 @@ class FileAttributes:
             if node.descriptor is None:
                 raise FileNotFoundError("the file has been removed")
             return os.fstat(node.descriptor.number)
-        return os.lstat(self._nodes.path(node))
+        return lstat(self._nodes.path(node))
 
     def change(self, node: Node, change: Change, pid: int) -> os.stat_result:
         """Applies a setattr request and returns the new status."""
@@ -51,44 +53,48 @@ class FileAttributes:
             self._drafts.touch(draft, pid)
         if change.size is not None:
             self._contents.truncate(node, change.size, pid)
-        target = self._target(node)
-        if change.uid is not None or change.gid is not None:
-            _chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
-        if change.mode is not None and not stat.S_ISLNK(node.file_type):
-            os.chmod(target, stat.S_IMODE(change.mode))
-        if change.atime_ns is not None or change.mtime_ns is not None:
-            self._set_times(node, target, change)
+        with self._target(node) as target:
+            if change.uid is not None or change.gid is not None:
+                _chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
+            if change.mode is not None and not stat.S_ISLNK(node.file_type):
+                os.chmod(target, stat.S_IMODE(change.mode))
+            if change.atime_ns is not None or change.mtime_ns is not None:
+                self._set_times(node, target, change)
         return self.status(node)
 
     def get_attribute(self, node: Node, name: bytes) -> bytes:
         """An extended attribute that a user has set."""
         if name in stubs.PRIVATE:
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
-        return _call(os.getxattr, self._target(node), name)
+        with self._target(node) as target:
+            return _call(os.getxattr, target, name)
 
     def list_attributes(self, node: Node) -> list[bytes]:
         """Names of the extended attributes that users have set."""
-        names = [os.fsencode(name) for name in _call(os.listxattr, self._target(node))]
+        with self._target(node) as target:
+            names = [os.fsencode(name) for name in _call(os.listxattr, target)]
         return [name for name in names if name not in stubs.PRIVATE and name.startswith(b"user.")]
 
     def set_attribute(self, node: Node, name: bytes, value: bytes, pid: int) -> None:
         """Sets a user's extended attribute; it stays with the draft and is not part of versions."""
         if not name.startswith(b"user.") or name.startswith(CONTROL_PREFIX):
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-        _call(os.setxattr, self._target(node), name, value)
+        with self._target(node) as target:
+            _call(os.setxattr, target, name, value)
 
     def remove_attribute(self, node: Node, name: bytes) -> None:
         """Removes a user's extended attribute."""
         if name in stubs.PRIVATE:
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
-        _call(os.removexattr, self._target(node), name)
+        with self._target(node) as target:
+            _call(os.removexattr, target, name)
 
-    def _target(self, node: Node) -> bytes | int:
+    def _target(self, node: Node) -> AbstractContextManager[bytes | int]:
         if node.unlinked:
             if node.descriptor is None:
                 raise FileNotFoundError("the file has been removed")
-            return node.descriptor.number
-        return self._nodes.path(node)
+            return nullcontext(node.descriptor.number)
+        return reachable(self._nodes.path(node))
 
     def _set_times(self, node: Node, target: bytes | int, change: Change) -> None:
         now = self.status(node)

@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE, Digest
+from artfs.content.long_paths import reachable
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Draft, Drafts
 from artfs_mount.incoming.hashing import BackgroundHasher
@@ -227,8 +228,8 @@ class Contents:
         current = node.descriptor
         if current is not None and (current.writable or not writable):
             return current
-        path = self._nodes.path(node)
-        descriptor = Descriptor(_open(path, os.O_RDWR if writable else os.O_RDONLY), writable=writable)
+        with reachable(self._nodes.path(node)) as path:
+            descriptor = Descriptor(_open(path, os.O_RDWR if writable else os.O_RDONLY), writable=writable)
         node.descriptor = descriptor
         return descriptor
 

@@ -11,6 +11,7 @@ import os
 import stat
 
 from artfs.content.files import sync_directory
+from artfs.content.long_paths import lstat, reachable
 from artfs.errors import InvalidName
 from artfs.names import check_artifact_name
 from artfs_mount.incoming import stubs
@@ -33,75 +34,82 @@ class Namespace:
 
     def lookup(self, parent: Node, name: bytes) -> tuple[Node, os.stat_result]:
         """What stands at a name. Raises FileNotFoundError."""
-        status = os.lstat(self._nodes.child_path(parent, name))
+        status = lstat(self._nodes.child_path(parent, name))
         return self._nodes.at(parent, name, status), status
 
     def list(self, directory: Node) -> list[bytes]:
         """The names in a directory, at one moment."""
-        return os.listdir(self._nodes.path(directory))
+        with reachable(self._nodes.path(directory)) as at:
+            return os.listdir(at)
+
+    def read_link(self, link: Node) -> bytes:
+        """Where a link leads."""
+        with reachable(self._nodes.path(link)) as at:
+            return os.readlink(at)
 
     def sync_directory(self, path: bytes) -> None:
         """Puts a directory's entries on stable storage. For a worker thread."""
-        sync_directory(path)
+        with reachable(path) as at:
+            sync_directory(at)
 
     def make_directory(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
-        path = self._about_to_make(parent, name, pid)
-        os.mkdir(path, mode & 0o7777)
-        return self._made(parent, name, path, uid, gid)
+        with self._about_to_make(parent, name, pid) as path:
+            os.mkdir(path, mode & 0o7777)
+            return self._made(parent, name, path, uid, gid)
 
     def make_link(self, parent: Node, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> Node:
-        path = self._about_to_make(parent, name, pid)
-        os.symlink(target, path)
-        return self._made(parent, name, path, uid, gid)
+        with self._about_to_make(parent, name, pid) as path:
+            os.symlink(target, path)
+            return self._made(parent, name, path, uid, gid)
 
     def make_special(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
         """A file without opening it, a FIFO or a socket. Devices are refused: the mount is `nodev`."""
         if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
             raise PermissionError(errno.EPERM, "devices cannot be made here")
-        path = self._about_to_make(parent, name, pid)
-        os.mknod(path, mode)
-        return self._made(parent, name, path, uid, gid)
+        with self._about_to_make(parent, name, pid) as path:
+            os.mknod(path, mode)
+            return self._made(parent, name, path, uid, gid)
 
     def make_file(
         self, parent: Node, name: bytes, flags: int, mode: int, uid: int, gid: int, pid: int
     ) -> tuple[Node, int]:
         """Makes and opens a file; returns its node and a descriptor that can read and write."""
-        path = self._about_to_make(parent, name, pid)
-        descriptor = _new_file(path, flags, mode & 0o7777)
-        return self._made(parent, name, path, uid, gid), descriptor
+        with self._about_to_make(parent, name, pid) as path:
+            descriptor = _new_file(path, flags, mode & 0o7777)
+            return self._made(parent, name, path, uid, gid), descriptor
 
     def hard_link(self, node: Node, parent: Node, name: bytes, pid: int) -> Node:
         """One more name for a file, within its draft: two drafts never share a file that can still change."""
         if self._nodes.draft_of(node) != self._draft_at(parent, name):
             raise OSError(errno.EXDEV, "hard links stay within a draft")
-        source = self._nodes.path(node)
-        os.link(source, self._about_to_make(parent, name, pid), follow_symlinks=False)
+        with reachable(self._nodes.path(node)) as source, self._about_to_make(parent, name, pid) as target:
+            os.link(source, target, follow_symlinks=False)
         self._nodes.link(node, parent, name)
         return node
 
     def remove(self, parent: Node, name: bytes, pid: int) -> None:
         """Removes a file or link. Open handles keep it until they are closed; versions never notice."""
-        path = self._nodes.child_path(parent, name)
-        status = os.lstat(path)
-        self._drafts.touch(self._draft_at(parent, name), pid)
-        os.unlink(path)
+        with reachable(self._nodes.child_path(parent, name)) as path:
+            status = os.lstat(path)
+            self._drafts.touch(self._draft_at(parent, name), pid)
+            os.unlink(path)
         self._gone(parent, name, status)
 
     def remove_directory(self, parent: Node, name: bytes, pid: int) -> None:
         """Removes an empty directory."""
-        path = self._nodes.child_path(parent, name)
-        status = os.lstat(path)
-        self._drafts.touch(self._draft_at(parent, name), pid)
-        os.rmdir(path)
+        with reachable(self._nodes.child_path(parent, name)) as path:
+            status = os.lstat(path)
+            self._drafts.touch(self._draft_at(parent, name), pid)
+            os.rmdir(path)
         self._gone(parent, name, status)
 
     def rename(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes, flags: int, pid: int) -> None:
         """Renames, within a draft, between drafts, or a draft itself."""
-        source = self._nodes.child_path(parent, name)
-        target = self._nodes.child_path(new_parent, new_name)
         self._check_draft_name(new_parent, new_name)
-        status = os.lstat(source)
-        replaced = _status(target)
+        old_path = self._nodes.child_path(parent, name)
+        new_path = self._nodes.child_path(new_parent, new_name)
+        status = lstat(old_path)
+        replaced = _status(new_path)
         if replaced is not None and replaced.st_ino == status.st_ino:
             return
         for moved in (status, replaced if flags & RENAME_EXCHANGE else None):
@@ -112,7 +120,8 @@ class Namespace:
         old_draft, new_draft = self._draft_at(parent, name), self._draft_at(new_parent, new_name)
         self._drafts.touch(old_draft, pid)
         self._drafts.touch(new_draft, pid)
-        _rename(source, target, flags)
+        with reachable(old_path) as source, reachable(new_path) as target:
+            _rename(source, target, flags)
         if replaced is not None and other is None:
             self._gone(new_parent, new_name, replaced, draft_stays=True)
         self._nodes.unlink(node, parent, name, last=False)
@@ -123,11 +132,11 @@ class Namespace:
         elif parent is self._nodes.root:
             self._drafts.renamed(old_draft, new_draft)
 
-    def _about_to_make(self, parent: Node, name: bytes, pid: int) -> bytes:
+    def _about_to_make(self, parent: Node, name: bytes, pid: int) -> reachable:
         self._check_draft_name(parent, name)
         path = self._nodes.child_path(parent, name)
         self._drafts.touch(self._draft_at(parent, name), pid)
-        return path
+        return reachable(path)
 
     def _made(self, parent: Node, name: bytes, path: bytes, uid: int, gid: int) -> Node:
         if self._is_root and (uid, gid) != (0, 0):
@@ -202,7 +211,7 @@ def _new_file(path: bytes, flags: int, mode: int) -> int:
 
 def _status(path: bytes) -> os.stat_result | None:
     try:
-        return os.lstat(path)
+        return lstat(path)
     except FileNotFoundError:
         return None
 

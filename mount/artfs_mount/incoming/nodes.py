@@ -163,7 +163,10 @@ class Nodes:
         self._by_backing[backing] = node
 
     def path(self, node: Node) -> bytes:
-        """Where a node is now. Raises FileNotFoundError when it has been unlinked."""
+        """Where a node is now, which may be more than a system call takes: see `artfs.content.long_paths`.
+
+        Raises FileNotFoundError when it has been unlinked.
+        """
         parts: list[bytes] = []
         while node is not self.root:
             if not node.links:

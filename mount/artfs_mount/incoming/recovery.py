@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Container
+import stat
+from collections.abc import Collection
 from dataclasses import replace
 
 from artfs.artifacts.orphans import inodes_of, placed_inodes, remove_orphan_anywhere
 from artfs.artifacts.unlisted import find_contents
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, format_digest
-from artfs.content.files import clone_or_copy
+from artfs.content.files import clone_or_copy, walk_files
+from artfs.content.long_paths import lstat, reachable
 from artfs.older import is_older
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
@@ -106,16 +108,17 @@ def _copy_all(incoming: Incoming, draft: bytes, uuid: str) -> int:
         for path in paths:
             link = b"%s.link" % copy
             os.link(copy, link)
-            os.rename(link, path)
+            with reachable(path) as at:
+                os.rename(link, at)
         os.unlink(copy)
     return len(names)
 
 
-def _sharing(draft: bytes, inodes: Container[int]) -> dict[int, list[bytes]]:
+def _sharing(draft: bytes, inodes: Collection[int]) -> dict[int, list[bytes]]:
     """The names of files of a draft that have one of these inodes, and their own bytes, by inode."""
     names: dict[int, list[bytes]] = {}
-    for path in _files(draft) if os.path.lexists(draft) else ():
-        number = os.lstat(path).st_ino
+    for path in _files(draft) if inodes and os.path.lexists(draft) else ():
+        number = lstat(path).st_ino
         if number in inodes and stubs.blob_of(path) is None:
             names.setdefault(number, []).append(path)
     return names
@@ -127,7 +130,7 @@ def _find_contents(incoming: Incoming, work: bytes) -> None:
     for path in _files(work):
         digest = stubs.blob_of(path)
         if digest is not None:
-            sizes[digest] = os.lstat(path).st_size
+            sizes[digest] = lstat(path).st_size
     unknown = sizes.keys() - incoming.workspace.catalog.blobs.known(sizes.keys()).keys()
     if unknown:
         missing = find_contents(incoming.workspace, unknown, {sizes[digest] for digest in unknown})
@@ -145,7 +148,4 @@ def _is_known(incoming: Incoming, record: Record) -> bool:
 def _files(path: bytes) -> list[bytes]:
     if os.path.islink(path) or not os.path.isdir(path):
         return [path] if os.path.isfile(path) and not os.path.islink(path) else []
-    found = []
-    for folder, _, names in os.walk(path):
-        found += [os.path.join(folder, name) for name in names if not os.path.islink(os.path.join(folder, name))]
-    return found
+    return [file for file in walk_files(path) if not stat.S_ISLNK(lstat(file).st_mode)]

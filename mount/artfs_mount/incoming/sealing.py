@@ -25,6 +25,7 @@ from artfs.artifacts import seal
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import sync_filesystem
+from artfs.content.long_paths import shown
 from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 from artfs.stores.local import local_path
@@ -263,7 +264,7 @@ class _Known:
                 )
 
     def _shown(self, path: bytes) -> str:
-        return os.path.relpath(path, os.path.dirname(self._root)).decode("utf-8", "replace")
+        return os.fsencode(shown(os.path.relpath(path, os.path.dirname(self._root)))).decode("utf-8", "replace")
 
 
 def _reason(why: bytes) -> str:

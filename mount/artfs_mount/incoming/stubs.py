@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from artfs.content.digest import Digest
+from artfs.content.long_paths import lstat, reachable
 from artfs.content.stubs import BLOB_ATTRIBUTE
 
 BLOB = os.fsencode(BLOB_ATTRIBUTE)
@@ -77,7 +78,8 @@ class Stub:
     def put(self) -> None:
         """Takes the place of the file, name by name: each is the file with its bytes, or the finished stub."""
         for waiting, name in self.names:
-            _rename(waiting, name)
+            with reachable(name) as at:
+                _rename(waiting, at)
 
     def discard(self) -> None:
         """Removes a stub that is not needed after all."""
@@ -91,14 +93,32 @@ def make(paths: Sequence[bytes], digest: Digest, scratch: bytes) -> Stub:
 
     paths: the file's names. scratch: an unused path on the same file system, from which others are derived.
     """
-    status = os.lstat(paths[0])
+    with reachable(paths[0]) as file:
+        return _made(file, paths, digest, scratch)
+
+
+@contextlib.contextmanager
+def times_kept(stubs: Iterable[Stub]) -> Iterator[None]:
+    """Leaves the directories in which stubs are put with the times that the user's own changes gave them."""
+    directories = {os.path.dirname(name) for stub in stubs for _, name in stub.names}
+    before = {directory: lstat(directory) for directory in directories}
+    try:
+        yield
+    finally:
+        for directory, status in before.items():
+            with reachable(directory) as at:
+                os.utime(at, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _made(file: bytes, paths: Sequence[bytes], digest: Digest, scratch: bytes) -> Stub:
+    status = os.lstat(file)
     names = tuple((b"%s.%d" % (scratch, index), path) for index, path in enumerate(paths))
     descriptor = os.open(names[0][0], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     stub = Stub(status.st_ino, os.fstat(descriptor).st_ino, digest, names)
     try:
         os.ftruncate(descriptor, status.st_size)
         os.setxattr(descriptor, BLOB, digest)
-        _copy_attributes(paths[0], descriptor)
+        _copy_attributes(file, descriptor)
         if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
             os.fchown(descriptor, status.st_uid, status.st_gid)
         os.fchmod(descriptor, status.st_mode & 0o7777)
@@ -113,23 +133,12 @@ def make(paths: Sequence[bytes], digest: Digest, scratch: bytes) -> Stub:
     return stub
 
 
-@contextlib.contextmanager
-def times_kept(stubs: Iterable[Stub]) -> Iterator[None]:
-    """Leaves the directories in which stubs are put with the times that the user's own changes gave them."""
-    directories = {os.path.dirname(name) for stub in stubs for _, name in stub.names}
-    before = {directory: os.stat(directory) for directory in directories}
-    try:
-        yield
-    finally:
-        for directory, status in before.items():
-            os.utime(directory, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
 def _attribute(file: bytes | int, name: bytes) -> bytes | None:
     try:
         if isinstance(file, int):
             return os.getxattr(file, name)
-        return _despite_mode(file, stat.S_IRUSR, lambda: os.getxattr(file, name, follow_symlinks=False))
+        with reachable(file) as at:
+            return _despite_mode(at, stat.S_IRUSR, lambda: os.getxattr(at, name, follow_symlinks=False))
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return None
