@@ -199,7 +199,7 @@ def test_what_another_home_keeps_in_the_same_folder_is_left_alone(workspace: Wor
         other.catalog.stores.register("shared", "local", str(workspace.home.store_root))
         found = gc(other)
     [error] = found.errors
-    assert error.startswith(f"the artifact store at '{workspace.home.store_root}' belongs to another home")
+    assert error.startswith(f"another artifact store is at '{workspace.home.store_root}' ('default' of the home ")
     assert path.exists()
 
 
