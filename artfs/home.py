@@ -15,6 +15,7 @@ from artfs.errors import HomeError
 
 if TYPE_CHECKING:
     from artfs.config import Config
+    from artfs.sharing import Sharing
 
 HOME_VARIABLE = "ARTFS_HOME"
 
@@ -86,6 +87,19 @@ class Home:
 
         return read_config(self.config_path)
 
+    @property
+    def sharing(self) -> Sharing:
+        """The modes of what is made in it."""
+        from artfs.config import read_config, sharing_of
+
+        # A home that is being made keeps no settings in memory yet: they may be written just after.
+        return sharing_of(self.__dict__.get("config") or read_config(self.config_path))
+
+    @property
+    def group(self) -> int | None:
+        """The group that it is shared with."""
+        return os.stat(self.path).st_gid if self.config.share == "group" else None
+
     def configure(self, **changes: Any) -> Config:
         """Write settings into `config.toml`, keeping its comments, and return all settings; None restores a default."""
         from artfs.config import change_config
@@ -103,7 +117,8 @@ class Home:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for directory in (self.store_root, self.cache, self.mounts):
-                directory.mkdir(mode=0o700, exist_ok=True)
+                if not directory.is_dir():
+                    self.sharing.make_folder(directory)
             self._create_identity()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
@@ -119,7 +134,7 @@ class Home:
             return
         draft = self.path / f".identity-{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            with draft.open("x", encoding="ascii") as file:
+            with open(draft, "x", encoding="ascii", opener=self.sharing.opener) as file:
                 file.write(f"{uuid.uuid4()}\n")
                 file.flush()
                 sync_file(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import threading
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs import users
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
@@ -66,7 +66,7 @@ class Workspace:
             if self._catalog is None:
                 from artfs.catalog.catalog import Catalog
 
-                catalog = Catalog.open(self.home.catalog_path)
+                catalog = Catalog.open(self.home.catalog_path, mode=self.home.sharing.file)
                 try:
                     _ensure_defaults(catalog, self.home)
                     self._catalog = catalog
@@ -90,11 +90,8 @@ class Workspace:
 
     @cached_property
     def user(self) -> str:
-        """Who makes versions here: the login name, or the number of a user without one."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            return str(os.getuid())
+        """Who makes versions here: the login name, or the number of a user without one. No variable changes it."""
+        return users.name_of(os.geteuid())
 
     def open_blob(
         self, digest: Digest, *, on_failure: Callable[[Candidate, OSError], None] | None = None
@@ -221,7 +218,8 @@ class Stores:
         with self._lock:
             if row.id not in self._opened:
                 store = store_class(row.flavor, row.options)
-                self._opened[row.id] = store(row.root, row.options, id=row.id, name=row.name)
+                opened = self._opened[row.id] = store(row.root, row.options, id=row.id, name=row.name)
+                opened.share(self._workspace.home.sharing)
             return self._opened[row.id]
 
 

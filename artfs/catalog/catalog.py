@@ -30,6 +30,7 @@ from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
 from artfs.catalog.visualizations import Visualizations
 from artfs.errors import CatalogCorrupt
+from artfs.sharing import OWNER, make_file
 
 
 class Catalog:
@@ -63,8 +64,8 @@ class Catalog:
         self.visualizations = Visualizations(engine)
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Catalog:
-        """Open the catalog at `path`; a new one is made, an older one is brought up to this release.
+    def open(cls, path: str | PathLike[str], *, mode: int = OWNER.file) -> Catalog:
+        """Open the catalog at `path`; a new one is made, of that mode, an older one is brought up to this release.
 
         Raises CatalogTooNew for the catalog of a newer release and CatalogCorrupt for a damaged file; neither is
         changed.
@@ -72,10 +73,10 @@ class Catalog:
         file = Path(path)
         if file.is_dir():
             raise CatalogCorrupt(f"catalog {file} is a directory: choose another path", subject=str(file))
-        engine = SQLiteEngine(file)
+        engine = SQLiteEngine(file, mode)
         try:
             if not is_current(engine):
-                with _only_one_process(file):
+                with _only_one_process(file, mode):
                     engine.prepare()
                     if not is_current(engine):
                         migrate(engine)
@@ -114,8 +115,10 @@ class Catalog:
 
 
 @contextmanager
-def _only_one_process(file: Path) -> Iterator[None]:
+def _only_one_process(file: Path, mode: int) -> Iterator[None]:
     """Hold the lock file beside the catalog: SQLite's own locks do not cover the switch to WAL."""
-    with open(file.with_name(file.name + ".lock"), "a+b") as lock:
+    path = file.with_name(file.name + ".lock")
+    make_file(path, mode)
+    with open(path, "a+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -13,6 +13,7 @@ from pathlib import Path
 from artfs.catalog.connections import BUSY_SECONDS, Connection, connections
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
 from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError, InvalidValue
+from artfs.sharing import OWNER, make_file
 
 SQLITE = Dialect(
     name="sqlite",
@@ -32,13 +33,15 @@ class SQLiteEngine:
 
     Args:
         path: the file; it is made if it is not there.
+        mode: of the file, and of those that SQLite makes beside it.
     """
 
     dialect = SQLITE
     is_local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = OWNER.file) -> None:
         self.path = path
+        self.mode = mode
         self._thread = threading.local()
         self._closed = False
 
@@ -176,7 +179,10 @@ class SQLiteEngine:
         if self._closed:
             raise CatalogError(f"catalog {self.path} is closed")
         try:
+            make_file(self.path, self.mode)
             return connections.connect(self.path, self)
+        except OSError as error:
+            raise self._why_not_opened(error) from error
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
 
@@ -227,7 +233,7 @@ class SQLiteEngine:
     def _why_not_opened(self, error: Exception) -> Exception:
         """SQLite does not say why; the system does."""
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self.mode))
         except OSError as reason:
             return reason
         return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))

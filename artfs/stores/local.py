@@ -13,6 +13,7 @@ import functools
 import glob
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -23,6 +24,7 @@ from urllib.parse import unquote_to_bytes
 from artfs.content import files
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
+from artfs.sharing import Sharing
 from artfs.stores.base import PathType, PlaceReader, Store
 from artfs.stores.claimed import is_claimed, set_claimed
 from artfs.stores.root import ATTEMPTS, Root
@@ -100,6 +102,14 @@ class LocalStore(Store):
             raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return self._checked(os.path.join(self.root, plain), text)
 
+    def share(self, sharing: Sharing) -> None:
+        self._root.sharing = sharing
+
+    def create(self) -> None:
+        if not os.path.isdir(self.root):
+            os.makedirs(self.root)
+            os.chmod(self.root, self._root.sharing.folder)
+
     # The file level.
 
     def open(self, path: PathType, mode: str = "r") -> IO[Any]:
@@ -166,7 +176,9 @@ class LocalStore(Store):
         for attempt in range(ATTEMPTS):
             directory = self._root.open_directory(parent)
             try:
-                bring(source, name, target_directory=directory)
+                if not bring(source, name, target_directory=directory):
+                    mode = self._root.sharing.stored_mode(os.lstat(source).st_mode)
+                    os.chmod(name, mode, dir_fd=directory)
                 return relative
             except FileExistsError:
                 shown = os.fsdecode(relative)
@@ -177,6 +189,20 @@ class LocalStore(Store):
             finally:
                 os.close(directory)
         raise AssertionError("unreachable")
+
+    def protect(self, places: Collection[bytes]) -> None:
+        user = os.geteuid()
+        is_shared = bool(self._root.sharing.folder & stat.S_ISGID)
+        group = os.fstat(self._root.descriptor()).st_gid if is_shared else os.getegid()
+        for place in places:
+            descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                if (status.st_uid, status.st_gid) != (user, group):
+                    os.fchown(descriptor, user, group)
+                os.fchmod(descriptor, self._root.sharing.stored_mode(status.st_mode))
+            finally:
+                os.close(descriptor)
 
     def sync(self, places: Collection[bytes]) -> None:
         if not places:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from artfs.errors import OutsideStore, StoreError
+from artfs.sharing import OWNER
 from artfs.stores.beneath import open_beneath
 
 ATTEMPTS = 50
@@ -33,6 +34,7 @@ class Root:
     def __init__(self, path: str, name: str, resolve: Callable[[bytes], str]) -> None:
         self.path = path
         self._name = name
+        self.sharing = OWNER
         self._resolve = resolve
         self._descriptor: int | None = None
         self._lock = threading.Lock()
@@ -135,7 +137,7 @@ class Root:
         while missing:
             name = missing.pop()
             with contextlib.suppress(FileExistsError), _closing(descriptor):
-                os.mkdir(name, 0o755, dir_fd=descriptor)
+                self.sharing.make_new_folder(name, directory=descriptor)
             relative = relative + b"/" + name if relative else name
             descriptor = self.open(relative, flags)
         return descriptor

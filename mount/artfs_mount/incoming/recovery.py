@@ -11,7 +11,7 @@ import logging
 import os
 from dataclasses import replace
 
-from artfs.artifacts.orphans import inodes_of, remove_orphan_anywhere
+from artfs.artifacts.orphans import inodes_of, protect, remove_orphan_anywhere
 from artfs.catalog.versions import Version
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
@@ -53,6 +53,7 @@ def _finish_sealing(incoming: Incoming, record: Record) -> Record:
         log.info("draft %r: version %s was not made; its links are removed", record.name, record.uuid)
         return Record(record.name, State.CHANGED, version=record.version)
     count = _stub_all(incoming, incoming.path(record.name), version)
+    protect(incoming.workspace, version)
     log.info("draft %r: version %s was made; %d files became stubs", record.name, version.name, count)
     return Record(record.name, State.SEALED, version=version.name)
 
