@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import uuid
 from dataclasses import dataclass
@@ -127,6 +128,29 @@ class Home:
                 subject=self.path,
             ) from error
         return self
+
+    def share_with(self, group: str) -> Home:
+        """Make the home, if it is not there, and let all members of a group use it.
+
+        Raises:
+            HomeError: there is no such group, or this user may not give a folder to it.
+        """
+        try:
+            group_id = grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise HomeError(f"there is no group '{group}'; see 'getent group'", subject=group) from None
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.chown(self.path, -1, group_id)
+            self.configure(share="group")
+            os.chmod(self.path, self.sharing.folder)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise HomeError(
+                f"cannot share {self.path} with the group '{group}': {reason}; be its owner and a member of the group",
+                subject=self.path,
+            ) from error
+        return self.create()
 
     def _create_identity(self) -> None:
         """The first process wins: a link is made whole or not at all, and never over an existing one."""

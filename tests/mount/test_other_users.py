@@ -9,13 +9,13 @@ import struct
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, raises, state, versions, wait_for_version
-from support.mount import ARTFS, MYSELF, Mount
+from support.mount import ARTFS, MYSELF, Mount, User, new_base, remove_base
 from support.users import BEA, CARL, may, open_mount, run, shell
 
 QUIET_LINKS = {**NEVER_BY_ITSELF, "quiet_file_seconds": 0.3}
@@ -341,3 +341,46 @@ def test_a_descriptor_from_before_changes_the_draft_and_not_the_version(mount: M
             again.write(b"after!")
         assert draft.read_bytes() == b"after!"
     assert (mount.artifacts / name / "1" / name).read_bytes() == b"before"
+
+
+# Descriptors.
+
+
+class Limited(User):
+    """Whoever runs the tests, with few descriptors."""
+
+    def python_command(self, command: Sequence[str | Path]) -> list[str]:
+        return ["prlimit", f"--nofile={DESCRIPTORS}", *super().python_command(command)]
+
+
+DESCRIPTORS = 600
+
+
+def test_one_user_cannot_keep_the_others_from_opening_files(fuse_for_everyone: None) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can act as other users")
+    user = Limited("myself")
+    mount = Mount(new_base(user), user, options=["--allow-other"], settings=NEVER_BY_ITSELF).mount()
+    mount.incoming.chmod(0o1777)
+    script = 'mkdir "$1"; for i in $(seq 1000); do exec {fd}>"$1/$i" || break; done; echo; read'
+    greedy = subprocess.Popen(
+        BEA.command(["bash", "-c", script, "bash", mount.incoming / "many"]),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert greedy.stdout is not None
+        greedy.stdout.readline()
+        opened = len(list((mount.incoming / "many").iterdir()))
+        assert 100 < opened < DESCRIPTORS / 2
+        shell(CARL, 'echo carl > "$1"; cat "$1"', mount.incoming / "carl")
+        (mount.incoming / "root").write_text("root")
+        assert commit(mount.incoming / "root") == "1"
+        assert (mount.artifacts / "root" / "1" / "root").read_text() == "root"
+        _, said = greedy.communicate("go on\n", timeout=60)
+        assert "Too many open files" in said
+        shell(BEA, 'echo again > "$1"', mount.incoming / "again")
+    finally:
+        greedy.kill()
+        mount.unmount()
+        mount.end()
+        remove_base(mount.base)
