@@ -101,7 +101,7 @@ def _allow_many_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-class _Log(logging.handlers.RotatingFileHandler):
+class AreaLog(logging.handlers.RotatingFileHandler):
     """The area's log: each of its files has the mode of the home's files, whatever the umask is when it is begun."""
 
     def __init__(self, area: areas.Area) -> None:
@@ -115,7 +115,7 @@ class _Log(logging.handlers.RotatingFileHandler):
 
 
 def _log_to(area: areas.Area, *, also_to_terminal: bool) -> None:
-    handlers: list[logging.Handler] = [_Log(area)]
+    handlers: list[logging.Handler] = [AreaLog(area)]
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

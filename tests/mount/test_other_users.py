@@ -343,6 +343,16 @@ def test_a_descriptor_from_before_changes_the_draft_and_not_the_version(mount: M
     assert (mount.artifacts / name / "1" / name).read_bytes() == b"before"
 
 
+def test_what_the_daemon_keeps_is_for_its_user_alone(mount: Mount, name: str) -> None:
+    (mount.incoming / name).write_text(name)
+    commit(mount.incoming / name)
+    area = mount.home / "mounts" / "1"
+    kept = [path for path in mount.home.rglob("*") if area / "work" not in (path, *path.parents)]
+    kept.remove(mount.home / "config.toml")  # which the test has written
+    assert {"daemon.log", "stacks.txt", "lock", "mount.json", "catalog.db-wal"} <= {path.name for path in kept}
+    assert [str(path) for path in kept if path.stat().st_mode & 0o077] == []
+
+
 # Descriptors.
 
 

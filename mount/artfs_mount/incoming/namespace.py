@@ -176,7 +176,7 @@ class Namespace:
 
     def _check_registers(self, parent: Node, uid: int | None) -> None:
         """Refuses links that a daemon would follow with rights that their maker lacks: root's alone can take on his."""
-        if parent is self._nodes.root and not self._is_root and uid not in (None, os.geteuid()):
+        if parent is self._nodes.root and not self._is_root and uid not in (None, 0, os.geteuid()):
             raise PermissionError(errno.EPERM, "this daemon registers only what its own user links to; copy it instead")
 
     def _check_draft_name(self, parent: Node, name: bytes) -> None:

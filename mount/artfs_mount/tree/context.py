@@ -112,5 +112,5 @@ class Context:
         return mode, self.owner(top.user_id)
 
     def owner(self, user_id: int) -> Owner | None:
-        """Whom a user id of a version stands for; None for 0, the daemon's user."""
-        return self._owners.of(user_id) if user_id else None
+        """Whom a user id of a version stands for; 0 is the daemon's user."""
+        return self._owners.of(user_id) if user_id else self._owners.own

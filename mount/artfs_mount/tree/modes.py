@@ -61,12 +61,16 @@ class Modes:
 
 
 class Owners:
-    """Whom the users of a catalog are on this machine. What was found once holds as long as the daemon lives."""
+    """Whom the users of a catalog are on this machine. What was found once holds as long as the daemon lives.
+
+    own: whom versions of the daemon's user belong to; None where its usual group will do, as that gets no bits.
+    """
 
     def __init__(self, catalog: Catalog, group: int | None) -> None:
         self._catalog = catalog
         self._group = group
         self._found: dict[int, Owner | None] = {}
+        self.own = None if group is None else Owner(os.geteuid(), group)
 
     def of(self, user_id: int) -> Owner | None:
         """The owner that a user id stands for; None for the daemon's user, and for whom this machine does not know."""
