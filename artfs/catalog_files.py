@@ -18,6 +18,7 @@ from artfs.catalog import Catalog
 from artfs.content.files import sync_directory
 from artfs.errors import CatalogCorrupt, HomeError, SourceNotFound
 from artfs.home import Home
+from artfs.sharing import make_file
 from artfs.workspace import Workspace
 
 _ENDINGS = ("", "-wal", "-shm")
@@ -44,8 +45,8 @@ def restore(home: Home, backup: Path) -> Path | None:
     try:
         for ending in ("", "-wal"):
             if (source := Path(f"{backup}{ending}")).exists():
+                make_file(Path(f"{fresh}{ending}"), home.sharing.file)
                 shutil.copyfile(source, f"{fresh}{ending}")
-        os.chmod(fresh, 0o600)
         with Catalog.open(fresh, begin=False) as copy:
             if damages := copy.check():
                 raise CatalogCorrupt(f"'{backup}' is damaged: {damages[0]}; take another backup", subject=backup)
@@ -72,7 +73,7 @@ def begin_anew(home: Home) -> Path:
     """
     aside = home.path / f"before-{_now()}"
     with _nobody_else(home):
-        aside.mkdir(mode=0o700)
+        home.sharing.make_folder(aside)
         _moved_aside(home, aside / home.catalog_path.name)
         # The identity goes last: until then, whoever opens the home is told that its catalog is missing.
         for path in (home.store_root, home.mounts, home.path / "cache", home.identity_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import shlex
 import uuid
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.content.files import sync_directory, sync_file
 from artfs.errors import HomeError
+from artfs.sharing import make_file
 from artfs.stores.mark import read_mark
 
 if TYPE_CHECKING:
     from artfs.config import Config
+    from artfs.sharing import Sharing
 
 HOME_VARIABLE = "ARTFS_HOME"
 
@@ -107,6 +110,19 @@ class Home:
 
         return read_config(self.config_path)
 
+    @property
+    def sharing(self) -> Sharing:
+        """The modes of what is made in it."""
+        from artfs.config import read_config, sharing_of
+
+        # A home that is being made keeps no settings in memory yet: they may be written just after.
+        return sharing_of(self.__dict__.get("config") or read_config(self.config_path))
+
+    @property
+    def group(self) -> int | None:
+        """The group that it is shared with."""
+        return os.stat(self.path).st_gid if self.config.share == "group" else None
+
     def configure(self, **changes: Any) -> Config:
         """Write settings into `config.toml`, keeping its comments, and return all settings; None restores a default."""
         from artfs.config import change_config
@@ -126,10 +142,11 @@ class Home:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for directory in (self.path / "cache", self.mounts):
-                directory.mkdir(mode=0o700, exist_ok=True)
+                if not directory.is_dir():
+                    self.sharing.make_folder(directory)
             if not self.exists:
                 self._check_unused()
-                self.store_root.mkdir(mode=0o700, exist_ok=True)
+                self.sharing.make_folder(self.store_root)
                 self._create_identity()
         except HomeError:
             raise
@@ -160,13 +177,36 @@ class Home:
         """A file that is there until the home has a catalog; of no meaning for another identity."""
         return self.path / f".begin-{identity}"
 
+    def share_with(self, group: str) -> Home:
+        """Make the home, if it is not there, and let all members of a group use it.
+
+        Raises:
+            HomeError: there is no such group, or this user may not give a folder to it.
+        """
+        try:
+            group_id = grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise HomeError(f"there is no group '{group}'; see 'getent group'", subject=group) from None
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.chown(self.path, -1, group_id)
+            self.configure(share="group")
+            os.chmod(self.path, self.sharing.folder)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise HomeError(
+                f"cannot share {self.path} with the group '{group}': {reason}; be its owner and a member of the group",
+                subject=self.path,
+            ) from error
+        return self.create()
+
     def _create_identity(self) -> None:
         """The first process wins: a link is made whole or not at all, and never over an existing one."""
         identity = str(uuid.uuid4())
         draft = self.path / f".identity-{os.getpid()}-{uuid.uuid4().hex}"
-        self._begin_path(identity).touch(0o600)
+        make_file(self._begin_path(identity), self.sharing.file)
         try:
-            with draft.open("x", encoding="ascii") as file:
+            with open(draft, "x", encoding="ascii", opener=self.sharing.opener) as file:
                 file.write(f"{identity}\n")
                 file.flush()
                 sync_file(file.fileno())

@@ -101,4 +101,4 @@ def _histories(workspace: Workspace) -> Iterator[tuple[str, History]]:
             logger.warning("%s", error)
             continue
         if is_own:
-            yield root, History(root)
+            yield root, History(root, home.sharing)

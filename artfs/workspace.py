@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import threading
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs import users
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
@@ -63,7 +63,7 @@ class Workspace:
                 from artfs.catalog.catalog import Catalog
 
                 may_begin = self.home.may_begin_catalog
-                catalog = Catalog.open(self.home.catalog_path, begin=may_begin)
+                catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
                 try:
                     if self.home.is_writable:
                         _ensure_defaults(catalog, self.home)
@@ -90,11 +90,8 @@ class Workspace:
 
     @cached_property
     def user(self) -> str:
-        """Who makes versions here: the login name, or the number of a user without one."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            return str(os.getuid())
+        """Who makes versions here: the login name, or the number of a user without one. No variable changes it."""
+        return users.name_of(os.geteuid())
 
     def open_blob(
         self, digest: Digest, *, on_failure: Callable[[Candidate, OSError], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import uuid as uuids
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.stores.base import Store
     from artfs.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 _OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
 
@@ -89,6 +92,20 @@ def placed_inodes(workspace: Workspace, uuid: str) -> set[int]:
                 with contextlib.suppress(FileNotFoundError):
                     found.add(lstat(store.place_path(at)).st_ino)
     return found
+
+
+def protect(workspace: Workspace, version: Version) -> None:
+    """Make the files under a version's own directory those of this process's user, which nobody may write.
+
+    For files that somebody else wrote, and that a store has taken as they were. Where a disk does not let it, that is
+    logged: the version is there all the same.
+    """
+    for store in workspace.stores.local():
+        try:
+            for directory in _directories_of(store, version.uuid):
+                store.protect(list(store.places(directory)))
+        except OSError as error:
+            logger.warning("files in '%s' stay those of whoever wrote them: %s", store.root, error)
 
 
 def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:

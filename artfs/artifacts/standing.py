@@ -319,7 +319,7 @@ def _view(
 def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
     """A directory beside the views; what a killed process leaves of it is found as an orphan of the cache."""
     relative = f"views/{uuid.uuid4().hex}".encode()
-    workspace.home.cache.mkdir(exist_ok=True)
+    workspace.home.sharing.make_folder(workspace.home.cache)
     with closing(LocalStore(str(workspace.home.cache))) as cache, cache.claim(relative):
         draft = Path(cache.place_path(relative))
         try:
@@ -367,7 +367,7 @@ def _bring(workspace: Workspace, choice: _Choice, target: bytes) -> None:
 def _fetch(workspace: Workspace, choice: _Choice, target: bytes) -> None:
     if choice.file.digest is None:
         raise StoreError(f"cannot fetch '{choice.shown}': its digest is not known", subject=choice.shown)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:
         with workspace.open_blob(choice.file.digest.digest) as reader:
             for start in range(0, reader.size, BLOCK_SIZE):

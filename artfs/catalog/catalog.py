@@ -30,6 +30,7 @@ from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
 from artfs.catalog.visualizations import Visualizations
 from artfs.errors import CatalogCorrupt, CatalogMissing
+from artfs.sharing import OWNER, make_file
 
 
 class Catalog:
@@ -63,12 +64,13 @@ class Catalog:
         self.visualizations = Visualizations(engine)
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, begin: bool = True) -> Catalog:
+    def open(cls, path: str | PathLike[str], *, begin: bool = True, mode: int = OWNER.file) -> Catalog:
         """Open the catalog at `path`; an older one is brought up to this release.
 
         Args:
             path: of its file.
             begin: make a new one where there is none.
+            mode: of a new one.
 
         Raises CatalogMissing where there is none, or an empty one, and none is to be made; CatalogTooNew for the
         catalog of a newer release; CatalogCorrupt for a damaged file. Nothing is changed then.
@@ -78,12 +80,12 @@ class Catalog:
             raise CatalogCorrupt(f"catalog {file} is a directory: choose another path", subject=str(file))
         if not begin and not (file.exists() and file.stat().st_size):
             raise _missing(file)
-        engine = SQLiteEngine(file)
+        engine = SQLiteEngine(file, mode)
         try:
             if not is_current(engine):
                 if not begin and current(engine) == 0:
                     raise _missing(file)
-                with _only_one_process(file):
+                with _only_one_process(file, mode):
                     engine.prepare()
                     if not is_current(engine):
                         migrate(engine)
@@ -146,8 +148,10 @@ def _missing(file: Path) -> CatalogMissing:
 
 
 @contextmanager
-def _only_one_process(file: Path) -> Iterator[None]:
+def _only_one_process(file: Path, mode: int) -> Iterator[None]:
     """Hold the lock file beside the catalog: SQLite's own locks do not cover the switch to WAL."""
-    with open(file.with_name(file.name + ".lock"), "a+b") as lock:
+    path = file.with_name(file.name + ".lock")
+    make_file(path, mode)
+    with open(path, "a+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -15,6 +15,7 @@ from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
 from artfs.catalog.read_only import ReadOnlyFile, is_read_only
 from artfs.content.files import sync_file
 from artfs.errors import AlreadyExists, CatalogBusy, CatalogCorrupt, CatalogError, CatalogReplaced, InvalidValue
+from artfs.sharing import OWNER, make_file
 
 SQLITE = Dialect(
     name="sqlite",
@@ -34,13 +35,15 @@ class SQLiteEngine:
 
     Args:
         path: the file; it is made if it is not there.
+        mode: of the file, and of those that SQLite makes beside it.
     """
 
     dialect = SQLITE
     is_local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = OWNER.file) -> None:
         self.path = path
+        self.mode = mode
         self._thread = threading.local()
         self._closed = False
         self._read_only = ReadOnlyFile(path) if is_read_only(path) else None
@@ -224,7 +227,11 @@ class SQLiteEngine:
             self.check_in_place()
         try:
             uri = self._read_only.uri() if self._read_only is not None else None
+            if uri is None:
+                make_file(self.path, self.mode)
             connection = connections.connect(self.path, self, uri=uri)
+        except OSError as error:
+            raise self._why_not_opened(error) from error
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
         if self._identity is None:
@@ -279,7 +286,7 @@ class SQLiteEngine:
     def _why_not_opened(self, error: Exception) -> Exception:
         """SQLite does not say why; the system does."""
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self.mode))
         except OSError as reason:
             return reason
         return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))

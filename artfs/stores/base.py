@@ -31,6 +31,7 @@ from typing import IO, Any, ClassVar
 
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
+from artfs.sharing import Sharing
 from artfs.stores.mark import Mark
 
 PathType = str | bytes | Path
@@ -146,6 +147,9 @@ class Store(ABC):
         """Whether the root is a directory of this machine, so that its files can be opened, linked and mapped."""
         return False
 
+    def share(self, sharing: Sharing) -> None:  # noqa: B027 - elsewhere than on this machine nothing has such modes
+        """Say whom what is made here is for."""
+
     def create(self) -> None:
         """Make the root if it is not there."""
         self.makedirs(self.root)
@@ -247,6 +251,9 @@ class Store(ABC):
         with source.open("rb") as reading, self.open(target, "wb") as writing:
             shutil.copyfileobj(reading, writing, 2**20)
         return relative
+
+    def protect(self, places: Collection[bytes]) -> None:  # noqa: B027 - adopted files are there on this machine alone
+        """Make the files at places those of this process's user, which nobody may write, whoever wrote them."""
 
     def sync(self, places: Collection[bytes]) -> None:  # noqa: B027 - object stores have nothing to do
         """Return when the bytes at these places, and their names, will survive a crash."""

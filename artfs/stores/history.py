@@ -19,8 +19,10 @@ import uuid as uuids
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from artfs.content.files import atomic_write, write_all
+from artfs.sharing import Sharing
 from artfs.stores.mark import FOLDER
 
 _NUMBER_WIDTH = 20
@@ -44,10 +46,12 @@ class History:
 
     Args:
         root: of the store, which must bear its mark.
+        sharing: who may use the store.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, sharing: Sharing) -> None:
         self._folder = os.path.join(root, FOLDER)
+        self._sharing = sharing
 
     def numbered(self, artifact: str, following: int) -> None:
         """Say that an artifact's next version will have at least the number `following`. Call it before the commit.
@@ -55,12 +59,12 @@ class History:
         Raises OSError where it cannot be written: then the version must not be made.
         """
         path = os.path.join(self._folder, "numbers", artifact)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT
         try:
-            descriptor = os.open(path, flags, 0o644)
+            descriptor = self._sharing.opener(path, flags)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor = os.open(path, flags, 0o644)
+            self._sharing.make_folder(Path(path).parent)
+            descriptor = self._sharing.opener(path, flags)
         try:
             os.pwrite(descriptor, b"%0*d\n" % (_NUMBER_WIDTH, following), 0)
         finally:
@@ -103,11 +107,13 @@ class History:
     def forget_unlisted(self, uuids: Collection[str]) -> None:
         """Forget unlisted versions: the catalog knows them (again), or the user has given them up."""
         left = sorted(self.unlisted() - set(uuids))
-        atomic_write(os.path.join(self._folder, "unlisted"), "".join(f"{uuid}\n" for uuid in left).encode())
+        text = "".join(f"{uuid}\n" for uuid in left).encode()
+        atomic_write(os.path.join(self._folder, "unlisted"), text, mode=self._sharing.file)
 
     def go_on_from(self, newest: Newest | None) -> None:
         """Begin anew to follow a catalog whose newest version is this one: an older one was restored."""
-        atomic_write(os.path.join(self._folder, "newest"), _line(newest) if newest is not None else b"")
+        line = _line(newest) if newest is not None else b""
+        atomic_write(os.path.join(self._folder, "newest"), line, mode=self._sharing.file)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -118,7 +124,7 @@ class History:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[int]:
-        descriptor = os.open(os.path.join(self._folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = self._sharing.opener(os.path.join(self._folder, name), os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor

@@ -14,6 +14,7 @@ import glob
 import logging
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
+from artfs.sharing import Sharing
 from artfs.stores.base import PathType, PlaceReader, Store
 from artfs.stores.claimed import is_claimed, set_claimed
 from artfs.stores.history import History, Newest
@@ -111,12 +113,12 @@ class LocalStore(Store):
 
     def numbered(self, artifact: str, following: int) -> None:
         if self._mark is not None:
-            History(self.root).numbered(artifact, following)
+            History(self.root, self._root.sharing).numbered(artifact, following)
 
     def committed(self, uuid: str, row: int) -> None:
         if self._mark is not None:
             try:
-                History(self.root).committed(Newest(uuid, row))
+                History(self.root, self._root.sharing).committed(Newest(uuid, row))
             except OSError as error:
                 logger.warning("the store at '%s' does not know of the newest version: %s", self.root, error)
 
@@ -125,6 +127,14 @@ class LocalStore(Store):
         if (plain := local_path(text)) is None:
             raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return self._checked(os.path.join(self.root, plain), text)
+
+    def share(self, sharing: Sharing) -> None:
+        self._root.sharing = sharing
+
+    def create(self) -> None:
+        if not os.path.isdir(self.root):
+            os.makedirs(self.root)
+            os.chmod(self.root, self._root.sharing.folder)
 
     # The file level.
 
@@ -195,7 +205,9 @@ class LocalStore(Store):
         for attempt in range(ATTEMPTS):
             directory = self._root.open_directory(parent)
             try:
-                bring(source, name, target_directory=directory)
+                if not bring(source, name, target_directory=directory):
+                    mode = self._root.sharing.stored_mode(os.lstat(source).st_mode)
+                    os.chmod(name, mode, dir_fd=directory)
                 return relative
             except FileExistsError:
                 raise PlaceExists(
@@ -207,6 +219,20 @@ class LocalStore(Store):
             finally:
                 os.close(directory)
         raise AssertionError("unreachable")
+
+    def protect(self, places: Collection[bytes]) -> None:
+        user = os.geteuid()
+        is_shared = bool(self._root.sharing.folder & stat.S_ISGID)
+        group = os.fstat(self._root.descriptor()).st_gid if is_shared else os.getegid()
+        for place in places:
+            descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                if (status.st_uid, status.st_gid) != (user, group):
+                    os.fchown(descriptor, user, group)
+                os.fchmod(descriptor, self._root.sharing.stored_mode(status.st_mode))
+            finally:
+                os.close(descriptor)
 
     def sync(self, places: Collection[bytes]) -> None:
         if not places:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from artfs.content.files import sync_directory, sync_file, write_all
 from artfs.errors import StoreError
+from artfs.sharing import Sharing
 
 FOLDER = ".artfs"
 MARK = f"{FOLDER}/mark.json"
@@ -104,12 +105,11 @@ def another_store(root: str, found: Mark, expected: Mark) -> StoreError:
     )
 
 
-def set_mark(root: str, mark: Mark) -> Mark:
+def set_mark(root: str, mark: Mark, sharing: Sharing) -> Mark:
     """Mark a root that bears no mark yet, and return the mark that it bears then: another process may be first."""
-    folder = os.path.join(root, FOLDER)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o755)
-    draft = _written(folder, mark)
+    folder = Path(root, FOLDER)
+    sharing.make_folder(folder)
+    draft = _written(folder, mark, sharing)
     try:
         os.link(draft, os.path.join(root, MARK))
     except FileExistsError:
@@ -122,9 +122,9 @@ def set_mark(root: str, mark: Mark) -> Mark:
     return mark
 
 
-def replace_mark(root: str, mark: Mark) -> None:
+def replace_mark(root: str, mark: Mark, sharing: Sharing) -> None:
     """Put another mark in the place of a root's own: its home was moved."""
-    os.rename(_written(os.path.join(root, FOLDER), mark), os.path.join(root, MARK))
+    os.rename(_written(Path(root, FOLDER), mark, sharing), os.path.join(root, MARK))
     _sync(root)
 
 
@@ -162,10 +162,10 @@ def _parsed(text: bytes, root: str) -> Mark:
         ) from None
 
 
-def _written(folder: str, mark: Mark) -> str:
+def _written(folder: Path, mark: Mark, sharing: Sharing) -> str:
     """A new file with a mark, durable, beside where it will be."""
-    draft = os.path.join(folder, f"mark-{uuid.uuid4().hex}")
-    writing = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    draft = str(folder / f"mark-{uuid.uuid4().hex}")
+    writing = sharing.opener(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         write_all(writing, json.dumps(asdict(mark)).encode("utf-8", "surrogateescape") + b"\n")
         sync_file(writing)

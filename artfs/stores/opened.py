@@ -137,6 +137,7 @@ class Stores:
             if row.id not in self._opened:
                 kind, root = store_class(row.flavor, row.options), self.located(row).root
                 store = kind(root, row.options, id=row.id, name=row.name)
+                store.share(self._workspace.home.sharing)
                 if store.is_local and (row.marked or self._can_be_marked(store)):
                     store.require_mark(mark_of(self._workspace.home, row.name))
                 self._opened[row.id] = store
@@ -162,7 +163,7 @@ class Stores:
             return True
         if not os.access(store.root, os.W_OK):
             return False
-        set_mark(store.root, mark_of(home, store.name))
+        set_mark(store.root, mark_of(home, store.name), home.sharing)
         if home.is_writable:
             self._workspace.catalog.stores.set_marked(store.id)
         return True
@@ -191,16 +192,16 @@ def own(root: str, wanted: Mark, home: Home) -> bool:
     """
     found = read_mark(root)
     if found is None:
-        found = attribute_mark(root) or set_mark(root, wanted)
+        found = attribute_mark(root) or set_mark(root, wanted, home.sharing)
     if found == wanted:
         return True
     is_inside = os.path.realpath(root).startswith(wanted.home_path + "/")
     if found.home != wanted.home or not (is_inside or _was_moved(found, home)):
         return False
     if is_marked(root):
-        replace_mark(root, wanted)
+        replace_mark(root, wanted, home.sharing)
     else:
-        set_mark(root, wanted)
+        set_mark(root, wanted, home.sharing)
     return True
 
 

@@ -47,6 +47,7 @@ def register_store(
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
     store = store_class(flavor, options)(path, options, name=name)
+    store.share(workspace.home.sharing)
     try:
         _check_free(store, workspace)
         _check_not_artfs_own(store, workspace)

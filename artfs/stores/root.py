@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from artfs.content.long_paths import LONGEST, in_pieces, shown
 from artfs.errors import OutsideStore, StoreError
+from artfs.sharing import OWNER
 from artfs.stores.beneath import open_beneath
 
 ATTEMPTS = 50
@@ -37,6 +38,7 @@ class Root:
     ) -> None:
         self.path = path
         self._name = name
+        self.sharing = OWNER
         self._resolve = resolve
         self._check = check
         self._descriptor: int | None = None
@@ -143,7 +145,7 @@ class Root:
         while missing:
             name = missing.pop()
             with contextlib.suppress(FileExistsError), _closing(descriptor):
-                os.mkdir(name, 0o755, dir_fd=descriptor)
+                self.sharing.make_new_folder(name, directory=descriptor)
             relative = relative + b"/" + name if relative else name
             descriptor = self.open(relative, flags)
         return descriptor

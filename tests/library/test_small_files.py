@@ -268,7 +268,7 @@ def test_what_a_crash_took_is_there_again_at_once(crashed: Path, workspace: Work
     version = workspace.catalog.versions.list()[0]
     assert load_artifact("small") == VALUE
     assert json.loads(crashed.read_bytes()) == VALUE
-    assert stat.S_IMODE(crashed.stat().st_mode) == 0o444
+    assert stat.S_IMODE(crashed.stat().st_mode) == 0o400
     assert list(verify(workspace, [version])) == []
     assert workspace.catalog.unsynced.count() == 0
 

@@ -16,7 +16,7 @@ import stat
 from collections.abc import Collection
 from dataclasses import replace
 
-from artfs.artifacts.orphans import inodes_of, placed_inodes, remove_orphan_anywhere
+from artfs.artifacts.orphans import inodes_of, placed_inodes, protect, remove_orphan_anywhere
 from artfs.artifacts.unlisted import find_contents
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, format_digest
@@ -76,6 +76,7 @@ def _finish_sealing(incoming: Incoming, record: Record, *, catalog_is_older: boo
         log.info("draft %r: version %s was not made; its links are removed", record.name, record.uuid)
         return Record(record.name, State.CHANGED, version=record.version)
     count = _stub_all(incoming, incoming.path(record.name), version)
+    protect(incoming.workspace, version)
     log.info("draft %r: version %s was made; %d files became stubs", record.name, version.name, count)
     return Record(record.name, State.SEALED, version=version.name)
 
