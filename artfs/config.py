@@ -6,12 +6,13 @@ import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, MinLen
 
 from artfs.content.files import atomic_write
 from artfs.errors import HomeError
+from artfs.sharing import GROUP, OWNER, Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,18 @@ class Config:
         quiet_file_seconds: a file in /incoming is complete after this long unwritten.
         quiet_directory_seconds: the same for a directory.
         active_stack: the stack that new versions go to.
+        share: whether the home is for its owner alone, or for the group that its folder belongs to.
     """
 
     quiet_file_seconds: Annotated[float, Gt(0)] = 2.0
     quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
     active_stack: Annotated[str, MinLen(1)] = "default"
+    share: Literal["owner", "group"] = "owner"
+
+
+def sharing_of(config: Config) -> Sharing:
+    """Return the modes of a home with these settings."""
+    return GROUP if config.share == "group" else OWNER
 
 
 def read_config(path: Path) -> Config:
@@ -63,7 +71,7 @@ def change_config(path: Path, changes: dict[str, Any]) -> Config:
             document[key] = value
     config = _validated(document.unwrap(), path)
     try:
-        atomic_write(path, tomlkit.dumps(document).encode())
+        atomic_write(path, tomlkit.dumps(document).encode(), mode=sharing_of(config).file)
     except (OSError, TOMLKitError) as error:
         raise HomeError(f"cannot write {path}: {error}", subject=path) from error
     return config

@@ -143,6 +143,18 @@ class CatalogCorrupt(CatalogError):
     """The catalog's file is damaged or is not a catalog."""
 
 
+class CatalogMissing(NotFound, CatalogError):
+    """A home that was used has no catalog (any more), or an empty one."""
+
+
+class CatalogReplaced(CatalogError):
+    """The catalog's file was replaced or removed while it was in use."""
+
+
+class OlderCatalog(CatalogError):
+    """The stores hold versions that the catalog does not know: an older one was restored."""
+
+
 class CatalogBusy(CatalogError):
     """Another process has been writing the catalog for longer than it is waited for."""
 

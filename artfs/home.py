@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
+import shlex
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.content.files import sync_directory, sync_file
 from artfs.errors import HomeError
+from artfs.sharing import make_file
+from artfs.stores.mark import read_mark
 
 if TYPE_CHECKING:
     from artfs.config import Config
+    from artfs.sharing import Sharing
 
 HOME_VARIABLE = "ARTFS_HOME"
 
@@ -48,9 +53,14 @@ class Home:
     def store_root(self) -> Path:
         return self.path / "store"
 
-    @property
+    @cached_property
     def cache(self) -> Path:
-        return self.path / "cache"
+        """What can be made again; beside the home, in the user's own cache, where the home cannot be written."""
+        if self.is_writable or not self.exists:
+            return self.path / "cache"
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir("artfs")) / self.identity
 
     @property
     def mounts(self) -> Path:
@@ -70,6 +80,20 @@ class Home:
         return self.identity_path.exists()
 
     @cached_property
+    def is_writable(self) -> bool:
+        """Whether this user may write to the home; one on a read-only file system, or of somebody else, can be read."""
+        return os.access(self.path, os.W_OK)
+
+    @property
+    def may_begin_catalog(self) -> bool:
+        """Whether the home is so new that it has no catalog yet. Otherwise one that is missing was lost."""
+        return self._begin_path(self.identity).exists()
+
+    def catalog_begun(self) -> None:
+        """Say that the home has a catalog: from now on one that is missing is an error."""
+        self._begin_path(self.identity).unlink(missing_ok=True)
+
+    @cached_property
     def identity(self) -> str:
         """A UUID that tells this home from every other one that uses the same catalog."""
         try:
@@ -86,6 +110,19 @@ class Home:
 
         return read_config(self.config_path)
 
+    @property
+    def sharing(self) -> Sharing:
+        """The modes of what is made in it."""
+        from artfs.config import read_config, sharing_of
+
+        # A home that is being made keeps no settings in memory yet: they may be written just after.
+        return sharing_of(self.__dict__.get("config") or read_config(self.config_path))
+
+    @property
+    def group(self) -> int | None:
+        """The group that it is shared with."""
+        return os.stat(self.path).st_gid if self.config.share == "group" else None
+
     def configure(self, **changes: Any) -> Config:
         """Write settings into `config.toml`, keeping its comments, and return all settings; None restores a default."""
         from artfs.config import change_config
@@ -98,13 +135,21 @@ class Home:
         """Make the directory and what belongs into it; safe to call again and from many processes at once.
 
         Raises:
-            HomeError: the directory cannot be made or written.
+            HomeError: the directory cannot be made or written, or is what is left of a home.
         """
+        if self.exists and not self.is_writable:
+            return self
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for directory in (self.store_root, self.cache, self.mounts):
-                directory.mkdir(mode=0o700, exist_ok=True)
-            self._create_identity()
+            for directory in (self.path / "cache", self.mounts):
+                if not directory.is_dir():
+                    self.sharing.make_folder(directory)
+            if not self.exists:
+                self._check_unused()
+                self.sharing.make_folder(self.store_root)
+                self._create_identity()
+        except HomeError:
+            raise
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise HomeError(
@@ -113,19 +158,61 @@ class Home:
             ) from error
         return self
 
+    def _check_unused(self) -> None:
+        """Refuse to make a new home of what is left of one: its store and its drafts would belong to nobody."""
+        mark = read_mark(str(self.store_root))
+        if mark is not None:
+            advice = f"echo {mark.home} > {shlex.quote(str(self.identity_path))} makes it the home again"
+        elif self.catalog_path.exists() or any(self.store_root.glob("*/*")):
+            advice = "put it back from a backup, or choose another folder"
+        else:
+            return
+        # Another process may just have made it all.
+        if not self.exists:
+            raise HomeError(
+                f"{self.path} holds artifacts, but its file 'identity' is missing: {advice}", subject=self.path
+            )
+
+    def _begin_path(self, identity: str) -> Path:
+        """A file that is there until the home has a catalog; of no meaning for another identity."""
+        return self.path / f".begin-{identity}"
+
+    def share_with(self, group: str) -> Home:
+        """Make the home, if it is not there, and let all members of a group use it.
+
+        Raises:
+            HomeError: there is no such group, or this user may not give a folder to it.
+        """
+        try:
+            group_id = grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise HomeError(f"there is no group '{group}'; see 'getent group'", subject=group) from None
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.chown(self.path, -1, group_id)
+            self.configure(share="group")
+            os.chmod(self.path, self.sharing.folder)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise HomeError(
+                f"cannot share {self.path} with the group '{group}': {reason}; be its owner and a member of the group",
+                subject=self.path,
+            ) from error
+        return self.create()
+
     def _create_identity(self) -> None:
         """The first process wins: a link is made whole or not at all, and never over an existing one."""
-        if self.identity_path.exists():
-            return
+        identity = str(uuid.uuid4())
         draft = self.path / f".identity-{os.getpid()}-{uuid.uuid4().hex}"
+        make_file(self._begin_path(identity), self.sharing.file)
         try:
-            with draft.open("x", encoding="ascii") as file:
-                file.write(f"{uuid.uuid4()}\n")
+            with open(draft, "x", encoding="ascii", opener=self.sharing.opener) as file:
+                file.write(f"{identity}\n")
                 file.flush()
                 sync_file(file.fileno())
             os.link(draft, self.identity_path)
         except FileExistsError:
-            pass
+            self._begin_path(identity).unlink()
         finally:
             draft.unlink(missing_ok=True)
         # Versions that are saved here are safe from a power cut only if the home is.

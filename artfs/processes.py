@@ -25,6 +25,27 @@ def process_of(thread: int) -> int | None:
     return None
 
 
+def groups_of(thread: int, uid: int) -> frozenset[int]:
+    """The supplementary groups of a thread; none when it is gone, or is no more the one of that user."""
+    found: frozenset[int] = frozenset()
+    try:
+        with open(f"/proc/{thread}/status", "rb") as lines:
+            for line in lines:
+                if line.startswith(b"Uid:") and int(line.split()[4]) != uid:
+                    return frozenset()
+                if line.startswith(b"Groups:"):
+                    found = frozenset(map(int, line.split()[1:]))
+    except (FileNotFoundError, ProcessLookupError):
+        return frozenset()
+    return found
+
+
+def umask() -> int:
+    """The mask of this process. To read it by setting it would change what other threads make meanwhile."""
+    with open("/proc/self/status", "rb") as lines:
+        return next(int(line.split()[1], 8) for line in lines if line.startswith(b"Umask:"))
+
+
 def is_kernel_thread(thread: int) -> bool:
     """Whether the kernel itself asks: its writeback brings sizes and times that a program has long been done with."""
     pf_kthread = 0x0020_0000

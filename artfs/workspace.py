@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -11,29 +9,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs import users
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
-from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
+from artfs.errors import AlreadyExists
 from artfs.home import Home
-from artfs.stores.base import Store
-from artfs.stores.claimed import own
+from artfs.older import catch_up
 from artfs.stores.inplace import open_in_place
-from artfs.stores.registry import store_class
+from artfs.stores.opened import Stores, mark_of, own
+from artfs.stores.roots import kept_root
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
-    from artfs.catalog.stores import Store as StoreRow
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
 
 CACHED_BLOCKS = 8
 """Verified blocks (4 MiB) kept in memory for all readers of one process together."""
-
-logger = logging.getLogger(__name__)
 
 
 class Workspace:
@@ -66,12 +62,16 @@ class Workspace:
             if self._catalog is None:
                 from artfs.catalog.catalog import Catalog
 
-                catalog = Catalog.open(self.home.catalog_path)
+                may_begin = self.home.may_begin_catalog
+                catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
                 try:
-                    _ensure_defaults(catalog, self.home)
+                    if self.home.is_writable:
+                        _ensure_defaults(catalog, self.home)
                     self._catalog = catalog
-                    if catalog.unsynced.any_from_earlier_boots():
-                        self.syncing.try_to_sync()
+                    if may_begin:
+                        self.home.catalog_begun()
+                    if self.home.is_writable:
+                        self._settle()
                 except BaseException:
                     self._catalog = None
                     catalog.close()
@@ -90,11 +90,8 @@ class Workspace:
 
     @cached_property
     def user(self) -> str:
-        """Who makes versions here: the login name, or the number of a user without one."""
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            return str(os.getuid())
+        """Who makes versions here: the login name, or the number of a user without one. No variable changes it."""
+        return users.name_of(os.geteuid())
 
     def open_blob(
         self, digest: Digest, *, on_failure: Callable[[Candidate, OSError], None] | None = None
@@ -118,6 +115,14 @@ class Workspace:
     def candidates(self, blob_id: int) -> list[Candidate]:
         """Return the places where the bytes of a blob should be, best first."""
         return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
+
+    def _settle(self) -> None:
+        """Put right what happened to the home and its machine since the catalog was open the last time."""
+        assert self._catalog is not None
+        self.stores.write_down_relative()
+        catch_up(self)
+        if self._catalog.unsynced.any_from_earlier_boots():
+            self.syncing.try_to_sync()
 
     def close(self) -> None:
         """Close what was opened."""
@@ -150,88 +155,16 @@ class Workspace:
         return Candidate(open=lambda: store.open_place(place.path), shown=store.place_path(place.path))
 
 
-class Stores:
-    """The stores of a workspace, by name or id of the catalog; each is opened once."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._lock = threading.Lock()
-        self._opened: dict[int, Store] = {}
-        self._own: set[int] = set()
-
-    @property
-    def active(self) -> Store:
-        """The store of the active stack: where new versions go."""
-        name = self._workspace.home.config.active_stack
-        stack = self._workspace.catalog.stacks.get(name)
-        if stack is None:
-            path = self._workspace.home.config_path
-            raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
-        store = self.by_id(stack.store_id)
-        self.check_own(store)
-        return store
-
-    def check_own(self, store: Store) -> None:
-        """Raise StoreError for a store that another home uses: bytes must neither come into it from here, nor go."""
-        if store.id is None or store.id in self._own or not store.is_local:
-            return
-        home = self._workspace.home
-        if not own(store.root, home):
-            why = f"belongs to another home, of which {home.path} may be a copy"
-            what_to_do = "register one of its own with 'artfs artifact-store register' and choose it with a stack"
-            raise StoreError(f"the artifact store at '{store.root}' {why}: {what_to_do}", subject=store.root)
-        self._own.add(store.id)
-
-    def by_id(self, store_id: int) -> Store:
-        """Return the store of that id; raises StoreNotFound."""
-        with self._lock:
-            if (store := self._opened.get(store_id)) is not None:
-                return store
-        row = self._workspace.catalog.stores.by_id(store_id)
-        if row is None:
-            raise StoreNotFound(f"no artifact store has the id {store_id}", subject=str(store_id))
-        return self._open(row)
-
-    def by_name(self, name: str) -> Store:
-        """Return the store of that name; raises StoreNotFound."""
-        row = self._workspace.catalog.stores.get(name)
-        if row is None:
-            raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
-        return self._open(row)
-
-    def local(self) -> list[Store]:
-        """Return the stores whose files are on this machine."""
-        stores: list[Store] = []
-        for row in self._workspace.catalog.stores.list():
-            try:
-                stores.append(self._open(row))
-            except (StoreError, MissingLibrary) as error:
-                # A flavour that only other programs have must not stop those who ask about this machine's files.
-                logger.info("artifact store '%s' is left out: %s", row.name, error)
-        return [store for store in stores if store.is_local]
-
-    def close(self) -> None:
-        """Close all of them."""
-        with self._lock:
-            for store in self._opened.values():
-                store.close()
-            self._opened.clear()
-
-    def _open(self, row: StoreRow) -> Store:
-        with self._lock:
-            if row.id not in self._opened:
-                store = store_class(row.flavor, row.options)
-                self._opened[row.id] = store(row.root, row.options, id=row.id, name=row.name)
-            return self._opened[row.id]
-
-
 def _ensure_defaults(catalog: Catalog, home: Home) -> None:
     """Processes that open a new catalog at once all get the same store and stack."""
     store = catalog.stores.get(DEFAULT)
     if store is None:
         try:
-            store = catalog.stores.register(DEFAULT, "local", str(home.store_root))
-            own(store.root, home)
+            store = catalog.stores.register(
+                DEFAULT, "local", kept_root(str(home.store_root), str(home.path)), marked=True
+            )
+            if home.store_root.is_dir():
+                own(str(home.store_root), mark_of(home, DEFAULT), home)
         except AlreadyExists:
             store = catalog.stores.get(DEFAULT)
             assert store is not None

@@ -20,6 +20,7 @@ from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.catalog.blobs import BlobPlace
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
+from artfs.older import check_not_older
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
         workspace: where to look.
         dry_run: only look.
         tell: called with what is being done.
+
+    Raises:
+        OlderCatalog: the catalog does not know all versions that are in its stores.
     """
+    check_not_older(workspace)
     found = Garbage()
     if not dry_run:
         tell("small files that are not synced yet")

@@ -7,7 +7,7 @@ import os
 import shlex
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from artfs.content import files
@@ -77,6 +77,7 @@ class Measured:
         files: the files in it, in the tree's order.
         mode, mtime_ns: of the version's directory.
         in_place: whether the bytes stay where they are.
+        owners: the users that files and directories belong to.
     """
 
     tree: Tree
@@ -84,6 +85,7 @@ class Measured:
     mode: int
     mtime_ns: int
     in_place: bool = False
+    owners: frozenset[int] = frozenset()
 
 
 def measure(
@@ -118,6 +120,9 @@ def measure(
 def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Measured:
     """Look at existing data that a version will refer to where it is.
 
+    The mode of the version's directory gives others nothing where they cannot reach the data itself, because of a
+    directory above it or an access control list.
+
     Args:
         target: an absolute path or a `file://` URI. When it is itself a link, what it points to is taken.
         cancelled: as for `measure`.
@@ -135,8 +140,20 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{given}': nothing is there", subject=given) from None
-    found = _Measuring(None, cancelled, keep=0, is_new=False).measure(os.fsencode(resolved), None)
-    return Measured(found.tree, found.files, found.mode, found.mtime_ns, in_place=True)
+    return in_place(_Measuring(None, cancelled, keep=0, is_new=False).measure(os.fsencode(resolved), None), resolved)
+
+
+def in_place(found: Measured, path: str | os.PathLike[str]) -> Measured:
+    """Return what was measured at a path, whose links are resolved, as data that stays there."""
+    top, above = os.fsencode(path), [os.fspath(parent) for parent in Path(path).parents]
+    directories = (name for name, entry in found.tree.walk() if entry.kind is Kind.DIRECTORY)
+    inside: tuple[bytes, ...] = (
+        *(os.path.join(top, name) for name in directories),
+        *(file.source_path for file in found.files),
+    )
+    reached_by_all = all(os.stat(parent).st_mode & stat.S_IXOTH for parent in above)
+    is_open = reached_by_all and not any(map(_has_list, [*map(os.fsencode, above), top, *inside]))
+    return replace(found, in_place=True, mode=found.mode if is_open else found.mode & stat.S_IRWXU)
 
 
 _MOST_PATH_BYTES = 2**30
@@ -164,6 +181,7 @@ class _Measuring:
         self._is_new = is_new
         self._files: list[MeasuredFile] = []
         self._path_bytes = 0
+        self._owners: set[int] = set()
 
     def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
         try:
@@ -172,11 +190,14 @@ class _Measuring:
             raise SourceNotFound(f"'{shown(source)}' does not exist", subject=shown(source)) from None
         if stat.S_ISDIR(status.st_mode):
             tree = self._walk(source, status)
-            return Measured(tree, tuple(self._files), status.st_mode & 0o777, status.st_mtime_ns)
+            return self._measured(tree, status.st_mode & 0o777, status.st_mtime_ns)
         entry_name = entry_name if entry_name is not None else os.path.basename(source)
         check_entry_name(entry_name, at_root=True)
         entry = self._leaf(source, entry_name, entry_name, status)
-        return Measured(Tree((entry,)), tuple(self._files), 0o755, status.st_mtime_ns)
+        return self._measured(Tree((entry,)), 0o755, status.st_mtime_ns)
+
+    def _measured(self, tree: Tree, mode: int, mtime_ns: int) -> Measured:
+        return Measured(tree, tuple(self._files), mode, mtime_ns, owners=frozenset(self._owners))
 
     def _walk(self, top: bytes, status: os.stat_result) -> Tree:
         open_directories = [self._listed(top, b"", status, at_root=True)]
@@ -213,6 +234,7 @@ class _Measuring:
             raise _unreadable(source) from None
         for inner in names:
             check_entry_name(inner, at_root=at_root)
+        self._owners.add(status.st_uid)
         return _Directory(name, status, sorted(names, reverse=True))
 
     def _count(self, source: bytes, path_bytes: int) -> None:
@@ -239,6 +261,7 @@ class _Measuring:
                 f"'{shown(source)}' is {what}, and a version holds files, directories and links only; remove it",
                 subject=source,
             )
+        self._owners.add(status.st_uid)
         known = self._known(status, source) if self._known is not None else None
         content: bytes | None = None
         if known is None:
@@ -286,6 +309,18 @@ _SPECIAL = {
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
 }
+
+
+def _has_list(path: bytes) -> bool:
+    """Whether an access control list says more of a file or directory than its mode does."""
+    try:
+        with reachable(path) as at:
+            os.getxattr(at, "system.posix_acl_access", follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+            raise
+        return False
+    return True
 
 
 def _status(source: bytes) -> os.stat_result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import uuid as uuids
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from artfs.stores.base import Store
     from artfs.workspace import Workspace
 
+logger = logging.getLogger(__name__)
+
 _OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
 
 
@@ -29,6 +32,13 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
     Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
     be: `remove_orphan` tells that from what a crash left.
     """
+    for uuid, directory in version_directories(store):
+        if _is_orphan(store, catalog, uuid, directory):
+            yield uuid, directory
+
+
+def version_directories(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Yield (uuid, directory in the store) of all that artfs placed for versions, whether they came to be or not."""
     if not store.isdir(store.root):
         return
     for artifact in store.listdir(store.root):
@@ -36,10 +46,8 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
             found = _OWN_DIRECTORY.fullmatch(name)
             directory = os.fsencode(f"{artifact}/{name}")
             # A user's own folder may be called like that, too.
-            if not found or not (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
-                continue
-            if _is_orphan(store, catalog, uuid := str(uuids.UUID(found[1])), directory):
-                yield uuid, directory
+            if found and (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
+                yield str(uuids.UUID(found[1])), directory
 
 
 def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
@@ -75,6 +83,31 @@ def inodes_of(workspace: Workspace, version: Version) -> dict[int, Digest]:
     return found
 
 
+def placed_inodes(workspace: Workspace, uuid: str) -> set[int]:
+    """Return the inode numbers of all files under the directories of a version that the catalog need not know."""
+    found: set[int] = set()
+    for store in workspace.stores.local():
+        for directory in _directories_of(store, uuid):
+            for at in store.places(directory):
+                with contextlib.suppress(FileNotFoundError):
+                    found.add(lstat(store.place_path(at)).st_ino)
+    return found
+
+
+def protect(workspace: Workspace, version: Version) -> None:
+    """Make the files under a version's own directory those of this process's user, which nobody may write.
+
+    For files that somebody else wrote, and that a store has taken as they were. Where a disk does not let it, that is
+    logged: the version is there all the same.
+    """
+    for store in workspace.stores.local():
+        try:
+            for directory in _directories_of(store, version.uuid):
+                store.protect(list(store.places(directory)))
+        except OSError as error:
+            logger.warning("files in '%s' stay those of whoever wrote them: %s", store.root, error)
+
+
 def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
     """The inode numbers of what one store holds, with its digests."""
     assert store.id is not None
@@ -101,6 +134,8 @@ def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> b
     version = catalog.versions.by_uuid(uuid)
     if version is not None:
         return version.tree_id is None and own != directory
+    if store.id is not None and catalog.blobs.any_below(store.id, directory):
+        return False  # a draft has found its bytes there, see `artifacts.unlisted`
     # Whoever claims files that are being written claims the visualizations beside them.
     return own == directory or not store.isdir(own)
 

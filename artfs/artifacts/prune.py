@@ -29,6 +29,7 @@ from artfs.artifacts.purge import Advance, Loose, held_by_drafts, make_tombstone
 from artfs.catalog.engine import chunks, now_us
 from artfs.catalog.versions import STAGED
 from artfs.errors import ArtfsError, InvalidValue, StoreError
+from artfs.older import check_not_older
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -160,7 +161,9 @@ def apply(
     Raises:
         InvalidValue: both `only_artifact` and `only_metadata`.
         StoreError: bytes could not be removed; their versions are tombstones already, and `gc` tries again.
+        OlderCatalog: the catalog does not know all versions that are in its stores.
     """
+    check_not_older(workspace)
     if only_artifact and only_metadata:
         raise InvalidValue("only_artifact and only_metadata exclude each other: give one of them, or none for both")
     done, loose = Pruned(), Loose()

@@ -23,6 +23,7 @@ from artfs.artifacts.standing import drop_view
 from artfs.artifacts.visualize import page_path
 from artfs.content.stubs import digests_below
 from artfs.errors import ArtfsError
+from artfs.older import check_not_older
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
@@ -86,7 +87,9 @@ def make_tombstones(
     Raises:
         InvalidValue: one of them is pinned.
         VersionNotFound: one of them was removed already.
+        OlderCatalog: the catalog does not know all versions that are in its stores.
     """
+    check_not_older(workspace)
     catalog, loose = workspace.catalog, Loose()
     with catalog.transaction():
         user = catalog.users.ensure(workspace.user)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts import seal
+from artfs.artifacts.measure import in_place
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import FileDigest, hash_file
@@ -104,7 +104,7 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path, advance)), in_place=True)
+    measured = in_place(seal.measure(path, known=_hashed_ahead(path, advance)), path)
     facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
     scope = step_scope.get()
     made = seal.seal(

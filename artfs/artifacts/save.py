@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -15,6 +16,7 @@ from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
 from artfs.artifacts.syncing import SMALL_VERSION
 from artfs.content.long_paths import lstat, reachable
+from artfs.content.tree import Kind
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
@@ -23,10 +25,12 @@ from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import qualified_name
 from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
+from artfs.processes import umask
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.responses import ArtifactVersionResponse
+    from artfs.sharing import Sharing
     from artfs.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -145,13 +149,15 @@ def prepared(
         saver.save(data)
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        measured = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True)
+        found = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True)
+        # The folder is the store's; the version's directory is as one that this program makes.
+        measured = replace(found, mode=0o777 & ~umask())
         with seal.placed(
             measured,
             workspace,
             name,
             store=store,
-            adopt=_protect(measured),
+            adopt=_protect(measured, staging.path, workspace.home.sharing),
             staging=staging,
             visualizations=visualizations,
             name=version_name,
@@ -239,12 +245,16 @@ def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str])
     return Shown(Path(file), name, VisualizationType(kind).value)
 
 
-def _protect(measured: seal.Measured) -> bool:
-    """Make written files read-only, and answer whether the store may take them: not those that have other names."""
+def _protect(measured: seal.Measured, directory: str, sharing: Sharing) -> bool:
+    """Give what was written the modes of a store; answer whether that may take it: not files that have other names."""
     for file in measured.files:
         if lstat(file.source_path).st_nlink > 1:
             return False
     for file in measured.files:
         with reachable(file.source_path) as at:
-            os.chmod(at, file.entry.mode & ~0o222)
+            os.chmod(at, sharing.stored_mode(file.entry.mode))
+    for path, entry in measured.tree.walk():
+        if entry.kind is Kind.DIRECTORY:
+            with reachable(os.path.join(os.fsencode(directory), path)) as at:
+                os.chmod(at, sharing.folder)
     return True

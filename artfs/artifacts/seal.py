@@ -227,6 +227,13 @@ def commit(
     if measured.in_place:
         facts["save_type"] = "preexisting"
 
+    def complete_and_remember(version: Version) -> None:
+        if complete is not None:
+            complete(version)
+        if version.number is not None:
+            store.numbered(artifact, version.number + 1)
+        catalog.after_commit(functools.partial(store.committed, version.uuid, version.id))
+
     def create() -> Version:
         return catalog.versions.create(
             artifact,
@@ -237,7 +244,7 @@ def commit(
             mtime_ns=measured.mtime_ns,
             store_id=None if measured.in_place else store.id,
             unsynced=unsynced,
-            complete=complete,
+            complete=complete_and_remember,
             **facts,
         )
 

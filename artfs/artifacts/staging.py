@@ -64,6 +64,7 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Stagi
         artifact: the name of what they will be a version of.
     """
     holder = store if isinstance(store, LocalStore) else LocalStore(str(home.cache))
+    holder.share(home.sharing)
     own = uuid.uuid4()
     directory = os.fsencode(f"{artifact}/{own.hex}")
     try:

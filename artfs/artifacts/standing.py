@@ -113,18 +113,34 @@ def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, E
 def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> _File:
     blob = workspace.catalog.blobs.by_id(blob_id)
     assert blob is not None
-    places = [(place, _shown_place(workspace, place)) for place in workspace.catalog.blobs.places(blob_id)]
+    places = _places(workspace, blob_id)
     if version.save_type == _REGISTERED:
         # What was registered is where the user has it, also when a store has the same.
         places.sort(key=lambda at: at[0].owned)
     return _File(path, blob_id, blob.file if blob.kind == "content" else None, places)
 
 
-def _shown_place(workspace: Workspace, place: BlobPlace) -> str:
-    """The full path or URI of a place."""
-    if place.store_id is None:
-        return os.fsdecode(place.path)
-    return workspace.stores.by_id(place.store_id).place_path(place.path)
+def _places(workspace: Workspace, blob_id: int) -> list[tuple[BlobPlace, str]]:
+    """The places of a content with the full path or URI of each, without those in stores that are away.
+
+    Raises StoreError if there are no others.
+    """
+    found: list[tuple[BlobPlace, str]] = []
+    away: StoreError | None = None
+    for place in workspace.catalog.blobs.places(blob_id):
+        if place.store_id is None:
+            found.append((place, os.fsdecode(place.path)))
+            continue
+        store = workspace.stores.by_id(place.store_id)
+        try:
+            store.check_there()
+        except StoreError as error:
+            away = error
+        else:
+            found.append((place, store.place_path(place.path)))
+    if away is not None and not found:
+        raise away
+    return found
 
 
 def _common_directory(version: Version, files: Sequence[_File]) -> str | None:
@@ -303,7 +319,7 @@ def _view(
 def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
     """A directory beside the views; what a killed process leaves of it is found as an orphan of the cache."""
     relative = f"views/{uuid.uuid4().hex}".encode()
-    workspace.home.cache.mkdir(exist_ok=True)
+    workspace.home.sharing.make_folder(workspace.home.cache)
     with closing(LocalStore(str(workspace.home.cache))) as cache, cache.claim(relative):
         draft = Path(cache.place_path(relative))
         try:
@@ -351,7 +367,7 @@ def _bring(workspace: Workspace, choice: _Choice, target: bytes) -> None:
 def _fetch(workspace: Workspace, choice: _Choice, target: bytes) -> None:
     if choice.file.digest is None:
         raise StoreError(f"cannot fetch '{choice.shown}': its digest is not known", subject=choice.shown)
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:
         with workspace.open_blob(choice.file.digest.digest) as reader:
             for start in range(0, reader.size, BLOCK_SIZE):

@@ -30,6 +30,7 @@ from artfs.stores.local import FEW_FILES
 if TYPE_CHECKING:
     from artfs.artifacts.measure import MeasuredFile
     from artfs.catalog.unsynced import UnsyncedPlace
+    from artfs.home import Home
     from artfs.stores.base import Store
     from artfs.workspace import Workspace
 
@@ -163,7 +164,7 @@ class Syncing:
             workspace.stores.check_own(store)
             if not in_doubt:
                 logger.warning("'%s' was lost, as by a crash, and is written again", store.place_path(place.path))
-            _write_again(store, place, content, workspace.home.cache)
+            _write_again(store, place, content, workspace.home)
         return True
 
     def _is_right(self, place: UnsyncedPlace) -> bool:
@@ -194,15 +195,15 @@ def is_left_by_a_crash(found: bytes | None, written: bytes) -> bool:
     )
 
 
-def _write_again(store: Store, place: UnsyncedPlace, content: bytes, scratch: Path) -> None:
+def _write_again(store: Store, place: UnsyncedPlace, content: bytes, home: Home) -> None:
     """Put the file into the store as a new one: the old one's pages may pass for written when they are not."""
     import tempfile  # here: only a crash makes it needed
 
-    scratch.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=scratch, prefix=".artfs-") as written:
+    home.sharing.make_folder(home.cache)
+    with tempfile.NamedTemporaryFile(dir=home.cache, prefix=".artfs-") as written:
         written.write(content)
         written.flush()
-        os.fchmod(written.fileno(), place.mode & ~0o222)
+        os.fchmod(written.fileno(), home.sharing.stored_mode(place.mode))
         os.utime(written.fileno(), ns=(place.mtime_ns, place.mtime_ns))
         store.remove_place(place.path)
         store.place(Path(written.name), place.path, adopt=False)

@@ -55,8 +55,10 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
     if open_browser and _display_in_notebook(workspace, version, shown):
         return None
     page = page_path(workspace, version.uuid)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(page, _page(workspace, version, shown).encode("utf-8", "backslashreplace"))
+    for folder in (workspace.home.cache, page.parent):
+        workspace.home.sharing.make_folder(folder)
+    content = _page(workspace, version, shown).encode("utf-8", "backslashreplace")
+    atomic_write(page, content, mode=workspace.home.sharing.file)
     if open_browser:
         webbrowser.open(page.as_uri())
     return page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from artfs.catalog.engine import Engine, now_us, scalar
@@ -102,6 +102,17 @@ class Artifacts:
             if row is not None:
                 return row[0], row[1]
             self.ensure(name, user_id)
+
+    def go_on_from(self, numbers: Mapping[str, int]) -> None:
+        """Give out no number below these, by artifact; those of artifacts that the catalog does not know are made."""
+        with self._engine.transaction():
+            for name, number in sorted(numbers.items()):
+                self._engine.execute(
+                    "INSERT INTO artifact (name, next_number, deleted_us, created_us) "
+                    "VALUES (:name, :number, :now, :now) ON CONFLICT (name) DO UPDATE SET next_number = "
+                    "CASE WHEN artifact.next_number < :number THEN :number ELSE artifact.next_number END",
+                    {"name": check_artifact_name(name), "number": number, "now": now_us()},
+                )
 
     def names(self) -> list[str]:
         """Return the names of all artifacts, sorted."""

@@ -278,6 +278,22 @@ class Blobs:
             known.update((row[0], Blob(*row[1:])) for row in rows)
         return known
 
+    def paths_in(self, store_id: int, limit: int) -> list[bytes]:
+        """Return some places that should be in a store, the newest first."""
+        rows = self._engine.query(
+            "SELECT path FROM blob_place WHERE store_id = :store AND owned = 1 ORDER BY id DESC LIMIT :limit",
+            {"store": store_id, "limit": limit},
+        )
+        return [row[0] for row in rows]
+
+    def any_below(self, store_id: int, directory: bytes) -> bool:
+        """Return whether the catalog has a place below a directory of a store."""
+        row = self._engine.one(
+            "SELECT 1 FROM blob_place WHERE store_id = :store AND path > :first AND path < :last LIMIT 1",
+            {"store": store_id, "first": directory + b"/", "last": directory + b"0"},
+        )
+        return row is not None
+
     def registered_below(self, directory: bytes) -> bool:
         """Return whether data in a directory (absolute path or URI) was registered in place."""
         row = self._engine.one(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ from artfs.catalog.engine import Engine
 from artfs.catalog.environments import Environments
 from artfs.catalog.lineage import Lineage
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
-from artfs.catalog.migrations import is_current, migrate
+from artfs.catalog.migrations import current, is_current, migrate
 from artfs.catalog.pins import Pins
 from artfs.catalog.runs import Runs
 from artfs.catalog.sqlite import SQLiteEngine
@@ -29,7 +29,8 @@ from artfs.catalog.users import Users
 from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
 from artfs.catalog.visualizations import Visualizations
-from artfs.errors import CatalogCorrupt
+from artfs.errors import CatalogCorrupt, CatalogMissing
+from artfs.sharing import OWNER, make_file
 
 
 class Catalog:
@@ -63,19 +64,28 @@ class Catalog:
         self.visualizations = Visualizations(engine)
 
     @classmethod
-    def open(cls, path: str | PathLike[str]) -> Catalog:
-        """Open the catalog at `path`; a new one is made, an older one is brought up to this release.
+    def open(cls, path: str | PathLike[str], *, begin: bool = True, mode: int = OWNER.file) -> Catalog:
+        """Open the catalog at `path`; an older one is brought up to this release.
 
-        Raises CatalogTooNew for the catalog of a newer release and CatalogCorrupt for a damaged file; neither is
-        changed.
+        Args:
+            path: of its file.
+            begin: make a new one where there is none.
+            mode: of a new one.
+
+        Raises CatalogMissing where there is none, or an empty one, and none is to be made; CatalogTooNew for the
+        catalog of a newer release; CatalogCorrupt for a damaged file. Nothing is changed then.
         """
         file = Path(path)
         if file.is_dir():
             raise CatalogCorrupt(f"catalog {file} is a directory: choose another path", subject=str(file))
-        engine = SQLiteEngine(file)
+        if not begin and not (file.exists() and file.stat().st_size):
+            raise _missing(file)
+        engine = SQLiteEngine(file, mode)
         try:
             if not is_current(engine):
-                with _only_one_process(file):
+                if not begin and current(engine) == 0:
+                    raise _missing(file)
+                with _only_one_process(file, mode):
                     engine.prepare()
                     if not is_current(engine):
                         migrate(engine)
@@ -90,6 +100,21 @@ class Catalog:
         Within another transaction of the same thread it joins it.
         """
         return self.engine.transaction()
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call `act` once what this thread does just now is committed, and never if it is undone."""
+        self.engine.after_commit(act)
+
+    def check_in_place(self) -> None:
+        """Raise CatalogReplaced if the catalog's file is no longer the one that was opened."""
+        self.engine.check_in_place()
+
+    def back_up(self, target: str | PathLike[str]) -> None:
+        """Copy the catalog, as it is at one moment, into a new file, while others go on writing.
+
+        Raises AlreadyExists if something is there.
+        """
+        self.engine.back_up(Path(target))
 
     def stamp(self) -> Hashable:
         """Return what changes with every commit, whoever makes it; it costs next to nothing to ask.
@@ -113,9 +138,20 @@ class Catalog:
         self.close()
 
 
+def _missing(file: Path) -> CatalogMissing:
+    what = "is empty" if file.exists() else "is missing"
+    return CatalogMissing(
+        f"the catalog {file} {what}, though versions were made here: put its backup back (artfs catalog restore FILE), "
+        "or begin anew without them (artfs init --begin-anew, which says how)",
+        subject=str(file),
+    )
+
+
 @contextmanager
-def _only_one_process(file: Path) -> Iterator[None]:
+def _only_one_process(file: Path, mode: int) -> Iterator[None]:
     """Hold the lock file beside the catalog: SQLite's own locks do not cover the switch to WAL."""
-    with open(file.with_name(file.name + ".lock"), "a+b") as lock:
+    path = file.with_name(file.name + ".lock")
+    make_file(path, mode)
+    with open(path, "a+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

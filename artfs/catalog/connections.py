@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -57,6 +57,8 @@ class Connection:
         """How often its thread holds it: a statement within a transaction holds it again."""
         self.depth = 0
         """How many blocks of transactions are open, one in the other."""
+        self.after_commit: list[tuple[int, Callable[[], None]]] = []
+        """What is to be called after the commit, each with the depth of the block that asked for it."""
         self.failed: dict[int, BaseException] = {}
         """By the depth of a block: what failed in a part of it that cannot be undone alone."""
         self.number = os.urandom(8)
@@ -107,10 +109,10 @@ class Connections:
         self._held: list[Connection] = []
         self._left_open: list[Connection] = []
 
-    def connect(self, path: Path, owner: object) -> Connection:
-        """Open the file at `path` for an engine. Raises what sqlite3 raises."""
+    def connect(self, path: Path, owner: object, *, uri: str | None = None) -> Connection:
+        """Open the file at `path` for an engine, or what `uri` says. Raises what sqlite3 raises."""
         with self._lock:
-            connection = Connection(_connect(path), owner)
+            connection = Connection(_connect(uri or str(path), is_uri=uri is not None), owner)
             self._all.add(connection)
         return connection
 
@@ -168,10 +170,11 @@ os.register_at_fork(
 )
 
 
-def _connect(path: Path) -> Database:
+def _connect(path: str, *, is_uri: bool) -> Database:
     connection = sqlite3.connect(
         path,
         timeout=BUSY_SECONDS,
+        uri=is_uri,
         # Autocommit: transactions begin and end where `transaction` says.
         isolation_level=None,
         # `close` closes the connections of all threads.

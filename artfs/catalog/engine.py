@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 Parameters = Mapping[str, Any]
@@ -90,6 +91,13 @@ class Engine(Protocol):
         """
         ...
 
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call `act` once what this thread does just now is committed, and never if it is undone.
+
+        Outside of a transaction it is called at once. What it raises reaches whoever commits, and undoes nothing.
+        """
+        ...
+
     def tables(self) -> set[str]:
         """Return the names of all tables there are."""
         ...
@@ -103,6 +111,14 @@ class Engine(Protocol):
 
         Stamps that different threads were given never compare equal.
         """
+        ...
+
+    def check_in_place(self) -> None:
+        """Raise CatalogReplaced if the catalog is no longer where it was opened."""
+        ...
+
+    def back_up(self, target: Path) -> None:
+        """Copy the catalog, as it is at one moment, into a new file that can be opened as a catalog."""
         ...
 
     def check(self) -> list[str]:

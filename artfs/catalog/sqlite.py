@@ -6,13 +6,16 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from artfs.catalog.connections import BUSY_SECONDS, Connection, connections
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
-from artfs.errors import CatalogBusy, CatalogCorrupt, CatalogError, InvalidValue
+from artfs.catalog.read_only import ReadOnlyFile, is_read_only
+from artfs.content.files import sync_file
+from artfs.errors import AlreadyExists, CatalogBusy, CatalogCorrupt, CatalogError, CatalogReplaced, InvalidValue
+from artfs.sharing import OWNER, make_file
 
 SQLITE = Dialect(
     name="sqlite",
@@ -32,15 +35,19 @@ class SQLiteEngine:
 
     Args:
         path: the file; it is made if it is not there.
+        mode: of the file, and of those that SQLite makes beside it.
     """
 
     dialect = SQLITE
     is_local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = OWNER.file) -> None:
         self.path = path
+        self.mode = mode
         self._thread = threading.local()
         self._closed = False
+        self._read_only = ReadOnlyFile(path) if is_read_only(path) else None
+        self._identity: tuple[int, int] | None = None
 
     @property
     def url(self) -> str:
@@ -90,6 +97,8 @@ class SQLiteEngine:
             depth = connection.depth
             # IMMEDIATE: a reader that becomes a writer half-way could not wait for another writer.
             begin, commit = (f"SAVEPOINT s{depth}", f"RELEASE s{depth}") if depth else ("BEGIN IMMEDIATE", "COMMIT")
+            if depth == 0:
+                self.check_in_place()
             try:
                 # An interrupt that comes while this waits for another writer is raised when it has got the lock.
                 self.execute(begin)
@@ -106,6 +115,10 @@ class SQLiteEngine:
             finally:
                 connection.depth = depth
                 connection.failed.pop(depth + 1, None)
+            if depth == 0 and connection.after_commit:
+                due, connection.after_commit = connection.after_commit, []
+                for _, act in due:
+                    act()
 
     @contextmanager
     def joined(self) -> Iterator[None]:
@@ -119,6 +132,13 @@ class SQLiteEngine:
             except BaseException as error:
                 connection.failed[connection.depth] = error
                 raise
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        with self._held() as connection:
+            if connection.depth:
+                connection.after_commit.append((connection.depth, act))
+                return
+        act()
 
     def tables(self) -> set[str]:
         rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -147,9 +167,35 @@ class SQLiteEngine:
         broken = [f"{row[0]} row {row[1]} refers to no {row[2]}" for row in self.query("PRAGMA foreign_key_check")]
         return [line for line in found if line != "ok"] + broken
 
+    def check_in_place(self) -> None:
+        if self._identity is not None and _identity(self.path) != self._identity:
+            raise CatalogReplaced(
+                f"catalog {self.path} was replaced or removed while it was in use: start this program again; a mount: "
+                "unmount it and mount it again",
+                subject=str(self.path),
+            )
+
+    def back_up(self, target: Path) -> None:
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            raise AlreadyExists(f"'{target}' exists already: choose another name", subject=target) from None
+        try:
+            with self._held() as connection, closing(sqlite3.connect(target)) as copy:
+                connection.database.conn.backup(copy)
+        except BaseException as error:
+            target.unlink()
+            if isinstance(error, sqlite3.Error):
+                raise self._translated(error) from error
+            raise
+        with target.open("rb") as written:
+            sync_file(written.fileno())
+
     def close(self) -> None:
         self._closed = True
         connections.close_all_of(self)
+        if self._read_only is not None:
+            self._read_only.close()
 
     def _held(self) -> Connection:
         """This thread's connection, held: to be used in a `with` statement, which lets go of it."""
@@ -160,6 +206,8 @@ class SQLiteEngine:
             connection.holds += 1
             return connection
         while True:
+            if connection is not None and self._read_only is not None and self._read_only.has_changed():
+                connection.close()
             if connection is None or not connection.is_usable or self._closed:
                 connection = self._thread.connection = self._connected()
             if connections.is_forking and not connection.holds:
@@ -175,13 +223,24 @@ class SQLiteEngine:
     def _connected(self) -> Connection:
         if self._closed:
             raise CatalogError(f"catalog {self.path} is closed")
+        if self._identity is not None:
+            self.check_in_place()
         try:
-            return connections.connect(self.path, self)
+            uri = self._read_only.uri() if self._read_only is not None else None
+            if uri is None:
+                make_file(self.path, self.mode)
+            connection = connections.connect(self.path, self, uri=uri)
+        except OSError as error:
+            raise self._why_not_opened(error) from error
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        if self._identity is None:
+            self._identity = _identity(self.path)
+        return connection
 
     def _undo(self, connection: Connection, depth: int) -> None:
         """Roll back to where a transaction was when the block of this depth began."""
+        connection.after_commit = [due for due in connection.after_commit if due[0] <= depth]
         # A full disk or an I/O error may have rolled all of it back already.
         if not connection.is_own or not connection.database.conn.in_transaction:
             return
@@ -227,7 +286,16 @@ class SQLiteEngine:
     def _why_not_opened(self, error: Exception) -> Exception:
         """SQLite does not say why; the system does."""
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, self.mode))
         except OSError as reason:
             return reason
         return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None if there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

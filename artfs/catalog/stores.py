@@ -12,6 +12,9 @@ from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
 
 _COLUMNS = "id, name, flavor, root, options, created_us"
 
+_MARKED = "artfs.marked"
+"""Among the options: the root bears a mark, without which it is not the store. Stores of the first release had none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -19,8 +22,9 @@ class Store:
 
     Args:
         flavor: which class serves it: local, s3, ...
-        root: path or URI that everything in it lies below.
+        root: path or URI that everything in it lies below; relative to the home for a folder inside it.
         options: settings of the flavor; never a secret.
+        marked: whether the root is the store only if it bears its mark.
     """
 
     id: int
@@ -29,6 +33,7 @@ class Store:
     root: str
     options: Mapping[str, Any]
     created_us: int
+    marked: bool
 
 
 class Stores:
@@ -51,8 +56,10 @@ class Stores:
         """Return all stores, by name."""
         return [_store(row) for row in self._engine.query(f"SELECT {_COLUMNS} FROM store ORDER BY name")]
 
-    def register(self, name: str, flavor: str, root: str, options: Mapping[str, Any] | None = None) -> Store:
-        """Add a store.
+    def register(
+        self, name: str, flavor: str, root: str, options: Mapping[str, Any] | None = None, *, marked: bool = False
+    ) -> Store:
+        """Add a store; `marked` if its root bears its mark.
 
         Raises AlreadyExists if the name is taken.
         """
@@ -63,13 +70,27 @@ class Stores:
                 "name": name,
                 "flavor": flavor,
                 "root": root,
-                "options": json.dumps(dict(options or {}), sort_keys=True),
+                "options": _written(options or {}, marked=marked),
                 "now": now_us(),
             },
         )
         if row is None:
             raise AlreadyExists(f"a store named '{name}' exists already: choose another name", subject=name)
         return _store(row)
+
+    def move(self, store_id: int, root: str) -> None:
+        """Write down that a store's root is another path, or the same written in another way."""
+        self._engine.execute("UPDATE store SET root = :root WHERE id = :id", {"root": root, "id": store_id})
+
+    def set_marked(self, store_id: int) -> None:
+        """Write down that the root of a store bears its mark."""
+        with self._engine.transaction():
+            store = self.by_id(store_id)
+            if store is not None and not store.marked:
+                self._engine.execute(
+                    "UPDATE store SET options = :options WHERE id = :id",
+                    {"options": _written(store.options, marked=True), "id": store_id},
+                )
 
     def delete(self, name: str) -> None:
         """Remove a store that nothing uses.
@@ -95,4 +116,10 @@ _USES = {
 
 def _store(row: Row) -> Store:
     id_, name, flavor, root, options, created_us = row
-    return Store(id_, name, flavor, root, json.loads(options), created_us)
+    values = json.loads(options)
+    marked = bool(values.pop(_MARKED, False))
+    return Store(id_, name, flavor, root, values, created_us, marked)
+
+
+def _written(options: Mapping[str, Any], *, marked: bool) -> str:
+    return json.dumps({**options, **({_MARKED: True} if marked else {})}, sort_keys=True)

@@ -34,7 +34,9 @@ TABLES: tuple[Table, ...] = (
             ID,
             Column("name", "TEXT NOT NULL UNIQUE", "What people call it."),
             Column("flavor", "TEXT NOT NULL", "Which class serves it: local, s3, ..."),
-            Column("root", "TEXT NOT NULL", "Path or URI that everything in it lies below."),
+            Column(
+                "root", "TEXT NOT NULL", "Path or URI that everything in it lies below; inside the home relative to it."
+            ),
             Column("options", "TEXT NOT NULL DEFAULT '{}'", "Settings of the flavor, JSON; never a secret."),
             CREATED,
         ),

@@ -132,6 +132,16 @@ class Trees:
             if row.child_id is not None:
                 pending.append((at + row.name + b"/", iter(self.entries(row.child_id))))
 
+    def modes(self, tree_id: int) -> set[tuple[int, int]]:
+        """Return which (kind, mode) there are at any depth below a directory."""
+        rows = self._engine.query(
+            "WITH RECURSIVE inside(id) AS (SELECT :tree UNION "
+            "SELECT e.child_id FROM tree_entry e JOIN inside i ON e.tree_id = i.id WHERE e.child_id IS NOT NULL) "
+            "SELECT DISTINCT e.kind, e.mode FROM tree_entry e JOIN inside i ON e.tree_id = i.id",
+            {"tree": tree_id},
+        )
+        return {(kind, mode) for kind, mode in rows}
+
     def load(self, tree_id: int) -> Tree:
         """Return a directory and all below it as a value of `content`."""
         loaded: dict[int, Tree] = {}

@@ -208,6 +208,11 @@ class Versions:
         """Return the version of that id, also a tombstone."""
         return self._one("v.uuid = :uuid", {"uuid": uuid})
 
+    def newest_row(self) -> tuple[str, int] | None:
+        """Return uuid and row id of the version that was made last, also a tombstone; None if there is none."""
+        row = self._engine.one("SELECT uuid, id FROM version WHERE id = (SELECT MAX(id) FROM version)")
+        return (row[0], row[1]) if row else None
+
     def by_uuid_prefix(self, prefix: str) -> Sequence[Version]:
         """Return the versions whose id begins so: two at most, as more than one is one too many. Also tombstones."""
         # A range, and not LIKE, so that the index is used whatever the collation. 'g' is after all hex digits.

@@ -131,7 +131,7 @@ def list_(session: Session, as_json: bool) -> None:
     Columns: name, flavor, path, the stacks that use it, when it was registered.
     """
     with session.workspace() as workspace:
-        found = [_facts(workspace, row) for row in workspace.catalog.stores.list()]
+        found = [_facts(workspace, row) for row in workspace.stores.rows()]
     if as_json:
         print_json([_for_json(facts) for facts in found])
         return
@@ -146,7 +146,7 @@ def list_(session: Session, as_json: bool) -> None:
 def describe(session: Session, name: str, as_json: bool) -> None:
     """Show all that is known of one artifact store."""
     with session.workspace() as workspace:
-        row = workspace.catalog.stores.get(name)
+        row = next((row for row in workspace.stores.rows() if row.name == name), None)
         if row is None:
             raise StoreNotFound(
                 f"no artifact store is named '{name}'; 'artfs artifact-store list' lists them", subject=name

@@ -1,14 +1,15 @@
-"""What `artfs doctor` looks at: each check is a function that returns what it found. None repairs anything."""
+"""What `artfs doctor` looks at: each check is a function that returns what it found. None changes anything."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from artfs.cli import daemons
 from artfs.cli.reporting import explain
 from artfs.errors import ArtfsError
 from artfs.home import Home
+from artfs.modes import WrongMode, stores_of, wrong_modes
 
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONFIGURATION = Path("/etc/fuse.conf")
@@ -66,6 +68,7 @@ def all_checks(home: Home) -> Iterator[Check]:
     yield disk_space(home)
     yield file_system(home)
     yield extended_attributes(home)
+    yield modes(home)
     yield from dead_mounts()
     yield from left_drafts(home)
     yield catalog(home)
@@ -186,6 +189,30 @@ def extended_attributes(home: Home) -> Check:
         level = Level.FAIL if home.exists else Level.WARN
         return Check(name, level, f"not kept at {home.path}: {error.strerror}", advice)
     return Check(name, Level.OK, f"kept at {home.path}")
+
+
+def modes(home: Home) -> Check:
+    """Whether nobody but the right users can get at what is in the home."""
+    try:
+        wrong = list(wrong_in(home)) if home.exists else []
+    except (ArtfsError, OSError) as error:
+        return Check("modes", Level.WARN, f"they cannot be looked at: {explain(error)}")
+    if not wrong:
+        return Check("modes", Level.OK, f"the home is for its {home.config.share if home.exists else 'owner'}")
+    first, more = wrong[0], f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    message = f"{first.path} has {first.found:04o} and must have {first.wanted:04o}{more}"
+    return Check("modes", Level.FAIL, message, "put that right: artfs doctor --fix")
+
+
+def wrong_in(home: Home) -> Iterator[WrongMode]:
+    """Yield what has a wrong mode in a home, and, where its catalog can be opened, in its stores."""
+    from artfs.workspace import Workspace
+
+    stores: Sequence[tuple[Path, Sequence[str]]] = []
+    if home.catalog_path.exists():
+        with contextlib.suppress(ArtfsError, OSError), Workspace(home) as workspace:  # the check of the catalog tells
+            stores = stores_of(workspace)
+    yield from wrong_modes(home, stores)
 
 
 def dead_mounts(found: list[mounts.Mounted] | None = None) -> Iterator[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from artfs.cli.checks import Level, all_checks
+from artfs.cli.checks import Level, all_checks, wrong_in
 from artfs.cli.printing import json_option, print_json
 from artfs.cli.reporting import FAILED, one_line
 from artfs.cli.session import Session, pass_session
@@ -14,13 +14,17 @@ COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 @click.command()
 @json_option
+@click.option("--fix", is_flag=True, help="First give the home's files the modes that they must have.")
 @click.pass_context
 @pass_session
-def doctor(session: Session, context: click.Context, as_json: bool) -> None:
+def doctor(session: Session, context: click.Context, as_json: bool, fix: bool) -> None:
     """Look for whatever keeps artfs from working on this machine.
 
-    Each line is ok, warn or fail, with what to do. The exit code is 1 if one is fail. Nothing is repaired.
+    Each line is ok, warn or fail, with what to do. The exit code is 1 if one is fail. Nothing is changed without --fix.
     """
+    if fix and session.home.exists:
+        for wrong in list(wrong_in(session.home)):
+            wrong.mend()
     found = []
     for check in all_checks(session.home):
         found.append(check)

@@ -25,7 +25,7 @@ READY = "ready"
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--foreground", is_flag=True, help="Stay, and log to the terminal; Ctrl-C unmounts.")
-@click.option("--allow-other", is_flag=True, help="Let other users read the mount (see user_allow_other in fuse.conf).")
+@click.option("--allow-other", is_flag=True, help="Let other users use the mount (see user_allow_other in fuse.conf).")
 @pass_session
 def mount(session: Session, directory: Path, foreground: bool, allow_other: bool) -> None:
     """Show all artifacts as files below DIR, and take in what is written there.

@@ -34,14 +34,18 @@ class Session:
 
         return Home.find(self._explicit_home)
 
+    def check_home(self) -> None:
+        """Raise HomeError when there is no home."""
+        if not self.home.exists:
+            raise HomeError(f"no artfs home at {self.home.path}: run 'artfs init'", subject=self.home.path)
+
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
         """Open what is in the home, without making one.
 
         Raises HomeError when there is none.
         """
-        if not self.home.exists:
-            raise HomeError(f"no artfs home at {self.home.path}: run 'artfs init'", subject=self.home.path)
+        self.check_home()
         from artfs.workspace import Workspace
 
         with Workspace(self.home) as workspace:

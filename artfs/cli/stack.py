@@ -143,12 +143,12 @@ def delete(session: Session, name: str) -> None:
 
 
 def _facts(workspace: Workspace, stack: Stack) -> dict[str, Any]:
-    store = workspace.catalog.stores.get(stack.store_name)
+    roots = {row.name: row.root for row in workspace.stores.rows()}
     return {
         "name": stack.name,
         "active": stack.active,
         "artifact_store": stack.store_name,
-        "path": store.root if store is not None else None,
+        "path": roots.get(stack.store_name),
         "created": stack.created_us,
     }
 

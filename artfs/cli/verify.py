@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,10 @@ from artfs.cli.printing import json_option, print_json, progress, readable_size
 from artfs.cli.reporting import FAILED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
+    from artfs.workspace import Workspace
 
 
 @click.command()
@@ -30,6 +36,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
     with session.workspace() as workspace:
         catalog = workspace.catalog
         versions = catalog.versions.list() if everything else versions_named(catalog, names)
+        folders = _folders(workspace, versions)
         total = sum(version.bytes for version in versions)
         damages = []
         with progress("verifying", total) as advance:
@@ -44,6 +51,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                 "versions": len(versions),
                 "files": files,
                 "bytes": total,
+                "stores": folders,
                 "damages": [
                     {
                         "version": damage.version,
@@ -56,6 +64,13 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
             }
         )
     elif not damages:
-        click.echo(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact")
+        where = f", read in {', '.join(folders)}" if folders else ""
+        click.echo(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact{where}")
     if damages:
         context.exit(FAILED)
+
+
+def _folders(workspace: Workspace, versions: Sequence[Version]) -> list[str]:
+    """The roots of the stores that versions are in."""
+    used = {version.store_id for version in versions}
+    return [row.root for row in workspace.stores.rows() if row.id in used]

@@ -77,15 +77,14 @@ def link_or_copy(source: FilePath, target: FilePath, *, target_directory: int | 
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-    clone_or_copy(source, target, target_directory=target_directory)
-    return False
+    return clone_or_copy(source, target, target_directory=target_directory)
 
 
-def clone_or_copy(source: FilePath, target: FilePath, *, target_directory: int | None = None) -> None:
+def clone_or_copy(source: FilePath, target: FilePath, *, target_directory: int | None = None) -> bool:
     """Copy a file's bytes, permission bits and mtime to a new file: as a reflink, else with its holes kept.
 
     Raises FileExistsError if `target` exists. It is never there half; what a crash leaves behind has a name that
-    begins with `.artfs-copy-`. Arguments as for `link_or_copy`.
+    begins with `.artfs-copy-`. Returns False: it is no link. Arguments as for `link_or_copy`.
     """
     target = os.fsencode(target)
     draft = _beside(target, b"copy")
@@ -100,6 +99,7 @@ def clone_or_copy(source: FilePath, target: FilePath, *, target_directory: int |
     except BaseException:
         _remove_if_there(draft, target_directory)
         raise
+    return False
 
 
 def copy_content(reading: int, writing: int) -> None:
@@ -264,12 +264,16 @@ def write_file(path: FilePath, data: bytes) -> None:
         write_all(writing, data)
 
 
-def atomic_write(path: FilePath, data: bytes, *, mode: int = 0o644) -> None:
-    """Put `data` into the file at `path`, durably; at any crash the file has its old content or the new."""
+def atomic_write(path: FilePath, data: bytes, *, mode: int) -> None:
+    """Put `data` into the file at `path`, durably; at any crash the file has its old content or the new.
+
+    It has that mode then, whatever the umask is.
+    """
     target = os.fsencode(path)
     draft = _beside(target, b"write")
     try:
         with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as writing:
+            os.fchmod(writing, mode)
             write_all(writing, data)
             sync_file(writing)
         os.rename(draft, target)

@@ -92,7 +92,7 @@ def locate(path: PathType, *, follow: bool = True) -> Located:
             raise _in_no_store(text)
         return Located(PlainFiles(), local)
     workspace = current_workspace()
-    rows = workspace.catalog.stores.list()
+    rows = workspace.stores.rows()
     row = _holding(rows, local if local is not None else text)
     if row is None:
         if local is None:
@@ -157,7 +157,7 @@ def _refuse_stores_below(path: str) -> None:
     if not Home.find().exists:
         return
     resolved = _resolved(path, follow=False)
-    for row in current_workspace().catalog.stores.list():
+    for row in current_workspace().stores.rows():
         root = local_path(row.root)
         if root is not None and _is_below(os.path.realpath(root), resolved):
             raise StoreError(f"'{path}' holds the artifact store '{row.name}': remove what is beside it", subject=path)

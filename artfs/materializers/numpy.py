@@ -313,7 +313,8 @@ def _statistics(array: np.ndarray[Any, Any]) -> dict[str, float]:
     finite = values[np.isfinite(values)] if array.dtype.kind == "f" else values
     if not finite.size:
         return {}
-    facts = {"min": finite.min(), "max": finite.max(), "mean": finite.mean(), "std": finite.std()}
+    with np.errstate(over="ignore", invalid="ignore"):
+        facts = {"min": finite.min(), "max": finite.max(), "mean": finite.mean(), "std": finite.std()}
     return {name: float(value) for name, value in facts.items() if math.isfinite(value)}
 
 

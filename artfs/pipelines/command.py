@@ -28,6 +28,7 @@ from artfs.pipelines.plan import Names
 from artfs.pipelines.runner import fail_dead_runs
 from artfs.processes import start_time
 from artfs.runs import RUN_VARIABLE, title
+from artfs.sharing import Sharing
 from artfs.workspace import Workspace
 
 SYNC, FINISH = "user.artfs.sync", "user.artfs.finish"
@@ -57,9 +58,10 @@ def run_command(workspace: Workspace, command: Sequence[str], name: str | None =
     fail_dead_runs(workspace)
     run = _begin(workspace, command, name)
     log_path = workspace.home.path / "logs" / run.uuid / "command.log"
-    log_path.parent.mkdir(parents=True)
+    sharing = workspace.home.sharing
+    sharing.make_folders(log_path.parent, workspace.home.path)
     try:
-        status = _run(command, run, log_path)
+        status = _run(command, run, log_path, sharing)
     except FileNotFoundError:
         workspace.catalog.runs.finish(run.id, ExecutionStatus.FAILED.value, error="there is no such program")
         raise SourceNotFound(f"{command[0]}: there is no such program", subject=command[0]) from None
@@ -98,7 +100,7 @@ def _merged(workspace: Workspace, run: Run, log_path: Path) -> Run:
     if any(catalog.steps.inputs(step.id) or catalog.steps.outputs(step.id) for step in catalog.steps.list(run.id)):
         return run
     kept = log_path.parent.parent / within[0].uuid / log_path.name
-    kept.parent.mkdir(exist_ok=True)
+    workspace.home.sharing.make_folder(kept.parent)
     log_path.rename(kept)
     log_path.parent.rmdir()
     with catalog.transaction():
@@ -124,10 +126,10 @@ def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Ru
         )
 
 
-def _run(command: Sequence[str], run: Run, log_path: Path) -> int:
+def _run(command: Sequence[str], run: Run, log_path: Path, sharing: Sharing) -> int:
     """Runs the command with what it prints going to the terminal and to the log; returns its status."""
     surroundings = {**os.environ, RUN_VARIABLE: run.uuid}
-    with open(log_path, "wb", buffering=0) as log:
+    with open(log_path, "wb", buffering=0, opener=sharing.opener) as log:
         process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout is not None and process.stderr is not None
         pipes = ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer))

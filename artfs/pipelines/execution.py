@@ -44,7 +44,7 @@ def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool]
     cancelled: asked before anything is recorded: whether the run has been given up, so that nobody wants to know.
     """
     scope = StepScope(workspace.catalog, task.step_run_id, {output.slot for output in task.outputs})
-    with step_log(task.log_path):
+    with step_log(task.log_path, workspace.home):
         attempt = 1
         while True:
             try:

@@ -12,16 +12,19 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
 
+from artfs.home import Home
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 current_log: ContextVar[TextIO | None] = ContextVar("artfs_step_log", default=None)
 
 
 @contextmanager
-def step_log(path: Path) -> Iterator[None]:
-    """Sends what is printed and logged in this context to a file as well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1) as file:
+def step_log(path: Path, home: Home) -> Iterator[None]:
+    """Sends what is printed and logged in this context to a file of the home as well."""
+    sharing = home.sharing
+    sharing.make_folders(path.parent, home.path)
+    with open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=sharing.opener) as file:
         token = current_log.set(file)
         try:
             yield

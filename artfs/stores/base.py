@@ -31,6 +31,8 @@ from typing import IO, Any, ClassVar
 
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
+from artfs.sharing import Sharing
+from artfs.stores.mark import Mark
 
 PathType = str | bytes | Path
 
@@ -145,9 +147,24 @@ class Store(ABC):
         """Whether the root is a directory of this machine, so that its files can be opened, linked and mapped."""
         return False
 
+    def share(self, sharing: Sharing) -> None:  # noqa: B027 - elsewhere than on this machine nothing has such modes
+        """Say whom what is made here is for."""
+
     def create(self) -> None:
         """Make the root if it is not there."""
         self.makedirs(self.root)
+
+    def require_mark(self, mark: Mark) -> None:  # noqa: B027 - only directories can be those of other disks
+        """Use the root from now on only where it bears this mark."""
+
+    def check_there(self) -> None:  # noqa: B027 - as above
+        """Raise StoreError if the root does not bear its mark, as when its disk is not mounted."""
+
+    def numbered(self, artifact: str, following: int) -> None:  # noqa: B027 - comes with the stores that need it
+        """Remember the next number of an artifact, before a version gets the one before. See `artfs.stores.history`."""
+
+    def committed(self, uuid: str, row: int) -> None:  # noqa: B027 - as above
+        """Remember the newest version, after its rows were committed."""
 
     def inside(self, path: PathType) -> str:
         """Return the full path or URI of `path` (relative to the root, or full), or raise OutsideStore."""
@@ -234,6 +251,9 @@ class Store(ABC):
         with source.open("rb") as reading, self.open(target, "wb") as writing:
             shutil.copyfileobj(reading, writing, 2**20)
         return relative
+
+    def protect(self, places: Collection[bytes]) -> None:  # noqa: B027 - adopted files are there on this machine alone
+        """Make the files at places those of this process's user, which nobody may write, whoever wrote them."""
 
     def sync(self, places: Collection[bytes]) -> None:  # noqa: B027 - object stores have nothing to do
         """Return when the bytes at these places, and their names, will survive a crash."""

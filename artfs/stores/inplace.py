@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from artfs.content.long_paths import reachable
 from artfs.errors import StoreError
@@ -24,4 +26,13 @@ def open_in_place(place: bytes) -> PlaceReader:
         raise StoreError(f"cannot read '{shown}': no artifact store for {scheme}:// is installed", subject=shown)
     # A link where the file was registered would mean that the file was replaced: never follow it.
     with reachable(path) as at:
-        return LocalReader(os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+        found = os.open(at, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        mode = os.fstat(found).st_mode
+        if not stat.S_ISREG(mode):
+            # A device would do something when it is opened, and whoever owns the folder may put a way to one there.
+            code = errno.ELOOP if stat.S_ISLNK(mode) else errno.ENXIO
+            raise OSError(code, os.strerror(code), path)
+        return LocalReader(os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        os.close(found)

@@ -11,8 +11,10 @@ import errno
 import fcntl
 import functools
 import glob
+import logging
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -24,14 +26,19 @@ from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
+from artfs.sharing import Sharing
 from artfs.stores.base import PathType, PlaceReader, Store
 from artfs.stores.claimed import is_claimed, set_claimed
+from artfs.stores.history import History, Newest
+from artfs.stores.mark import FOLDER, Mark, check_mark, is_marked, not_mounted
 from artfs.stores.root import ATTEMPTS, Root
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
 
 _SETTLED_NS = 100_000_000
+
+logger = logging.getLogger(__name__)
 
 
 class LocalReader(PlaceReader):
@@ -80,7 +87,8 @@ class LocalStore(Store):
         self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
     ) -> None:
         super().__init__(root, options, id=id, name=name)
-        self._root = Root(self.root, self.name, self._followed)
+        self._root = Root(self.root, self.name, self._followed, self._check_root)
+        self._mark: Mark | None = None
         self._sync_lock = threading.Lock()
         self._lost_writes = False
 
@@ -95,11 +103,38 @@ class LocalStore(Store):
     def is_local(self) -> bool:
         return True
 
+    def require_mark(self, mark: Mark) -> None:
+        self._mark = mark
+        self._root.close()
+
+    def check_there(self) -> None:
+        if self._mark is not None and not is_marked(self.root):
+            raise not_mounted(self.root, self.name)
+
+    def numbered(self, artifact: str, following: int) -> None:
+        if self._mark is not None:
+            History(self.root, self._root.sharing).numbered(artifact, following)
+
+    def committed(self, uuid: str, row: int) -> None:
+        if self._mark is not None:
+            try:
+                History(self.root, self._root.sharing).committed(Newest(uuid, row))
+            except OSError as error:
+                logger.warning("the store at '%s' does not know of the newest version: %s", self.root, error)
+
     def inside(self, path: PathType) -> str:
         text = os.fsdecode(path)
         if (plain := local_path(text)) is None:
             raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return self._checked(os.path.join(self.root, plain), text)
+
+    def share(self, sharing: Sharing) -> None:
+        self._root.sharing = sharing
+
+    def create(self) -> None:
+        if not os.path.isdir(self.root):
+            os.makedirs(self.root)
+            os.chmod(self.root, self._root.sharing.folder)
 
     # The file level.
 
@@ -124,7 +159,8 @@ class LocalStore(Store):
         return os.path.isdir(self._followed(path))
 
     def listdir(self, path: PathType) -> list[str]:
-        return os.listdir(self._followed(path))
+        directory = self._followed(path)
+        return [name for name in os.listdir(directory) if not self._is_own(directory, name)]
 
     def makedirs(self, path: PathType) -> None:
         os.makedirs(self._followed(path), exist_ok=True)
@@ -156,7 +192,9 @@ class LocalStore(Store):
     def walk(
         self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
     ) -> Iterable[tuple[str, list[str], list[str]]]:
-        return files.walk(self._followed(top), topdown, onerror)
+        for directory, directories, names in files.walk(self._followed(top), topdown, onerror):
+            directories[:] = [name for name in directories if not self._is_own(directory, name)]
+            yield directory, directories, names
 
     # The place level.
 
@@ -167,7 +205,9 @@ class LocalStore(Store):
         for attempt in range(ATTEMPTS):
             directory = self._root.open_directory(parent)
             try:
-                bring(source, name, target_directory=directory)
+                if not bring(source, name, target_directory=directory):
+                    mode = self._root.sharing.stored_mode(os.lstat(source).st_mode)
+                    os.chmod(name, mode, dir_fd=directory)
                 return relative
             except FileExistsError:
                 raise PlaceExists(
@@ -179,6 +219,20 @@ class LocalStore(Store):
             finally:
                 os.close(directory)
         raise AssertionError("unreachable")
+
+    def protect(self, places: Collection[bytes]) -> None:
+        user = os.geteuid()
+        is_shared = bool(self._root.sharing.folder & stat.S_ISGID)
+        group = os.fstat(self._root.descriptor()).st_gid if is_shared else os.getegid()
+        for place in places:
+            descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                if (status.st_uid, status.st_gid) != (user, group):
+                    os.fchown(descriptor, user, group)
+                os.fchmod(descriptor, self._root.sharing.stored_mode(status.st_mode))
+            finally:
+                os.close(descriptor)
 
     def sync(self, places: Collection[bytes]) -> None:
         if not places:
@@ -212,7 +266,8 @@ class LocalStore(Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        return (path[above:] for path in files.walk_files(top))
+        own = os.fsencode(f"{FOLDER}/")
+        return (path[above:] for path in files.walk_files(top) if not path.startswith(own, above))
 
     @contextlib.contextmanager
     def claim(self, directory: bytes) -> Iterator[None]:
@@ -291,8 +346,17 @@ class LocalStore(Store):
         finally:
             os.close(descriptor)
 
+    def _is_own(self, directory: str, name: str) -> bool:
+        """Whether a name is that of the store's own folder, which is nobody's content."""
+        return name == FOLDER and os.path.realpath(self.root) == os.path.realpath(directory)
+
+    def _check_root(self, root: int) -> None:
+        if self._mark is not None:
+            check_mark(root, self.root, self._mark)
+
     def _followed(self, path: PathType) -> str:
         """The full path with all links resolved, which is inside the root."""
+        self.check_there()
         resolved = os.path.realpath(self.inside(path))
         if not self._is_inside(resolved):
             raise OutsideStore(f"'{os.fsdecode(path)}' leads out of the store at '{self.root}'", subject=path)

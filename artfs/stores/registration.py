@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,13 @@ from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.names import check_store_name
 from artfs.stores.base import Store
-from artfs.stores.claimed import OWNER, disown, own
 from artfs.stores.local import local_path
+from artfs.stores.mark import MARK, read_mark, remove_mark
+from artfs.stores.opened import mark_of, own
 from artfs.stores.registry import ALIASES, BUILT_IN, check_options, store_class
+from artfs.stores.roots import kept_root
 
 if TYPE_CHECKING:
-    from artfs.catalog.stores import Store as StoreRow
     from artfs.workspace import Workspace
 
 
@@ -47,8 +47,9 @@ def register_store(
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
     store = store_class(flavor, options)(path, options, name=name)
+    store.share(workspace.home.sharing)
     try:
-        _check_free(store, workspace.catalog.stores.list())
+        _check_free(store, workspace)
         _check_not_artfs_own(store, workspace)
         _make_usable(store)
         _own(store, workspace)
@@ -56,8 +57,10 @@ def register_store(
         store.close()
     catalog = workspace.catalog
     with catalog.transaction():
-        _check_free(store, catalog.stores.list())
-        row = catalog.stores.register(name, flavor, store.root, options)
+        _check_free(store, workspace)
+        row = catalog.stores.register(
+            name, flavor, kept_root(store.root, str(workspace.home.path)), options, marked=store.is_local
+        )
         user = catalog.users.ensure(workspace.user)
         catalog.audit.append("store.register", name, {"flavor": flavor, "path": store.root}, user.id)
     return workspace.stores.by_id(row.id)
@@ -81,13 +84,13 @@ def delete_store(workspace: Workspace, name: str) -> None:
         catalog.stores.delete(name)
         user = catalog.users.ensure(workspace.user)
         catalog.audit.append("store.delete", name, user_id=user.id)
-    if row is not None and (root := local_path(row.root)) is not None:
-        disown(root, workspace.home)
+    if row is not None and (root := local_path(workspace.stores.located(row).root)) is not None:
+        remove_mark(root, mark_of(workspace.home, name))
 
 
-def _check_free(store: Store, others: Iterable[StoreRow]) -> None:
+def _check_free(store: Store, workspace: Workspace) -> None:
     where = _parts(store.root)
-    for other in others:
+    for other in workspace.stores.rows():
         if other.name == store.name:
             raise AlreadyExists(f"a store named '{other.name}' exists already: choose another name", subject=other.name)
         there = _parts(other.root)
@@ -135,10 +138,17 @@ def _make_usable(store: Store) -> None:
 
 
 def _own(store: Store, workspace: Workspace) -> None:
-    if store.is_local and not own(store.root, workspace.home):
+    if not store.is_local:
+        return
+    home = workspace.home
+    found = read_mark(store.root)
+    if found is not None and found.home == home.identity and found.store != store.name:
+        # What is left of one that was deleted while its disk was away.
+        remove_mark(store.root, found)
+    if not own(store.root, mark_of(home, store.name), home):
         raise AlreadyExists(
             f"'{store.root}' is the artifact store of another home: choose a path of its own; if that home is no more, "
-            f"'setfattr -x {OWNER} {shlex.quote(store.root)}' gives it free",
+            f"removing '{os.path.join(store.root, MARK)}' gives it free",
             subject=store.root,
         )
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from artfs.content.long_paths import LONGEST, in_pieces, shown
 from artfs.errors import OutsideStore, StoreError
+from artfs.sharing import OWNER
 from artfs.stores.beneath import open_beneath
 
 ATTEMPTS = 50
@@ -29,12 +30,17 @@ class Root:
         path: where it is.
         name: of the store, for messages.
         resolve: returns the full path of a relative one with all links resolved, or raises OutsideStore.
+        check: called with the descriptor of a root that was just opened; raises StoreError if it is not the store.
     """
 
-    def __init__(self, path: str, name: str, resolve: Callable[[bytes], str]) -> None:
+    def __init__(
+        self, path: str, name: str, resolve: Callable[[bytes], str], check: Callable[[int], None] = lambda root: None
+    ) -> None:
         self.path = path
         self._name = name
+        self.sharing = OWNER
         self._resolve = resolve
+        self._check = check
         self._descriptor: int | None = None
         self._lock = threading.Lock()
 
@@ -139,7 +145,7 @@ class Root:
         while missing:
             name = missing.pop()
             with contextlib.suppress(FileExistsError), _closing(descriptor):
-                os.mkdir(name, 0o755, dir_fd=descriptor)
+                self.sharing.make_new_folder(name, directory=descriptor)
             relative = relative + b"/" + name if relative else name
             descriptor = self.open(relative, flags)
         return descriptor
@@ -161,11 +167,17 @@ class Root:
 
     def _open_root(self) -> int:
         try:
-            return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             what = f"the directory '{self.path}' of artifact store '{self._name}'"
             why = os.strerror(error.errno or 0)
             raise StoreError(f"{what} cannot be used: {why}; is its disk mounted?", subject=self.path) from error
+        try:
+            self._check(root)
+        except BaseException:
+            os.close(root)
+            raise
+        return root
 
 
 @contextlib.contextmanager

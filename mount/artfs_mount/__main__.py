@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 from artfs.errors import ArtfsError
@@ -33,9 +34,9 @@ def main() -> int:
     try:
         mount_point = mountpoint.prepare(arguments.mount_point)
         home = Home.find(arguments.home).create()
-        area = areas.claim(home.mounts, mount_point)
-        _log_to(area.log, also_to_terminal=arguments.foreground)
-        _tell_stacks(area.stacks)
+        area = areas.claim(home.mounts, mount_point, home.sharing)
+        _log_to(area, also_to_terminal=arguments.foreground)
+        _tell_stacks(area)
         from artfs_mount.daemon import MountOptions, serve
 
         with Workspace.open(home.path) as workspace:
@@ -100,18 +101,29 @@ def _allow_many_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _log_to(path: Path, *, also_to_terminal: bool) -> None:
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
-    ]
+class AreaLog(logging.handlers.RotatingFileHandler):
+    """The area's log: each of its files has the mode of the home's files, whatever the umask is when it is begun."""
+
+    def __init__(self, area: areas.Area) -> None:
+        self._sharing = area.sharing
+        super().__init__(area.log, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        file = open(self.baseFilename, self.mode, encoding=self.encoding, opener=self._sharing.opener)  # noqa: SIM115
+        assert isinstance(file, TextIOWrapper)
+        return file
+
+
+def _log_to(area: areas.Area, *, also_to_terminal: bool) -> None:
+    handlers: list[logging.Handler] = [AreaLog(area)]
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-def _tell_stacks(path: Path) -> None:
+def _tell_stacks(area: areas.Area) -> None:
     """Writes where each thread is at SIGUSR1, and when the interpreter crashes. The file stays open until the end."""
-    stacks = open(path, "w")  # noqa: SIM115
+    stacks = open(area.stacks, "w", opener=area.sharing.opener)  # noqa: SIM115
     faulthandler.enable(stacks)
     faulthandler.register(signal.SIGUSR1, file=stacks)
 

@@ -26,6 +26,7 @@ from artfs_mount.blobs import Blobs
 from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
+from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.completeness import Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
@@ -115,30 +116,35 @@ class Sealer:
             draft.error = _reason(draft, error)
             raise
 
-    async def finish_all(self, waiting: frozenset[int]) -> None:
-        """Waits until no draft is left that will become a version by itself.
+    async def finish_all(self, waiting: frozenset[int], caller: Caller) -> None:
+        """Waits until no draft that the caller may write is left that will become a version by itself.
 
         waiting: processes that do nothing but wait for this; drafts that nobody else writes are sealed at once.
         """
         while True:
             for draft in self._incoming.drafts:
-                self._incoming.finishing[draft.name] = waiting
+                if self._incoming.may_order(draft, caller):
+                    self._incoming.finishing[draft.name] = waiting
             try:
-                if control.sync_answer(self.statuses())["done"]:
+                if control.sync_answer(self.orderable(caller))["done"]:
                     return
                 self._wake.set()
                 await self._settled.wait()
             finally:
                 self._incoming.finishing.clear()
 
-    def statuses(self) -> list[control.DraftStatus]:
-        """All drafts, as status.json tells them."""
-        return control.statuses(self._incoming)
+    def visible(self, caller: Caller) -> list[control.DraftStatus]:
+        """The drafts that a caller may read or write, as status.json tells them."""
+        return control.statuses(self._incoming, lambda draft: self._incoming.may_look(draft, caller))
+
+    def orderable(self, caller: Caller) -> list[control.DraftStatus]:
+        """The drafts that a caller may write."""
+        return control.statuses(self._incoming, lambda draft: self._incoming.may_order(draft, caller))
 
     def status_of(self, name: bytes) -> control.DraftStatus:
         """One draft."""
-        title = self._incoming.draft(name).title
-        return next(status for status in self.statuses() if status.name == title)
+        draft = self._incoming.draft(name)
+        return next(iter(control.statuses(self._incoming, lambda each: each is draft)))
 
     def _changed(self) -> None:
         self._wake.set()
@@ -234,6 +240,8 @@ class Sealer:
             why = f"{draft.title}: it is version {outcome.version.name}, but can be changed only after the next mount"
             draft.error = self._stuck[draft.name] = f"{why} ({error})"
             raise
+        if outcome.made:
+            await in_thread(self._sealing.protect, outcome.version, seconds=None)
         self._incoming.drafts.sealed(draft, outcome.version.name)
 
     def _record(self, version: Version, actors: list[Actor]) -> None:
@@ -310,16 +318,16 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
 
 async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, object], ready: Callable[[], None]) -> None:
     status = Status(facts)
-    tree = MountTree(incoming.workspace, status.text)
-    inodes = Inodes(tree, incoming)
+    own = Caller(os.geteuid(), os.getegid(), os.getpid())
+    inodes = Inodes(MountTree(incoming.workspace, lambda: status.text(own)), incoming, status.text)
     async with trio.open_nursery() as background:
         sealer = Sealer(incoming, Sealing(incoming, options.mount_point), background)
         observer = Observer()
         incoming.drafts.actor_of = observer.writer
         operations = Operations(inodes, sealer, status, observer, background)
-        status.add_section("drafts", lambda: control.as_json(sealer.statuses()))
-        status.add_section("open_files", lambda: len(operations.handles))
-        status.add_section("known_files", lambda: len(incoming.nodes))
+        status.add_section("drafts", lambda caller: control.as_json(sealer.visible(caller)))
+        status.add_section("open_files", lambda _: len(operations.handles))
+        status.add_section("known_files", lambda _: len(incoming.nodes))
         _mount(operations, options)
         gc.freeze()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -17,6 +18,7 @@ import trio
 
 from artfs.content.digest import BLOCK_SIZE
 from artfs.stores.verified import BlobReader
+from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.nodes import Node
 from artfs_mount.tree.node import Node as TreeNode
@@ -26,6 +28,9 @@ READ_SECONDS = 60.0
 
 SMALL = 128 * 1024
 """Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
+
+OWN_DESCRIPTORS = 128
+"""At least so many are the daemon's own: catalogs of its threads, the home, stores, what is being sealed."""
 
 T = TypeVar("T")
 
@@ -124,44 +129,68 @@ class DraftHandle:
 
 @dataclass
 class DirectoryHandle:
-    """A directory's names when it was last read from the start, so that positions hold while entries come and go."""
+    """A directory's names when it was last read from the start, so that positions hold while entries come and go.
+
+    reader: whoever opened it.
+    """
 
     number: int
+    reader: Caller
     names: list[tuple[bytes, TreeNode | None]]
 
 
 class Handles:
-    """The table of what is open."""
+    """The table of what is open, and of who opened it.
 
-    def __init__(self) -> None:
-        self._open: dict[int, Handle | DirectoryHandle] = {}
+    Behind most handles is a descriptor of this process, of which there are so many. Any user but those that the daemon
+    trusts may hold half of what the others leave: however many come, there is something left for the next, and for the
+    daemon itself.
+
+    limit: how many descriptors this process may have.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._open: dict[int, tuple[Handle | DirectoryHandle, int]] = {}
+        self._counts: Counter[int] = Counter()
+        self._room = limit - max(limit // 8, OWN_DESCRIPTORS)
         self._last = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, handle: Handle | DirectoryHandle) -> int:
+    def admit(self, caller: Caller) -> None:
+        """Raises OSError (EMFILE) for a user who has too much open already. To be asked before anything is opened."""
+        own = self._counts[caller.uid]
+        others = len(self._open) - own
+        if own >= (self._room - others if caller.is_trusted else (self._room - others) // 2):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    def add(self, handle: Handle | DirectoryHandle, uid: int) -> int:
         self._last += 1
-        self._open[self._last] = handle
+        self._open[self._last] = handle, uid
+        self._counts[uid] += 1
         return self._last
 
     def file(self, number: int) -> Handle:
-        handle = self._open[number]
+        handle, _ = self._open[number]
         assert not isinstance(handle, DirectoryHandle), "the kernel keeps the two kinds apart"
         return handle
 
     def draft(self, number: int) -> DraftHandle:
-        handle = self._open[number]
+        handle, _ = self._open[number]
         if not isinstance(handle, DraftHandle):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return handle
 
     def directory(self, number: int) -> DirectoryHandle:
-        handle = self._open[number]
+        handle, _ = self._open[number]
         assert isinstance(handle, DirectoryHandle), "the kernel keeps the two kinds apart"
         return handle
 
     def close(self, number: int) -> None:
-        handle = self._open.pop(number)
+        handle, uid = self._open.pop(number)
+        self._counts[uid] -= 1
+        if not self._counts[uid]:
+            del self._counts[uid]
         if not isinstance(handle, DirectoryHandle):
             handle.close()

@@ -6,17 +6,21 @@ Numbers below `/incoming` belong to the node table; all others are answered by t
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
+from collections.abc import Callable
 
 from pyfuse3 import EntryAttributes, SetattrFields
 
 from artfs_mount.incoming.attributes import Change
+from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.nodes import Node
 from artfs_mount.tree.inode import INCOMING_ROOT, PAYLOAD_BITS, Kind
-from artfs_mount.tree.node import Attributes, Directory
+from artfs_mount.tree.node import Attributes, Directory, Owner
 from artfs_mount.tree.node import Node as TreeNode
+from artfs_mount.tree.root import MountState
 from artfs_mount.tree.tree import MountTree
 
 INCOMING_SECONDS = 300.0
@@ -28,13 +32,13 @@ request. `cp` heeds it (1.4 GiB/s; 0.6 GiB/s with its own 128 KiB)."""
 
 
 class Inodes:
-    """Finds what a number stands for and counts what the kernel remembers."""
+    """Finds what a number stands for and counts what the kernel remembers. `status` makes a caller's status.json."""
 
-    def __init__(self, tree: MountTree, incoming: Incoming) -> None:
+    def __init__(self, tree: MountTree, incoming: Incoming, status: Callable[[Caller], bytes]) -> None:
         self.tree = tree
         self.incoming = incoming
-        self._uid = os.getuid()
-        self._gid = os.getgid()
+        self._status = status
+        self._own = Owner(os.getuid(), os.getgid())
 
     def node(self, number: int) -> Node | None:
         """The node below `/incoming`, or None when the number belongs to the read-only tree."""
@@ -49,13 +53,13 @@ class Inodes:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return node
 
-    def lookup(self, parent: int, name: bytes) -> EntryAttributes:
+    def lookup(self, parent: int, name: bytes, caller: Caller) -> EntryAttributes:
         """What stands at a name; the kernel remembers it once more."""
         directory = self.node(parent)
         if directory is not None:
             node, status = self.incoming.namespace.lookup(directory, name)
             return self.counted(node, status)
-        found = self._directory(parent).lookup(name)
+        found = self._directory(parent, caller).lookup(name)
         if found.ino == INCOMING_ROOT:
             return self.counted(self.incoming.nodes.root)
         return self.counted_in_tree(found)
@@ -88,12 +92,12 @@ class Inodes:
         elif number != INCOMING_ROOT:
             self.tree.forget(number, count)
 
-    def names(self, number: int) -> list[tuple[bytes, TreeNode | None]]:
+    def names(self, number: int, caller: Caller) -> list[tuple[bytes, TreeNode | None]]:
         """What a directory holds at this moment; drafts' files are looked at when they are told."""
         node = self.node(number)
         if node is not None:
             return [(name, None) for name in self.incoming.namespace.list(node)]
-        return list(self._directory(number).entries())
+        return list(self._directory(number, caller).entries())
 
     def of_tree(self, attributes: Attributes) -> EntryAttributes:
         """Attributes of the read-only tree for FUSE."""
@@ -101,8 +105,7 @@ class Inodes:
         entry.st_ino = attributes.ino
         entry.st_mode = attributes.mode
         entry.st_nlink = attributes.nlink
-        entry.st_uid = self._uid
-        entry.st_gid = self._gid
+        entry.st_uid, entry.st_gid = attributes.owner or self._own
         entry.st_size = attributes.size
         entry.st_blocks = (attributes.size + 511) >> 9
         entry.st_atime_ns = entry.st_mtime_ns = entry.st_ctime_ns = attributes.mtime_ns
@@ -130,8 +133,10 @@ class Inodes:
         entry.entry_timeout = 0 if is_draft or node.number == INCOMING_ROOT else INCOMING_SECONDS
         return entry
 
-    def _directory(self, number: int) -> Directory:
+    def _directory(self, number: int, caller: Caller) -> Directory:
         node = self.tree.node(number)
+        if isinstance(node, MountState):
+            return node.seen_by(Owner(caller.uid, caller.gid), functools.partial(self._status, caller))
         if not isinstance(node, Directory):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return node

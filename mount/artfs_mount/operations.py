@@ -12,6 +12,7 @@ import errno
 import functools
 import json
 import os
+import resource
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -26,12 +27,13 @@ from artfs_mount import tuning
 from artfs_mount.errno import code_of, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
+from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.nodes import Node
 from artfs_mount.incoming.observed import Observer, record_reads
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.status import Status
-from artfs_mount.tree.inode import INCOMING_ROOT, Fixed, Kind, linked_artifact, unpack
+from artfs_mount.tree.inode import INCOMING_ROOT, Fixed, Kind, entry_of, linked_artifact, unpack
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
 
@@ -42,6 +44,8 @@ METADATA_SECONDS = 10.0
 """Whoever asks for names or attributes gets an answer, or ETIMEDOUT, within this time."""
 SYNC_SECONDS = 1.0
 """How long one question for `user.artfs.sync` waits before it answers that something is still under way."""
+
+PRIVATE = 0o600
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -87,7 +91,7 @@ class Operations(pyfuse3.Operations):
         self.sealer = sealer
         self.status = status
         self.background = background
-        self.handles = Handles()
+        self.handles = Handles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     # Names and attributes
 
@@ -96,7 +100,7 @@ class Operations(pyfuse3.Operations):
         kind, payload = unpack(parent)
         if kind == Kind.ARTIFACT:
             self.observer.looked_up(ctx.pid, payload, name)
-        return self.inodes.lookup(parent, name)
+        return self.inodes.lookup(parent, name, _caller(ctx))
 
     @handler
     async def getattr(self, inode: int, ctx: RequestContext) -> EntryAttributes:
@@ -145,14 +149,15 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def opendir(self, inode: int, ctx: RequestContext) -> int:
-        return self.handles.add(DirectoryHandle(inode, []))
+        self.handles.admit(_caller(ctx))
+        return self.handles.add(DirectoryHandle(inode, _caller(ctx), []), ctx.uid)
 
     @handler
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory = self.handles.directory(fh)
         parent = self.inodes.node(directory.number)
         if start_id == 0:
-            directory.names = self.inodes.names(directory.number)
+            directory.names = self.inodes.names(directory.number, directory.reader)
         for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
             if node is not None:
                 told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
@@ -172,7 +177,7 @@ class Operations(pyfuse3.Operations):
         if parent == Fixed.ARTIFACTS:
             artifact = check_artifact_name(os.fsdecode(name))
             await in_thread(self.catalog.artifacts.ensure, artifact, seconds=METADATA_SECONDS)
-            return self.inodes.lookup(parent, name)
+            return self.inodes.lookup(parent, name, _caller(ctx))
         directory = await self._changeable(parent, name)
         return self.inodes.counted(
             self.incoming.namespace.make_directory(directory, name, mode, ctx.uid, ctx.gid, ctx.pid)
@@ -211,11 +216,12 @@ class Operations(pyfuse3.Operations):
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
     ) -> None:
         if unpack(new_parent)[0] == Kind.ARTIFACT:
-            await self._rename_into_version(await self._changeable(parent, name), name, new_parent, new_name)
+            directory = await self._changeable(parent, name)
+            await self._rename_into_version(directory, name, new_parent, new_name, _caller(ctx))
             return
         directory, new_directory = self.inodes.writable(parent), self.inodes.writable(new_parent)
         await self._until_free((directory, name), (new_directory, new_name))
-        self.incoming.namespace.rename(directory, name, new_directory, new_name, flags, ctx.pid)
+        self.incoming.namespace.rename(directory, name, new_directory, new_name, flags, ctx.pid, ctx.uid)
 
     # Files
 
@@ -223,25 +229,28 @@ class Operations(pyfuse3.Operations):
     async def create(
         self, parent: int, name: bytes, mode: int, flags: int, ctx: RequestContext
     ) -> tuple[FileInfo, EntryAttributes]:
+        self.handles.admit(_caller(ctx))
         directory = await self._changeable(parent, name)
         node, number = self.incoming.namespace.make_file(directory, name, flags, mode, ctx.uid, ctx.gid, ctx.pid)
         self.incoming.contents.opened(node, number)
+        node.private_but_for = ctx.umask if mode & 0o777 == PRIVATE else None
         handle = DraftHandle(node, self.incoming.contents, None, writer=True)
-        return self._opened_draft(handle, flags), self.inodes.counted(node)
+        return self._opened_draft(handle, flags, ctx.uid), self.inodes.counted(node)
 
     @handler
     async def open(self, inode: int, flags: int, ctx: RequestContext) -> FileInfo:
+        self.handles.admit(_caller(ctx))
         if self.inodes.node(inode) is not None:
-            return self._opened_draft(await self._open_draft(inode, flags, ctx.pid), flags)
+            return self._opened_draft(await self._open_draft(inode, flags, ctx.pid), flags, ctx.uid)
         if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC:
             raise FUSEError(errno.EROFS)
         node = self.inodes.tree.node(inode)
         if isinstance(node, VersionFile):
-            self.observer.read(ctx.pid, unpack(inode)[1])
-            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.background)), keep_cache=True)
+            self.observer.read(ctx.pid, entry_of(inode))
+            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.background), ctx.uid), keep_cache=True)
         assert isinstance(node, Generated), "everything else cannot be opened"
         content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()
-        return FileInfo(fh=self.handles.add(TextHandle(content)), keep_cache=True)
+        return FileInfo(fh=self.handles.add(TextHandle(content), ctx.uid), keep_cache=True)
 
     @handler
     async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:  # type: ignore[override] # any buffer will do
@@ -282,7 +291,7 @@ class Operations(pyfuse3.Operations):
         if not name.startswith(b"user."):
             raise FUSEError(pyfuse3.ENOATTR)
         if name == control.SYNC and inode == Fixed.ROOT:
-            return await self._sync(ctx.pid)
+            return await self._sync(_caller(ctx))
         node = self.inodes.node(inode)
         if node is None:
             return self._tree_attribute(inode, name)
@@ -301,12 +310,14 @@ class Operations(pyfuse3.Operations):
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
         if inode == INCOMING_ROOT and name == control.FINISH:
-            await self._finish_run(control.finished_run(value))
+            await self._finish_run(control.finished_run(value), _caller(ctx))
         elif node is None:
             await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
-            draft, request = control.commit_request(value)
-            await self.sealer.seal(draft or self._draft_name(node), request)
+            named, request = control.commit_request(value)
+            draft = named or self._draft_name(node)
+            self.incoming.check_order(draft, _caller(ctx))
+            await self.sealer.seal(draft, request)
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
@@ -356,29 +367,33 @@ class Operations(pyfuse3.Operations):
         reader = self.incoming.contents.open(node, flags, pid)
         return DraftHandle(node, self.incoming.contents, reader, writer=writer)
 
-    def _opened_draft(self, handle: DraftHandle, flags: int) -> FileInfo:
+    def _opened_draft(self, handle: DraftHandle, flags: int, uid: int) -> FileInfo:
         """What is written through a handle that cannot be mapped comes straight from the program's own memory."""
         direct = tuning.DIRECT_WRITES and flags & os.O_ACCMODE == os.O_WRONLY
-        return FileInfo(fh=self.handles.add(handle), keep_cache=True, direct_io=direct)
+        return FileInfo(fh=self.handles.add(handle, uid), keep_cache=True, direct_io=direct)
 
-    async def _rename_into_version(self, directory: Node, name: bytes, artifact: int, version: bytes) -> None:
+    async def _rename_into_version(
+        self, directory: Node, name: bytes, artifact: int, version: bytes, caller: Caller
+    ) -> None:
         if directory is not self.incoming.nodes.root:
             raise OSError(errno.EPERM, "only a whole draft can become a version")
+        self.incoming.check_order(name, caller)
         found = self.catalog.artifacts.by_id(unpack(artifact)[1])
         if found is None:
             raise FUSEError(errno.ENOENT)
         wish = Request(artifact=found.name, version=check_version_name(os.fsdecode(version)))
         await self.sealer.seal(name, wish, remove=True)
 
-    async def _sync(self, pid: int) -> bytes:
+    async def _sync(self, caller: Caller) -> bytes:
         with trio.move_on_after(SYNC_SECONDS):
-            await self.sealer.finish_all(ancestors(pid))
-        return json.dumps(control.sync_answer(self.sealer.statuses())).encode()
+            await self.sealer.finish_all(ancestors(caller.pid), caller)
+        return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
 
-    async def _finish_run(self, ended: control.FinishedRun) -> None:
+    async def _finish_run(self, ended: control.FinishedRun, caller: Caller) -> None:
+        control.check_own_run(self.catalog, ended, caller)
         actors = self.observer.of_run(ended.run)
         if ended.failure is not None:
-            self.incoming.hold_written_by(actors, ended.failure)
+            self.incoming.hold_written_by(actors, ended.failure, caller)
         await in_thread(record_reads, self.catalog, ended.run, actors, seconds=None)
 
     def _draft_name(self, node: Node) -> bytes:
@@ -407,3 +422,7 @@ class Operations(pyfuse3.Operations):
         else:
             self.incoming.nodes.release_if_unused(node)
         return told
+
+
+def _caller(ctx: RequestContext) -> Caller:
+    return Caller(ctx.uid, ctx.gid, ctx.pid)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from artfs.errors import DigestMismatch, PlaceChanged
+from artfs_mount.incoming.callers import Caller
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,10 @@ class Status:
         self._facts = facts
         self._failures: deque[Failure] = deque(maxlen=ERRORS_KEPT)
         self._count = 0
-        self._sections: dict[str, Callable[[], Any]] = {}
+        self._sections: dict[str, Callable[[Caller], Any]] = {}
 
-    def add_section(self, name: str, content: Callable[[], Any]) -> None:
-        """Adds a part of the status file that is made anew each time it is read."""
+    def add_section(self, name: str, content: Callable[[Caller], Any]) -> None:
+        """Adds a part of the status file that is made anew for whoever reads it, each time."""
         self._sections[name] = content
 
     def failed(self, request: str, error: Exception, code: int | None) -> int:
@@ -56,16 +57,17 @@ class Status:
             self._remember(request, str(error))
         return code
 
-    def text(self) -> bytes:
-        """The status file."""
+    def text(self, caller: Caller) -> bytes:
+        """The status file as somebody may see it: what went wrong with others' files is not for everybody."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
+        failures = [asdict(failure) for failure in self._failures] if caller.is_trusted else []
         status = {
             **self._facts,
             "pid": os.getpid(),
             "rss_peak_bytes": usage.ru_maxrss * 1024,
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-            "errors": {"count": self._count, "last": [asdict(failure) for failure in self._failures]},
-            **{name: content() for name, content in self._sections.items()},
+            "errors": {"count": self._count, "last": failures},
+            **{name: content(caller) for name, content in self._sections.items()},
         }
         return json.dumps(status, indent=1).encode() + b"\n"
 

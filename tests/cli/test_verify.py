@@ -15,6 +15,7 @@ from artfs.artifacts.verify import verify
 from artfs.catalog.versions import Version
 from artfs.content.digest import BLOCK_SIZE
 from artfs.workspace import Workspace
+from support.stores import stored_files
 
 Run = Callable[..., Result]
 Seal = Callable[..., Version]
@@ -28,13 +29,13 @@ def stored(workspace: Workspace, seal_files: Seal) -> dict[bytes, Path]:
     seal_files("iris", {"a": b"shared", "deep/big": BIG, "empty": b""})
     seal_files("iris", {"again": b"shared", "b": b"second"})
     root = workspace.home.store_root
-    return {path.read_bytes(): path for path in root.rglob("*") if path.is_file() and "iris" in path.parts}
+    return {path.read_bytes(): path for path in stored_files(root)}
 
 
 def test_all_is_well(run: Run, stored: dict[bytes, Path]) -> None:
     result = run("verify", "--all")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "2 versions with 5 files and 8.0 MiB are intact\n"
+    assert result.stdout.startswith("2 versions with 5 files and 8.0 MiB are intact, read in /")
 
 
 def test_a_changed_byte(run: Run, stored: dict[bytes, Path]) -> None:

@@ -16,6 +16,7 @@ from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, VersionNotF
 from artfs.responses import ArtifactVersionResponse
 from artfs.stores.verified import BlobReader
 from artfs.workspace import Workspace
+from support.stores import stored_files
 
 LONG_AGO = 1_000_000_000 * 10**9
 
@@ -129,7 +130,7 @@ def test_a_damaged_file_does_not_take_the_place_of_a_good_one(home: Path, tmp_pa
 
 def damage_the_only_file(home: Path) -> None:
     """Change the last byte in the store."""
-    [file] = [path for path in (home / "store").rglob("*") if path.is_file()]
+    [file] = stored_files(home / "store")
     file.chmod(0o644)
     with file.open("r+b") as opened:
         opened.seek(-1, os.SEEK_END)

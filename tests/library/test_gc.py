@@ -19,9 +19,10 @@ from artfs.artifacts.purge import make_tombstones
 from artfs.artifacts.save import save
 from artfs.client import Client
 from artfs.errors import StoreError
+from artfs.stacks import activate_stack, register_stack
 from artfs.stores.base import PathType
-from artfs.stores.claimed import OWNER
 from artfs.stores.local import LocalStore
+from artfs.stores.mark import read_mark
 from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 
@@ -198,7 +199,7 @@ def test_what_another_home_keeps_in_the_same_folder_is_left_alone(workspace: Wor
         other.catalog.stores.register("shared", "local", str(workspace.home.store_root))
         found = gc(other)
     [error] = found.errors
-    assert error.startswith(f"the artifact store at '{workspace.home.store_root}' belongs to another home")
+    assert error.startswith(f"another artifact store is at '{workspace.home.store_root}' ('default' of the home ")
     assert path.exists()
 
 
@@ -206,7 +207,10 @@ def test_what_another_home_keeps_in_the_same_folder_is_left_alone(workspace: Wor
 def test_a_copy_of_a_home_takes_nothing_away_from_it_and_puts_nothing_into_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    """A backup that somebody looks at while the home is in use: its catalog names the same stores."""
+    """A backup that somebody looks at while the home is in use: its catalog names the same store on another disk."""
+    register_store(workspace, "disk", "local", str(tmp_path / "disk"))
+    register_stack(workspace, "disk", "disk")
+    activate_stack(workspace, "disk")
     old = save_artifact("old", name="a")
     subprocess.run(["cp", "-a", workspace.home.path, tmp_path / "copy"], check=True)
     save_artifact("newer", name="a")
@@ -229,7 +233,8 @@ def test_a_home_that_was_moved_keeps_its_stores(workspace: Workspace, tmp_path: 
     home.rename(tmp_path / "moved")
     with Workspace.open(tmp_path / "moved") as moved:
         moved.stores.check_own(moved.stores.by_name("disk"))
-    assert os.getxattr(tmp_path / "disk", OWNER).endswith(b"/moved")
+    mark = read_mark(str(tmp_path / "disk"))
+    assert mark is not None and mark.home_path == str(tmp_path / "moved")
 
 
 def test_an_artifact_that_goes_while_its_directory_is_looked_at_is_no_trouble(

@@ -21,6 +21,7 @@ from artfs.errors import (
     UnsupportedFile,
     VersionExists,
 )
+from support.stores import stored_files
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_folder_is_listed_with_sizes_and_digests_and_not_copied(folder: Path, 
     assert version.metadata["source"] == "sensor"
     assert version.metadata["storage_size"] == 1001
     assert version.uri == str(folder)
-    assert os.listdir(home / "store") == []
+    assert stored_files(home / "store") == []
 
 
 def test_a_folder_is_loaded_as_its_path(folder: Path) -> None:

@@ -31,6 +31,7 @@ from artfs.errors import (
 )
 from artfs.materializers import BaseMaterializer, CloudpickleMaterializer
 from artfs.workspace import Workspace
+from support.stores import stored_files
 
 
 class Opaque:
@@ -40,8 +41,8 @@ class Opaque:
         self.value = value
 
 
-def stored_files(home: Path) -> list[Path]:
-    return sorted(path for path in (home / "store").rglob("*") if path.is_file())
+def files_in_store(home: Path) -> list[Path]:
+    return stored_files(home / "store")
 
 
 def test_a_value_comes_back_as_it_was() -> None:
@@ -100,9 +101,9 @@ def test_a_large_array_is_mapped_and_the_map_cannot_change_the_version() -> None
 
 def test_equal_values_are_stored_once(home: Path) -> None:
     first = save_artifact({"a": 1}, name="one")
-    before = stored_files(home)
+    before = files_in_store(home)
     second = save_artifact({"a": 1}, name="two")
-    assert stored_files(home) == before
+    assert files_in_store(home) == before
     assert second.digest == first.digest
     assert load_artifact("two") == {"a": 1}
     assert load_artifact("one") == {"a": 1}
@@ -110,7 +111,7 @@ def test_equal_values_are_stored_once(home: Path) -> None:
 
 def test_nothing_but_the_files_of_versions_is_left_in_the_store(home: Path) -> None:
     save_artifact({"a": 1, "b": np.zeros(3)}, name="mixed")
-    assert [path.name for path in stored_files(home)].count("data.json") == 1
+    assert [path.name for path in files_in_store(home)].count("data.json") == 1
     with Workspace.open(home) as workspace:
         from artfs.artifacts.orphans import orphans
 
@@ -132,15 +133,15 @@ class Failing(BaseMaterializer):
 def test_a_failed_save_leaves_nothing(home: Path) -> None:
     with pytest.raises(RuntimeError, match="the disk of the test is full"):
         save_artifact(1, name="n", materializer=Failing)
-    assert stored_files(home) == []
-    assert os.listdir(home / "store") == []
+    assert files_in_store(home) == []
+    assert files_in_store(home) == []
     assert Client().list_artifacts().total == 0
 
 
 def test_what_cannot_be_pickled_is_an_error_that_names_its_type(home: Path) -> None:
     with pytest.raises(MaterializerError, match="generator"):
         save_artifact((each for each in range(3)), name="n")
-    assert stored_files(home) == []
+    assert files_in_store(home) == []
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def damage(path: Path) -> None:
 )
 def test_a_changed_byte_fails_the_load_and_names_the_file(home: Path, value: object) -> None:
     save_artifact(value, name="n", include_visualizations=False)
-    file = max(stored_files(home), key=lambda path: path.stat().st_size)
+    file = max(files_in_store(home), key=lambda path: path.stat().st_size)
     damage(file)
     with pytest.raises(DigestMismatch, match=file.name):
         load_artifact("n")
@@ -310,14 +311,14 @@ def test_a_large_file_is_compared_again_only_after_it_was_written_to(
     once = len(compared)
     load_artifact("n")
     assert len(compared) == once > 0
-    damage(max(stored_files(home), key=lambda path: path.stat().st_size))
+    damage(max(files_in_store(home), key=lambda path: path.stat().st_size))
     with pytest.raises(DigestMismatch, match="npy"):
         load_artifact("n")
 
 
 def test_a_file_that_is_missing_or_shorter_fails_the_load_too(home: Path) -> None:
     save_artifact(b"bytes", name="n", include_visualizations=False)
-    [file] = stored_files(home)
+    [file] = files_in_store(home)
     file.chmod(0o644)
     file.write_bytes(b"")
     with pytest.raises(DigestMismatch, match="0 bytes instead of 5"):
@@ -329,7 +330,7 @@ def test_a_file_that_is_missing_or_shorter_fails_the_load_too(home: Path) -> Non
 
 def test_files_of_versions_are_read_only(home: Path) -> None:
     save_artifact(b"bytes", name="n")
-    assert [path.stat().st_mode & 0o222 for path in stored_files(home)] == [0] * len(stored_files(home))
+    assert [path.stat().st_mode & 0o222 for path in files_in_store(home)] == [0] * len(files_in_store(home))
 
 
 def test_a_version_whose_files_lie_in_several_places_loads_again_and_again(home: Path) -> None:
@@ -361,7 +362,7 @@ def test_a_second_good_copy_is_used_when_the_first_is_damaged(home: Path, tmp_pa
     copy.write_bytes(b"the same bytes")
     register_artifact(copy, name="copy")
     save_artifact(b"the same bytes", name="n", include_visualizations=False)
-    damage(stored_files(home)[0])
+    damage(files_in_store(home)[0])
     assert load_artifact("n") == b"the same bytes"
 
 

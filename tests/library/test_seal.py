@@ -91,7 +91,7 @@ def test_equal_content_is_stored_once(workspace: Workspace, source: Path) -> Non
     assert content(workspace, version)[b"a"] == b"aaa"
     make(workspace, source, "other name")
     assert len(stored(workspace)) == 3
-    assert sorted(os.listdir(workspace.home.store_root)) == ["iris"]
+    assert sorted(os.listdir(workspace.home.store_root)) == [".artfs", "iris"]
 
 
 def test_files_that_go_on_being_written_are_copied(workspace: Workspace, source: Path) -> None:
@@ -163,14 +163,14 @@ class TestFailure:
         (source / "deep/b").write_bytes(b"longer than before")
         with pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
             seal.seal(measured, workspace, "iris")
-        assert os.listdir(workspace.home.store_root) == []
+        assert os.listdir(workspace.home.store_root) == [".artfs"]
 
     def test_a_file_that_is_gone_before_it_is_stored_is_an_error(self, workspace: Workspace, source: Path) -> None:
         measured = measure(source)
         (source / "deep/b").unlink()
         with pytest.raises(FileNotFoundError):
             seal.seal(measured, workspace, "iris")
-        assert os.listdir(workspace.home.store_root) == []
+        assert os.listdir(workspace.home.store_root) == [".artfs"]
         assert workspace.catalog.artifacts.get("iris") is None
 
     def test_a_store_that_cannot_sync_makes_no_version(
@@ -183,7 +183,7 @@ class TestFailure:
             patched.setattr(workspace.stores.active, "sync", fail)
             with pytest.raises(OSError, match="Input/output error"):
                 make(workspace, source)
-        assert os.listdir(workspace.home.store_root) == []
+        assert os.listdir(workspace.home.store_root) == [".artfs"]
         assert make(workspace, source).name == "1"
 
     def test_a_missing_store_says_so(self, workspace: Workspace, source: Path) -> None:
@@ -235,7 +235,7 @@ class TestStandIns:
     def test_they_are_never_stored_themselves(self, workspace: Workspace, source: Path) -> None:
         with pytest.raises(MissingPlace):
             seal.seal(self.measured(source), workspace, "iris")
-        assert os.listdir(workspace.home.store_root) == []
+        assert os.listdir(workspace.home.store_root) == [".artfs"]
 
 
 def test_bytes_that_went_away_in_between_are_stored_after_all(

@@ -24,7 +24,7 @@ def test_what_is_copied_in_is_read_back(mounted: Mount) -> None:
     mounted.run(["diff", "-r", tree, mounted.artifacts / "tree" / "latest"])
     listed = mounted.run(["find", mounted.artifacts / "tree" / "1", "-type", "f", "-printf", "%m %u %f\n"]).stdout
     owner = mounted.run(["id", "-un"]).stdout.strip()
-    assert sorted(listed.splitlines()) == [f"444 {owner} group", f"555 {owner} passwd"]
+    assert sorted(listed.splitlines()) == [f"444 {owner} group", f"500 {owner} passwd"]
 
 
 def test_what_a_command_wrote_is_sealed_when_it_ends_well_and_held_when_not(mounted: Mount) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from artfs.stores.fsspec_store import FsspecStore
@@ -22,3 +23,8 @@ class FileStore(FsspecStore):
     flavor: ClassVar[str] = "fsspec-file"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"file://"}
     PROTOCOL: ClassVar[str] = "file"
+
+
+def stored_files(root: Path) -> list[Path]:
+    """The files of versions below the root of a store, without what the store keeps for itself."""
+    return sorted(path for path in root.rglob("*") if path.is_file() and ".artfs" not in path.relative_to(root).parts)

@@ -112,8 +112,9 @@ def test_data_ranges_are_where_the_data_is(tmp_path: Path) -> None:
 def test_an_atomic_write_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
     target = tmp_path / "file"
     for data in (b"old", b"new and longer"):
-        files.atomic_write(target, data)
+        files.atomic_write(target, data, mode=0o660)
         assert target.read_bytes() == data
+        assert target.stat().st_mode & 0o777 == 0o660, "whatever the umask is"
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -121,7 +122,7 @@ def test_a_failed_atomic_write_keeps_the_old_content(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.mkdir()
     with pytest.raises(IsADirectoryError):
-        files.atomic_write(target, b"new")
+        files.atomic_write(target, b"new", mode=0o640)
     assert os.listdir(tmp_path) == ["file"]
 
 

@@ -30,7 +30,7 @@ def test_creating_it_again_keeps_everything(tmp_path: Path) -> None:
     assert home.path.stat().st_mode & 0o777 == 0o700
     identity = home.identity
     assert Home(home.path).create().identity == identity
-    assert sorted(os.listdir(home.path)) == ["cache", "identity", "mounts", "store"]
+    assert sorted(os.listdir(home.path)) == [f".begin-{identity}", "cache", "identity", "mounts", "store"]
 
 
 def _identity(path: Path) -> str:

@@ -17,20 +17,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from artfs.content.files import atomic_write, remove_tree
 from artfs.errors import MountError
+from artfs.sharing import OWNER, Sharing
+
+INCOMING_MODE = 0o755
 
 
 @dataclass(frozen=True)
 class Area:
-    """An area that this process has locked. `lock` is the descriptor that holds it."""
+    """An area that this process has locked. lock: the descriptor that holds it. sharing: the modes of its files."""
 
     path: Path
     lock: int
+    sharing: Sharing = OWNER
 
     @property
     def work(self) -> Path:
@@ -54,25 +59,26 @@ class Area:
 
     def write_mount(self, facts: dict[str, Any]) -> None:
         """Writes down who has this area mounted, for the command line and for the next start."""
-        atomic_write(self.path / "mount.json", json.dumps(facts, indent=1).encode())
+        atomic_write(self.path / "mount.json", json.dumps(facts, indent=1).encode(), mode=self.sharing.file)
 
     def close(self) -> None:
         """Gives the area back."""
         os.close(self.lock)
 
 
-def claim(mounts: Path, mount_point: Path) -> Area:
+def claim(mounts: Path, mount_point: Path, sharing: Sharing = OWNER) -> Area:
     """Locks the area for a mount point, making one where none is free.
 
-    mounts: the home's folder of areas. Raises MountError when the mount point's own area is in use.
+    mounts: the home's folder of areas. sharing: whom the home is for. Raises MountError when the mount point's own area
+    is in use.
     """
-    mounts.mkdir(parents=True, exist_ok=True)
+    sharing.make_folder(mounts)
     areas = sorted((path for path in mounts.iterdir() if path.is_dir()), key=_number)
     own = [path for path in areas if mounted_at(path) == str(mount_point)]
     for path in own + [path for path in areas if path not in own]:
-        lock = _lock(path)
+        lock = _lock(path, sharing)
         if lock is not None:
-            return _prepared(Area(path, lock))
+            return _prepared(Area(path, lock, sharing))
         if path in own:
             raise MountError(
                 f"{mount_point}: another artfs daemon serves it already; unmount it first: artfs umount {mount_point}"
@@ -80,10 +86,10 @@ def claim(mounts: Path, mount_point: Path) -> Area:
     number = 1 + max((_number(path) for path in areas), default=0)
     while True:
         path = mounts / str(number)
-        path.mkdir(exist_ok=True)
-        lock = _lock(path)
+        sharing.make_folder(path)
+        lock = _lock(path, sharing)
         if lock is not None:
-            return _prepared(Area(path, lock))
+            return _prepared(Area(path, lock, sharing))
         number += 1
 
 
@@ -110,8 +116,8 @@ def remove(path: bytes) -> None:
     remove_tree(path, despite_modes=True)
 
 
-def _lock(path: Path) -> int | None:
-    descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock(path: Path, sharing: Sharing) -> int | None:
+    descriptor = sharing.opener(str(path / "lock"), os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -123,8 +129,12 @@ def _lock(path: Path) -> int | None:
 def _prepared(area: Area) -> Area:
     if area.scratch.exists():
         remove(os.fsencode(area.scratch))
-    for folder in (area.work, area.scratch, area.records):
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (area.scratch, area.records):
+        area.sharing.make_folder(folder)
+    if not area.work.exists():
+        area.work.mkdir()
+        # Its mode is that of `/incoming`, and may be changed there.
+        area.work.chmod(INCOMING_MODE | area.sharing.folder & (stat.S_ISGID | stat.S_IWGRP))
     _check_attributes(area.scratch)
     return area
 

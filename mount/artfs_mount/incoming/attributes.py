@@ -58,6 +58,7 @@ class FileAttributes:
                 _chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
             if change.mode is not None and not stat.S_ISLNK(node.file_type):
                 os.chmod(target, stat.S_IMODE(change.mode))
+                node.private_but_for = None
             if change.atime_ns is not None or change.mtime_ns is not None:
                 self._set_times(node, target, change)
         return self.status(node)

@@ -7,6 +7,8 @@ on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {
 on /incoming set user.artfs.commit    the same for the draft named by {"draft": ...}: links have no extended attributes
 on /incoming set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
 on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
+
+An order is about the drafts that whoever gives it may write (callers.py), whatever file it is set on.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from artfs import users
+from artfs.catalog.catalog import Catalog
 from artfs.errors import InvalidValue
+from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.completeness import Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
@@ -85,6 +91,14 @@ def finished_run(value: bytes) -> FinishedRun:
         raise InvalidValue(f"user.artfs.finish: expected JSON with run and failure ({error})") from None
 
 
+def check_own_run(catalog: Catalog, ended: FinishedRun, caller: Caller) -> None:
+    """Raises PermissionError (EPERM) for the run of somebody else."""
+    run = catalog.runs.by_uuid(ended.run)
+    user = catalog.users.by_id(run.user_id) if run is not None and run.user_id is not None else None
+    if not caller.is_trusted and (user is None or user.name != users.name_of(caller.uid)):
+        raise PermissionError(errno.EPERM, f"the run {ended.run} is not one of user {users.name_of(caller.uid)}")
+
+
 def answer(status: DraftStatus, question: bytes) -> bytes:
     """The value of one of the QUESTIONS. Raises OSError (ENODATA) when there is none."""
     why = status.error or status.reason
@@ -94,11 +108,11 @@ def answer(status: DraftStatus, question: bytes) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
-def statuses(incoming: Incoming) -> list[DraftStatus]:
-    """All drafts, by name."""
+def statuses(incoming: Incoming, concerns: Callable[[Draft], bool] = lambda _: True) -> list[DraftStatus]:
+    """All drafts that something concerns, by name."""
     changed = {draft.name: decision for draft, decision in incoming.decisions()}
     found = []
-    for draft in incoming.drafts:
+    for draft in filter(concerns, incoming.drafts):
         if draft.name in changed:
             found.append(replace(_of_changed(draft, changed[draft.name]), error=draft.error))
         else:

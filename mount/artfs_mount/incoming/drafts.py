@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from artfs.content.digest import FileDigest, tagged
+from artfs.sharing import OWNER, Sharing
 from artfs_mount.incoming.observed import Actor
 from artfs_mount.incoming.processes import Writers
 
@@ -77,12 +78,13 @@ class Drafts:
     its file is written to again or its inode becomes free, so it is right wherever the file has been moved to.
     """
 
-    def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic, sharing: Sharing = OWNER) -> None:
         self.clock = clock
         self.on_change: Callable[[], None] = lambda: None
         self.actor_of: Callable[[int], Actor | None] = lambda _: None
         self.digests: dict[int, FileDigest] = {}
         self._records = records
+        self._sharing = sharing
         self._drafts: dict[bytes, Draft] = {}
 
     def __iter__(self) -> Iterator[Draft]:
@@ -168,7 +170,8 @@ class Drafts:
         path = self._record(draft.name)
         fresh = path.with_suffix(".new")
         try:
-            fresh.write_text(json.dumps(_facts(draft)), "ascii")
+            with open(fresh, "w", encoding="ascii", opener=self._sharing.opener) as file:
+                file.write(json.dumps(_facts(draft)))
             fresh.rename(path)
         except OSError as error:
             fresh.unlink(missing_ok=True)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from artfs.content.digest import Digest
-from artfs.errors import DraftNotFound
+from artfs.errors import CatalogReplaced, DraftNotFound
 from artfs.workspace import Workspace
 from artfs_mount.blobs import Blobs
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
-from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Quiet, decide
+from artfs_mount.incoming.callers import Caller, check_order
+from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Hold, Quiet, decide
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import Nodes
 from artfs_mount.incoming.observed import Actor
+
+log = logging.getLogger(__name__)
 
 
 class Incoming:
@@ -29,13 +33,14 @@ class Incoming:
         self.area = area
         self.workspace = workspace
         self.quiet = Quiet(config.quiet_file_seconds, config.quiet_directory_seconds)
-        self.drafts = Drafts(area.records)
+        self.drafts = Drafts(area.records, sharing=area.sharing)
         self.nodes = Nodes(os.fsencode(area.work))
         self.namespace = Namespace(self.nodes, self.drafts)
         self._blobs = blobs
         self.contents = Contents(self.nodes, self.drafts, self._reader)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
         self.finishing: dict[bytes, frozenset[int]] = {}
+        self._told_of_trouble = False
 
     def path(self, draft: bytes) -> bytes:
         """Where a draft lies in the working directory."""
@@ -48,6 +53,18 @@ class Incoming:
             title = name.decode("utf-8", "replace")
             raise DraftNotFound(f"{title}: nothing of this name is in /incoming", subject=name)
         return draft
+
+    def check_order(self, name: bytes, caller: Caller) -> None:
+        """Refuses an order about a draft that the caller may not write. Raises PermissionError, DraftNotFound."""
+        check_order(caller, self.draft(name).title, os.lstat(self.path(name)))
+
+    def may_order(self, draft: Draft, caller: Caller) -> bool:
+        """Whether a caller may have a version made of a draft."""
+        return self._is_granted(draft, caller, caller.may_write)
+
+    def may_look(self, draft: Draft, caller: Caller) -> bool:
+        """Whether a caller may know what becomes of a draft."""
+        return self._is_granted(draft, caller, caller.may_look)
 
     def kind(self, name: bytes) -> DraftKind | None:
         """What a draft is; None when it is gone. FIFOs and sockets count as files: sealing says why it cannot be."""
@@ -70,6 +87,7 @@ class Incoming:
 
     def decisions(self) -> Iterator[tuple[Draft, Decision]]:
         """What is to be done with each draft that is not a version as it stands."""
+        trouble = self.catalog_trouble()
         writers = self.open_writers()
         now = self.drafts.clock()
         for draft in self.drafts:
@@ -79,17 +97,39 @@ class Incoming:
             if kind is None:
                 self.drafts.remove(draft.name)
                 continue
+            if trouble is not None:
+                yield draft, Hold(trouble)
+                continue
             waiting = self.finishing.get(draft.name)
             finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
             facts = Facts(draft.title, kind, writers[draft.name], now - draft.changed_at, draft.held, finish)
             yield draft, decide(facts, self.quiet)
 
-    def hold_written_by(self, actors: Sequence[Actor], why: str) -> None:
-        """Keeps what somebody wrote, and what is not a version yet, from sealing by itself."""
+    def catalog_trouble(self) -> str | None:
+        """Why no draft can become a version just now, whatever is in it; None if nothing keeps them from it."""
+        try:
+            self.workspace.catalog.check_in_place()
+        except CatalogReplaced as error:
+            if not self._told_of_trouble:
+                self._told_of_trouble = True
+                log.error("no draft becomes a version any more: %s", error)
+            return str(error)
+        return None
+
+    def hold_written_by(self, actors: Sequence[Actor], why: str, caller: Caller) -> None:
+        """Keeps what somebody wrote, and what is not a version yet, from sealing by itself, where a caller may ask."""
         keys = {actor.key for actor in actors}
         for draft in self.drafts:
-            if draft.state is State.CHANGED and keys & draft.actors.keys():
+            if draft.state is State.CHANGED and keys & draft.actors.keys() and self.may_order(draft, caller):
                 self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
+
+    def _is_granted(self, draft: Draft, caller: Caller, grants: Callable[[os.stat_result], bool]) -> bool:
+        if caller.is_trusted:
+            return True
+        try:
+            return grants(os.lstat(self.path(draft.name)))
+        except FileNotFoundError:
+            return False
 
     def _reader(self, digest: Digest) -> Reader:
         return self._blobs.by_digest(digest)

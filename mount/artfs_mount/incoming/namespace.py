@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import stat
 
 from artfs.content.files import sync_directory
@@ -20,6 +21,9 @@ from artfs_mount.incoming.nodes import Node, Nodes
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
+
+_TEMPORARY = re.compile(rb"\.tmp\w*$|\.part(ial)?$|^tmp[a-z0-9_]{8}$")
+"""What libraries call a file that they rename when it is complete."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,6 +62,7 @@ class Namespace:
             return self._made(parent, name, path, uid, gid)
 
     def make_link(self, parent: Node, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> Node:
+        self._check_registers(parent, uid)
         with self._about_to_make(parent, name, pid) as path:
             os.symlink(target, path)
             return self._made(parent, name, path, uid, gid)
@@ -103,8 +108,17 @@ class Namespace:
             os.rmdir(path)
         self._gone(parent, name, status)
 
-    def rename(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes, flags: int, pid: int) -> None:
-        """Renames, within a draft, between drafts, or a draft itself."""
+    def rename(
+        self,
+        parent: Node,
+        name: bytes,
+        new_parent: Node,
+        new_name: bytes,
+        flags: int,
+        pid: int,
+        uid: int | None = None,
+    ) -> None:
+        """Renames, within a draft, between drafts, or a draft itself. uid: the caller's; the daemon's own when None."""
         self._check_draft_name(new_parent, new_name)
         old_path = self._nodes.child_path(parent, name)
         new_path = self._nodes.child_path(new_parent, new_name)
@@ -112,9 +126,11 @@ class Namespace:
         replaced = _status(new_path)
         if replaced is not None and replaced.st_ino == status.st_ino:
             return
-        for moved in (status, replaced if flags & RENAME_EXCHANGE else None):
+        for moved, directory in ((status, new_parent), (replaced if flags & RENAME_EXCHANGE else None, parent)):
             if moved is not None and stat.S_ISREG(moved.st_mode) and moved.st_nlink > 1:
                 self._stay_within_draft(parent, name, new_parent, new_name)
+            if moved is not None and stat.S_ISLNK(moved.st_mode):
+                self._check_registers(directory, uid)
         node = self._nodes.at(parent, name, status)
         other = self._nodes.at(new_parent, new_name, replaced) if replaced and flags & RENAME_EXCHANGE else None
         old_draft, new_draft = self._draft_at(parent, name), self._draft_at(new_parent, new_name)
@@ -122,6 +138,10 @@ class Namespace:
         self._drafts.touch(new_draft, pid)
         with reachable(old_path) as source, reachable(new_path) as target:
             _rename(source, target, flags)
+            if node.private_but_for is not None and _TEMPORARY.search(name) and not _TEMPORARY.search(new_name):
+                # safetensors and others only forget to give it the mode that it would have had at once.
+                os.chmod(target, 0o666 & ~node.private_but_for)
+                node.private_but_for = None
         if replaced is not None and other is None:
             self._gone(new_parent, new_name, replaced, draft_stays=True)
         self._nodes.unlink(node, parent, name, last=False)
@@ -162,6 +182,11 @@ class Namespace:
         if draft is None:
             raise FileNotFoundError("the directory has been removed")
         return draft
+
+    def _check_registers(self, parent: Node, uid: int | None) -> None:
+        """Refuses links that a daemon would follow with rights that their maker lacks: root's alone can take on his."""
+        if parent is self._nodes.root and not self._is_root and uid not in (None, 0, os.geteuid()):
+            raise PermissionError(errno.EPERM, "this daemon registers only what its own user links to; copy it instead")
 
     def _check_draft_name(self, parent: Node, name: bytes) -> None:
         if parent is not self._nodes.root:

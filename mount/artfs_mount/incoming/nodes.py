@@ -44,7 +44,8 @@ class Node:
     number: the FUSE inode, the same for as long as the node lives. backing: the inode on disk, which changes when a
     stub takes the file's place. links: the (parent, name) pairs under which it is known; none once it is unlinked.
     blob: the digest when the file is a stub. writers: open handles that may write. failure: why a write failed, by the
-    error's name (ENOSPC).
+    error's name (ENOSPC). private_but_for: the umask of who made it 0600, as makers of temporary files do, until
+    somebody sets its mode.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Node:
         "lookups",
         "number",
         "opens",
+        "private_but_for",
         "writers",
     )
 
@@ -77,6 +79,7 @@ class Node:
         self.hasher: BackgroundHasher | None = None
         self.failure: str | None = None
         self.lock: threading.Lock | None = None
+        self.private_but_for: int | None = None
 
     @property
     def is_directory(self) -> bool:

@@ -11,7 +11,6 @@ those that were there when it was read.
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.runs import Run
 from artfs.catalog.versions import Version
@@ -221,7 +221,7 @@ def _new_run(catalog: Catalog, actor: Actor) -> Run:
         f"{name}-{moment}",
         kind=OBSERVED,
         uuid=uuid,
-        user_id=catalog.users.ensure(getpass.getuser()).id,
+        user_id=catalog.users.ensure(users.name_of(os.geteuid())).id,
         config={"command": list(actor.command)},
         host=socket.gethostname(),
         pid=process,

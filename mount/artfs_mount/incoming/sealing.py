@@ -14,6 +14,7 @@ recovery.py.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import uuid as uuids
 from collections import Counter, defaultdict
@@ -21,7 +22,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.artifacts import seal
+from artfs import users
+from artfs.artifacts import orphans, seal
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import sync_filesystem
@@ -30,6 +32,7 @@ from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 from artfs.stores.local import local_path
 from artfs_mount.incoming import stubs
+from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.completeness import DraftKind
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
@@ -75,6 +78,8 @@ class Sealing:
     def check(self, draft: Draft, request: Request) -> None:
         """Refuses at once what cannot become a version, whatever is in it."""
         check_artifact_name(self._artifact(draft, request))
+        if (trouble := self._incoming.catalog_trouble()) is not None:
+            raise DraftHeld(f"{draft.title}: {trouble}", subject=draft.name)
         if request.version is not None:
             check_version_name(request.version)
         writers = self._incoming.open_writers()[draft.name]
@@ -95,7 +100,7 @@ class Sealing:
 
         path = Path(os.fsdecode(self._incoming.path(draft.name)))
         if self._incoming.kind(draft.name) is DraftKind.LINK:
-            return Measurement(changes, self._measure_in_place(path))
+            return Measurement(changes, self._measure_linked(path))
         known = _Known(self._incoming.drafts.digests, os.fsencode(path))
         measured = seal.measure(path, known=known.digest_of, cancelled=stop)
         known.check_links(measured)
@@ -139,6 +144,7 @@ class Sealing:
                     name=request.version,
                     tags=request.tags,
                     save_type="preexisting" if content.in_place else "incoming",
+                    user=self._owner(content),
                 )
             undo.pop_all()
         return Outcome(version, made, waiting)
@@ -169,6 +175,10 @@ class Sealing:
             for stub in waiting:
                 stub.put()
                 self._adopt(stub)
+
+    def protect(self, version: Version) -> None:
+        """Makes the store's files the daemon's own. For a worker thread, when no draft shares an inode with them."""
+        orphans.protect(self._workspace, version)
 
     def _adopt(self, stub: stubs.Stub) -> None:
         """Lets the node of a file mean the stub that took its place."""
@@ -205,8 +215,25 @@ class Sealing:
             undo.callback(stub.discard)
             yield stub
 
-    def _measure_in_place(self, link: Path) -> seal.Measured:
-        target = os.readlink(link)
+    def _owner(self, content: seal.Measured) -> str:
+        """Who the version is shown to belong to: the daemon's user where not all of it belongs to one."""
+        owner, *others = content.owners or {os.geteuid()}
+        return self._workspace.user if others else users.name_of(owner)
+
+    def _measure_linked(self, link: Path) -> seal.Measured:
+        """Looks at what a link leads to with the rights of the link's owner, who may have nobody's but his own."""
+        owner = os.lstat(link).st_uid
+        look = functools.partial(self._measure_in_place, link, os.readlink(link))
+        try:
+            return look() if owner == os.geteuid() else run_as(users.by_uid(owner), look)
+        except PermissionError as error:
+            who = users.name_of(owner)
+            raise DraftHeld(
+                f"{link.name}: {who}, who made the link, may not read what it leads to ({error}); copy it instead",
+                subject=link.name,
+            ) from error
+
+    def _measure_in_place(self, link: Path, target: str) -> seal.Measured:
         if "://" not in target and not os.path.isabs(target):
             raise DraftHeld(
                 f"{link.name}: a relative link registers nothing; link to an absolute path or a URI", subject=link.name

@@ -102,4 +102,4 @@ def _tag_link(artifact_id: int, tag_id: int, version: Version) -> Link:
 def _version_root(context: Context, version: Version) -> VersionRoot:
     if version.tree_id is None:
         raise no_entry(version.name)
-    return VersionRoot(context, version.id, version.tree_id, version.mtime_ns)
+    return VersionRoot(context, version.id, context.root_of(version))

@@ -12,11 +12,9 @@ from artfs.catalog.trees import EntryRow
 from artfs.content.digest import DIGEST_SIZE
 from artfs.content.tree import Kind
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import DIRECTORY_MODE, LINK_MODE
+from artfs_mount.tree.modes import Modes
+from artfs_mount.tree.node import LINK_MODE
 
-_FILE_MODE: Final = stat.S_IFREG | 0o444
-_PROGRAM_MODE: Final = stat.S_IFREG | 0o555
-_ANY_EXECUTE: Final = 0o111
 _NO_DIGEST: Final = bytes(DIGEST_SIZE)
 _ENTRY_INODES: Final = int(inode.Kind.ENTRY) << inode.PAYLOAD_BITS
 
@@ -35,7 +33,7 @@ class Columns:
 
     __slots__ = ("_digests", "_directories", "_targets", "inodes", "modes", "mtimes", "names", "rows", "sizes")
 
-    def __init__(self, rows: Sequence[EntryRow]) -> None:
+    def __init__(self, rows: Sequence[EntryRow], shown: Modes) -> None:
         self.names = [row[1] for row in rows]
         self.modes = array("H")
         self.inodes = array("q")
@@ -51,12 +49,12 @@ class Columns:
             rows
         ):
             if kind == Kind.FILE:
-                self.modes.append(_PROGRAM_MODE if mode & _ANY_EXECUTE else _FILE_MODE)
+                self.modes.append(shown.file(mode))
                 self.inodes.append(_ENTRY_INODES | ino)
                 self.sizes.append(size)
                 self.rows.append(blob_id or 0)
             elif kind == Kind.DIRECTORY:
-                self.modes.append(DIRECTORY_MODE)
+                self.modes.append(shown.directory(mode))
                 self.inodes.append(1 + directories_before)
                 self.sizes.append(0)
                 self.rows.append(child_id or 0)
@@ -71,6 +69,10 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def is_directory(self, position: int) -> bool:
+        """Whether it is a directory."""
+        return stat.S_ISDIR(self.modes[position])
 
     def position(self, name: bytes) -> int | None:
         """Where a name is, or None."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from artfs_mount.tree.cache import RecentlyUsed, UntilChanged
 from artfs_mount.tree.columns import Columns
-from artfs_mount.tree.node import no_entry
+from artfs_mount.tree.modes import Modes, Owners
+from artfs_mount.tree.node import Owner, no_entry
 
 if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
     from artfs_mount.tree.files import VersionFile
 
@@ -21,6 +23,15 @@ CACHED_FACTS: Final = 100_000
 """Names of versions, links, sizes of generated files: some 300 bytes each."""
 TREE_OVERHEAD: Final = 8
 """What an empty tree costs in the cache, in entries."""
+
+
+class Top(NamedTuple):
+    """The root directory of a version. mode: as `stat` shows it. user_id: whose it is; 0 for the daemon's user."""
+
+    tree_id: int
+    mtime_ns: int
+    mode: int
+    user_id: int
 
 
 class Context:
@@ -42,11 +53,15 @@ class Context:
         self.status = status
         self.fresh_seconds = fresh_seconds
         self.started_ns = time.time_ns()
-        self.files: RecentlyUsed[int, VersionFile] = RecentlyUsed(CACHED_FILES)
+        group = workspace.home.group
+        self.modes = Modes(group)
+        self._owners = Owners(self.catalog, group)
+        self.files: RecentlyUsed[tuple[int, int], VersionFile] = RecentlyUsed(CACHED_FILES)
         self.texts: RecentlyUsed[int, bytes] = RecentlyUsed(CACHED_TEXT_BYTES)
         self.facts = UntilChanged(self.catalog.stamp, CACHED_FACTS)
         self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)
-        self._roots: RecentlyUsed[int, tuple[int, int]] = RecentlyUsed(CACHED_VERSIONS)
+        self._told: RecentlyUsed[int, int] = RecentlyUsed(CACHED_VERSIONS)
+        self._roots: RecentlyUsed[int, Top] = RecentlyUsed(CACHED_VERSIONS)
 
     def columns(self, tree_id: int) -> Columns:
         """The entries of a directory.
@@ -60,12 +75,12 @@ class Context:
             rows = self.catalog.trees.entries(tree_id)
             if not rows and self.catalog.trees.tree(tree_id) is None:
                 raise no_entry(f"tree {tree_id}")
-            found = Columns(rows)
+            found = Columns(rows, self.modes)
             self._columns.put(tree_id, found, len(found) + TREE_OVERHEAD)
         return found
 
-    def root(self, version_id: int) -> tuple[int, int]:
-        """The tree of a version and the mtime (ns) of its root directory.
+    def root(self, version_id: int) -> Top:
+        """The root directory of a version.
 
         Raises:
             FileNotFoundError: There is no such version, or it is purged.
@@ -73,8 +88,29 @@ class Context:
         found = self._roots.get(version_id)
         if found is None:
             version = self.catalog.versions.by_id(version_id)
-            if version is None or version.tree_id is None:
+            if version is None:
                 raise no_entry(f"version {version_id}")
-            found = version.tree_id, version.mtime_ns
-            self._roots.put(version_id, found)
+            found = self.root_of(version)
         return found
+
+    def root_of(self, version: Version) -> Top:
+        """The root directory of a version whose row is at hand. Raises FileNotFoundError when it is purged."""
+        if version.tree_id is None:
+            raise no_entry(f"version {version.id}")
+        mode = self.modes.directory(version.mode)
+        found = Top(version.tree_id, version.mtime_ns, mode, self._owners.known(version.user_id))
+        self._roots.put(version.id, found)
+        return found
+
+    def told(self, version_id: int) -> tuple[int, Owner | None]:
+        """The mode and owner of a text that tells of all files of a version. May take a second for a million files."""
+        top = self.root(version_id)
+        mode = self._told.get(top.tree_id)
+        if mode is None:
+            mode = self.modes.of_all(self.catalog.trees.modes(top.tree_id))
+            self._told.put(top.tree_id, mode)
+        return mode, self.owner(top.user_id)
+
+    def owner(self, user_id: int) -> Owner | None:
+        """Whom a user id of a version stands for; 0 is the daemon's user."""
+        return self._owners.of(user_id) if user_id else self._owners.own

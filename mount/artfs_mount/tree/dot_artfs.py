@@ -19,7 +19,6 @@ from artfs_mount.tree.links import step_facts, step_link
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
-    TEXT_MODE,
     Attributes,
     Directory,
     Generated,
@@ -92,7 +91,8 @@ class VersionText(Generated):
         return content
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, TEXT_MODE, len(self.content()), self.mtime_ns, 1, FOREVER, FOREVER)
+        mode, owner = self._context.told(self.version_id)
+        return Attributes(self.ino, mode, len(self.content()), self.mtime_ns, 1, FOREVER, FOREVER, owner)
 
 
 def existing_version(context: Context, version_id: int) -> Version:

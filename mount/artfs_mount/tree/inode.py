@@ -19,6 +19,7 @@ WHICH_BITS: Final = 8
 HASH_BITS: Final = 24
 MARK_BITS: Final = 20
 LINK_BITS: Final = 48
+ENTRY_BITS: Final = 34
 
 
 class Kind(IntEnum):
@@ -32,6 +33,8 @@ class Kind(IntEnum):
     """A directory inside a version, or its root: version id << 24 | ordinal of the directory in preorder (root 0)."""
     ENTRY = 0x03
     """A file or link inside versions: `tree_entry.inode`, shared by equal files."""
+    OWNED_ENTRY = 0x04
+    """The same of versions that belong to another user than the daemon's: user id << 34 | `tree_entry.inode`."""
     LATEST = 0x05
     """`/artifacts/<name>/latest`: artifact id."""
     TAG_LINK = 0x06
@@ -137,6 +140,17 @@ def unpack_pair(payload: int, second_bits: int) -> tuple[int, int]:
 def version_directory(version_id: int, ordinal: int) -> int:
     """The inode number of a version's directory (16.7 million directories a version, 4.2 thousand million versions)."""
     return pack_pair(Kind.VERSION_DIRECTORY, version_id, ordinal, ORDINAL_BITS)
+
+
+def owned_entry(user_id: int, entry: int) -> int:
+    """The inode number of a file in versions of a user (17 thousand million entries, 4.1 million users)."""
+    return pack_pair(Kind.OWNED_ENTRY, user_id, entry, ENTRY_BITS)
+
+
+def entry_of(ino: int) -> int:
+    """The `tree_entry.inode` of the number of a file."""
+    kind, payload = unpack(ino)
+    return unpack_pair(payload, ENTRY_BITS)[1] if kind == Kind.OWNED_ENTRY else payload
 
 
 def tag_link(artifact_id: int, tag_id: int) -> int:

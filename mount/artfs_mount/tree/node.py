@@ -23,7 +23,15 @@ XATTR_PREFIX: Final = b"user.artfs."
 DIRECTORY_MODE: Final = stat.S_IFDIR | 0o555
 WRITABLE_DIRECTORY_MODE: Final = stat.S_IFDIR | 0o755
 TEXT_MODE: Final = stat.S_IFREG | 0o444
+PRIVATE_TEXT_MODE: Final = stat.S_IFREG | 0o400
 LINK_MODE: Final = stat.S_IFLNK | 0o777
+
+
+class Owner(NamedTuple):
+    """A user and a group, by number."""
+
+    uid: int
+    gid: int
 
 
 class Attributes(NamedTuple):
@@ -41,6 +49,8 @@ class Attributes(NamedTuple):
     """How long the attributes hold."""
     name_seconds: float = 0.0
     """How long the name that led here holds. A name that led nowhere is never kept, so new ones are seen at once."""
+    owner: Owner | None = None
+    """Whose it is; the daemon's user's when None."""
 
     @property
     def blocks(self) -> int:
@@ -141,21 +151,25 @@ class Text(Generated):
         path: The path in the mount, which tells equal contents of different files apart.
         content: The bytes.
         mtime_ns: When what it tells last changed.
+        only_for: Whom it was made for, if nobody else may read it.
     """
 
-    __slots__ = ("_content", "mtime_ns")
+    __slots__ = ("_content", "_only_for", "mtime_ns")
 
-    def __init__(self, path: bytes, content: bytes, mtime_ns: int) -> None:
-        digest = tagged(b"artfs mount text", path, content)
+    def __init__(self, path: bytes, content: bytes, mtime_ns: int, only_for: Owner | None = None) -> None:
+        reader = () if only_for is None else (b"%d %d" % only_for,)
+        digest = tagged(b"artfs mount text", path, content, *reader)
         self.ino = inode.pack(inode.Kind.TEXT, int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big"))
         self._content = content
+        self._only_for = only_for
         self.mtime_ns = mtime_ns
 
     def content(self) -> bytes:
         return self._content
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, TEXT_MODE, len(self._content), self.mtime_ns, seconds=FOREVER)
+        mode = TEXT_MODE if self._only_for is None else PRIVATE_TEXT_MODE
+        return Attributes(self.ino, mode, len(self._content), self.mtime_ns, seconds=FOREVER, owner=self._only_for)
 
 
 def as_text(name: bytes) -> str:

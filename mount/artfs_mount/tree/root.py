@@ -15,6 +15,7 @@ from artfs_mount.tree.node import (
     Attributes,
     Directory,
     Node,
+    Owner,
     Text,
     no_entry,
 )
@@ -74,13 +75,19 @@ class Incoming(Directory):
 
 
 class MountState(Directory):
-    """`/.artfs`: the daemon's own state."""
+    """`/.artfs`: the daemon's own state. Each user sees what is his to see, in a file that he alone may read."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_context", "_make", "_reader")
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, reader: Owner | None = None, make: Callable[[], bytes] | None = None) -> None:
         self.ino = int(inode.Fixed.DOT_ARTFS)
         self._context = context
+        self._reader = reader
+        self._make = make or context.status
+
+    def seen_by(self, reader: Owner, make: Callable[[], bytes]) -> MountState:
+        """What somebody sees. make: makes his status file."""
+        return MountState(self._context, reader, make)
 
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, 1, FOREVER, FOREVER)
@@ -94,4 +101,4 @@ class MountState(Directory):
         return [(STATUS, self._status())]
 
     def _status(self) -> Text:
-        return Text(b"/.artfs/" + STATUS, self._context.status(), time.time_ns())
+        return Text(b"/.artfs/" + STATUS, self._make(), time.time_ns(), self._reader)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import TEXT_MODE, Attributes, Generated, stale
+from artfs_mount.tree.node import TEXT_MODE, Attributes, Generated, Owner, stale
 
 if TYPE_CHECKING:
     from artfs.catalog.steps import StepRun
@@ -19,9 +19,12 @@ LOG: Final = b"log.txt"
 
 
 class StepLog(Generated):
-    """A log. It may grow; each length is another inode, as the kernel never updates the size of one that it knows."""
+    """A log, which those may read who may read the file itself.
 
-    __slots__ = ("_path", "mtime_ns", "size")
+    It may grow; each length is another inode, as the kernel never updates the size of one that it knows.
+    """
+
+    __slots__ = ("_path", "mode", "mtime_ns", "owner", "size")
     slow = True
 
     def __init__(self, context: Context, row: StepRun) -> None:
@@ -29,6 +32,8 @@ class StepLog(Generated):
         status = _status(self._path)
         self.size = status.st_size if status else 0
         self.mtime_ns = status.st_mtime_ns if status else row.started_us * 1000
+        self.mode = context.modes.file(status.st_mode) if status else TEXT_MODE
+        self.owner = Owner(status.st_uid, status.st_gid) if status else None
         mark = tagged(b"artfs mount log", b"%d %d" % (self.size, self.mtime_ns))
         self.ino = inode.pack_pair(
             inode.Kind.STEP_LOG, row.id, int.from_bytes(mark[: inode.HASH_BITS // 8], "big"), inode.HASH_BITS
@@ -41,7 +46,7 @@ class StepLog(Generated):
             return file.read(self.size)
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, TEXT_MODE, self.size, self.mtime_ns)
+        return Attributes(self.ino, self.mode, self.size, self.mtime_ns, owner=self.owner)
 
 
 def step_log(context: Context, payload: int) -> StepLog:

@@ -34,6 +34,7 @@ _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
     inode.Kind.ARTIFACT: artifact.artifact,
     inode.Kind.VERSION_DIRECTORY: version.version_directory,
     inode.Kind.ENTRY: files.entry,
+    inode.Kind.OWNED_ENTRY: files.owned_entry,
     inode.Kind.LATEST: artifact.latest_link,
     inode.Kind.TAG_LINK: artifact.tag_link,
     inode.Kind.DOT_ARTFS: dot_artfs.DotArtfs,

@@ -7,10 +7,10 @@ from typing import overload
 
 from artfs_mount.tree import inode, version_xattrs
 from artfs_mount.tree.columns import Columns
-from artfs_mount.tree.context import Context
+from artfs_mount.tree.context import Context, Top
 from artfs_mount.tree.dot_artfs import DotArtfs
 from artfs_mount.tree.files import VersionFile, leaf
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
+from artfs_mount.tree.node import FOREVER, Attributes, Directory, Node, no_entry, stale
 
 __all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_directory"]
 
@@ -26,20 +26,34 @@ class VersionDirectory(Directory):
         ordinal: Its number among the version's directories in preorder.
         tree_id: Row of its entries, which other directories may share.
         mtime_ns: When its entries were last changed before it became part of a version.
+        mode: As `stat` shows it.
+        user_id: Whose it is, and all that is in it; 0 for the daemon's user.
     """
 
-    __slots__ = ("_context", "mtime_ns", "ordinal", "tree_id", "version_id")
+    __slots__ = ("_context", "mode", "mtime_ns", "ordinal", "tree_id", "user_id", "version_id")
 
-    def __init__(self, context: Context, version_id: int, ordinal: int, tree_id: int, mtime_ns: int) -> None:
+    def __init__(
+        self,
+        context: Context,
+        version_id: int,
+        ordinal: int,
+        tree_id: int,
+        mtime_ns: int,
+        mode: int,
+        user_id: int,
+    ) -> None:
         self.ino = inode.version_directory(version_id, ordinal)
         self.version_id = version_id
         self.ordinal = ordinal
         self.tree_id = tree_id
         self.mtime_ns = mtime_ns
+        self.mode = mode
+        self.user_id = user_id
         self._context = context
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, DIRECTORY_MODE, 0, self.mtime_ns, 1, FOREVER, FOREVER)
+        owner = self._context.owner(self.user_id)
+        return Attributes(self.ino, self.mode, 0, self.mtime_ns, 1, FOREVER, FOREVER, owner)
 
     def lookup(self, name: bytes) -> Node:
         columns = self._context.columns(self.tree_id)
@@ -53,11 +67,11 @@ class VersionDirectory(Directory):
 
     def child(self, columns: Columns, position: int) -> Node:
         """The entry at a position of this directory's columns."""
-        if columns.modes[position] != DIRECTORY_MODE:
-            return leaf(self._context, columns, position)
+        if not columns.is_directory(position):
+            return leaf(self._context, columns, position, self.user_id)
         ordinal = self.ordinal + columns.inodes[position]
-        tree_id, mtime_ns = columns.rows[position], columns.mtimes[position]
-        return VersionDirectory(self._context, self.version_id, ordinal, tree_id, mtime_ns)
+        tree_id, mtime_ns, mode = columns.rows[position], columns.mtimes[position], columns.modes[position]
+        return VersionDirectory(self._context, self.version_id, ordinal, tree_id, mtime_ns, mode, self.user_id)
 
 
 class VersionRoot(VersionDirectory):
@@ -65,8 +79,8 @@ class VersionRoot(VersionDirectory):
 
     __slots__ = ()
 
-    def __init__(self, context: Context, version_id: int, tree_id: int, mtime_ns: int) -> None:
-        super().__init__(context, version_id, 0, tree_id, mtime_ns)
+    def __init__(self, context: Context, version_id: int, top: Top) -> None:
+        super().__init__(context, version_id, 0, top.tree_id, top.mtime_ns, top.mode, top.user_id)
 
     def attributes(self) -> Attributes:
         return super().attributes()._replace(name_seconds=self._context.fresh_seconds)
@@ -84,9 +98,9 @@ class VersionRoot(VersionDirectory):
 def version_directory(context: Context, payload: int) -> VersionDirectory:
     """The directory of an inode number: from the root down, always into the sub-directory that holds the ordinal."""
     version_id, ordinal = inode.unpack_pair(payload, inode.ORDINAL_BITS)
-    tree_id, mtime_ns = context.root(version_id)
     if ordinal == 0:
-        return VersionRoot(context, version_id, tree_id, mtime_ns)
+        return VersionRoot(context, version_id, context.root(version_id))
+    tree_id, mtime_ns, mode, user_id = context.root(version_id)
     reached = 0
     while reached < ordinal:
         columns = context.columns(tree_id)
@@ -94,8 +108,8 @@ def version_directory(context: Context, payload: int) -> VersionDirectory:
         if position is None:
             raise stale(payload)
         reached += columns.inodes[position]
-        tree_id, mtime_ns = columns.rows[position], columns.mtimes[position]
-    return VersionDirectory(context, version_id, ordinal, tree_id, mtime_ns)
+        tree_id, mtime_ns, mode = columns.rows[position], columns.mtimes[position], columns.modes[position]
+    return VersionDirectory(context, version_id, ordinal, tree_id, mtime_ns, mode, user_id)
 
 
 class _Listing(Sequence[tuple[bytes, Node]]):

@@ -11,7 +11,6 @@ from artfs_mount.tree import inode
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
-    TEXT_MODE,
     Attributes,
     Directory,
     Generated,
@@ -68,7 +67,9 @@ class Visualization(Generated):
         return read_visualization(self._context.workspace, self._version, self._row)
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, TEXT_MODE, self._row.size, self._version.created_us * 1000, seconds=FOREVER)
+        mode, owner = self._context.told(self._version.id)
+        changed_ns = self._version.created_us * 1000
+        return Attributes(self.ino, mode, self._row.size, changed_ns, seconds=FOREVER, owner=owner)
 
 
 def visualizations(context: Context, payload: int) -> Visualizations:

@@ -1,0 +1,80 @@
+"""`artfs catalog`: the file that says what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from artfs.cli.lazy import Lazy, LazyGroup
+from artfs.cli.session import Session, pass_session
+
+ACCEPTED = "forget what is not listed"
+"""What one has to type to give up versions that a restored catalog does not know."""
+
+COMMANDS = {
+    "backup": Lazy("artfs.cli.catalog:backup", "Copy the catalog into the new file FILE, while others go on working."),
+    "restore": Lazy("artfs.cli.catalog:restore", "Put the backup FILE in the place of the catalog."),
+    "accept": Lazy("artfs.cli.catalog:accept", "Go on with an older catalog, without the versions it does not know."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
+def catalog() -> None:
+    """Back up and restore the catalog, which says what exists."""
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@pass_session
+def backup(session: Session, file: Path) -> None:
+    """Copy the catalog into the new file FILE, while others go on working.
+
+    The copy is the catalog as it is at one moment. Back up the stores after it: then all that it names is in them.
+    """
+    with session.workspace() as workspace:
+        workspace.catalog.back_up(file)
+    click.echo(f"backed up {session.home.catalog_path} to {file}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@pass_session
+def restore(session: Session, file: Path) -> None:
+    """Put the backup FILE in the place of the catalog.
+
+    Unmount first. The catalog that was there is kept beside it. Where the stores hold newer versions than FILE knows,
+    numbers go on after those, and nothing is removed until the newer catalog is back or `artfs catalog accept` gives
+    them up.
+    """
+    from artfs.catalog_files import restore as put_back
+
+    session.check_home()
+    before = put_back(session.home, file)
+    with session.workspace() as workspace:
+        artifacts = workspace.catalog.artifacts.count()
+    kept = f"; the one before is {before}" if before is not None else ""
+    click.echo(f"restored {session.home.catalog_path} with {artifacts} artifacts{kept}")
+
+
+@click.command()
+@click.argument("words", required=False)
+@click.pass_context
+@pass_session
+def accept(session: Session, context: click.Context, words: str | None) -> None:
+    """Go on with an older catalog, without the versions it does not know.
+
+    `artfs gc` and prune work again, and take the files of those versions for garbage.
+    """
+    if words != ACCEPTED:
+        raise click.UsageError(
+            "The versions that this catalog does not know are lost then. If so, type: "
+            f"artfs catalog accept '{ACCEPTED}'",
+            context,
+        )
+    from artfs.older import catch_up, give_up
+
+    with session.workspace() as workspace:
+        catch_up(workspace)
+        stores = give_up(workspace)
+    click.echo(f"{stores} stores knew of versions that are given up" if stores else "the catalog is not an older one")

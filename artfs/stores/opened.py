@@ -1,0 +1,216 @@
+"""The stores of a workspace: each is opened once, at the root and with the mark that it must have."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound
+from artfs.home import Home
+from artfs.stores.base import Store
+from artfs.stores.mark import Mark, another_store, attribute_mark, is_marked, read_mark, replace_mark, set_mark
+from artfs.stores.registry import store_class
+from artfs.stores.roots import earlier_home, kept_root, rebased
+
+if TYPE_CHECKING:
+    from artfs.catalog.stores import Store as StoreRow
+    from artfs.workspace import Workspace
+
+PLACES_TRIED = 200
+"""So many of the contents that the catalog has in a store are looked for, to tell a store without a mark from none."""
+
+logger = logging.getLogger(__name__)
+
+
+class Stores:
+    """The stores of a workspace, by name or id of the catalog. Safe to use from many threads.
+
+    Args:
+        workspace: whose catalog names them.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._opened: dict[int, Store] = {}
+        self._own: set[int] = set()
+
+    @property
+    def active(self) -> Store:
+        """The store of the active stack: where new versions go.
+
+        Raises:
+            InvalidValue: there is no such stack.
+            StoreError: it is the store of another home, or its disk is not mounted.
+        """
+        name = self._workspace.home.config.active_stack
+        stack = self._workspace.catalog.stacks.get(name)
+        if stack is None:
+            path = self._workspace.home.config_path
+            raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
+        store = self.by_id(stack.store_id)
+        self.check_own(store)
+        return store
+
+    def check_own(self, store: Store) -> None:
+        """Raise StoreError for a store that another home uses: bytes must neither come into it from here, nor go."""
+        if store.id is None or not store.is_local:
+            return
+        store.check_there()
+        if store.id in self._own:
+            return
+        home = self._workspace.home
+        wanted = mark_of(home, store.name)
+        if not own(store.root, wanted, home):
+            found = read_mark(store.root)
+            if found is not None and not found.is_of(wanted):
+                raise another_store(store.root, found, wanted)
+            why = f"belongs to another home, of which {home.path} may be a copy"
+            what_to_do = "register one of its own with 'artfs artifact-store register' and choose it with a stack"
+            raise StoreError(f"the artifact store at '{store.root}' {why}: {what_to_do}", subject=store.root)
+        self._own.add(store.id)
+
+    def by_id(self, store_id: int) -> Store:
+        """Return the store of that id; raises StoreNotFound."""
+        with self._lock:
+            if (store := self._opened.get(store_id)) is not None:
+                return store
+        row = self._workspace.catalog.stores.by_id(store_id)
+        if row is None:
+            raise StoreNotFound(f"no artifact store has the id {store_id}", subject=str(store_id))
+        return self._open(row)
+
+    def by_name(self, name: str) -> Store:
+        """Return the store of that name; raises StoreNotFound."""
+        row = self._workspace.catalog.stores.get(name)
+        if row is None:
+            raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
+        return self._open(row)
+
+    def local(self) -> list[Store]:
+        """Return the stores whose files are on this machine."""
+        stores: list[Store] = []
+        for row in self._workspace.catalog.stores.list():
+            try:
+                stores.append(self._open(row))
+            except (StoreError, MissingLibrary) as error:
+                # A flavour that only other programs have must not stop those who ask about this machine's files.
+                logger.info("artifact store '%s' is left out: %s", row.name, error)
+        return [store for store in stores if store.is_local]
+
+    def rows(self) -> list[StoreRow]:
+        """Return what the catalog says of every store, by name, with its full root wherever the home is now."""
+        return [self.located(row) for row in self._workspace.catalog.stores.list()]
+
+    def located(self, row: StoreRow) -> StoreRow:
+        """Return a row of the catalog with the full path or URI of its root."""
+        return replace(row, root=rebased(row, self._earlier_home, str(self._workspace.home.path)))
+
+    def write_down_relative(self) -> None:
+        """Let the catalog keep roots inside the home relative to it, as the first release did not."""
+        catalog, home = self._workspace.catalog, str(self._workspace.home.path)
+        kept = [(row, kept_root(self.located(row).root, home)) for row in catalog.stores.list()]
+        changed = {row.id: root for row, root in kept if root != row.root}
+        if changed:
+            with catalog.transaction():
+                for store_id, root in changed.items():
+                    catalog.stores.move(store_id, root)
+
+    def close(self) -> None:
+        """Close all of them."""
+        with self._lock:
+            for store in self._opened.values():
+                store.close()
+            self._opened.clear()
+
+    @cached_property
+    def _earlier_home(self) -> str | None:
+        return earlier_home(self._workspace.catalog.stores.list(), self._workspace.home)
+
+    def _open(self, row: StoreRow) -> Store:
+        with self._lock:
+            if row.id not in self._opened:
+                kind, root = store_class(row.flavor, row.options), self.located(row).root
+                store = kind(root, row.options, id=row.id, name=row.name)
+                store.share(self._workspace.home.sharing)
+                if store.is_local and (row.marked or self._can_be_marked(store)):
+                    store.require_mark(mark_of(self._workspace.home, row.name))
+                self._opened[row.id] = store
+            return self._opened[row.id]
+
+    def _can_be_marked(self, store: Store) -> bool:
+        """Give a store of the first release its mark, and answer whether it is the store only with one.
+
+        It gets none unless it is certain to be there: an unmounted disk leaves an empty directory.
+        """
+        assert store.id is not None
+        home = self._workspace.home
+        if is_marked(store.root):
+            if home.is_writable:
+                self._workspace.catalog.stores.set_marked(store.id)
+            return True
+        if not os.path.isdir(store.root):
+            return True
+        earlier = attribute_mark(store.root)
+        if earlier is not None and not _was_moved(earlier, home):
+            return False  # another home's, which marks it itself; this one may only read there
+        if earlier is None and not self._holds_what_the_catalog_says(store):
+            return True
+        if not os.access(store.root, os.W_OK):
+            return False
+        set_mark(store.root, mark_of(home, store.name), home.sharing)
+        if home.is_writable:
+            self._workspace.catalog.stores.set_marked(store.id)
+        return True
+
+    def _holds_what_the_catalog_says(self, store: Store) -> bool:
+        """Whether something is in a store that the catalog has there, or the catalog has nothing there."""
+        assert store.id is not None
+        paths = self._workspace.catalog.blobs.paths_in(store.id, PLACES_TRIED)
+        return not paths or any(os.path.lexists(store.place_path(path)) for path in paths)
+
+
+def mark_of(home: Home, store: str) -> Mark:
+    """Return the mark of a home's store of that name."""
+    return Mark(home.identity, os.path.realpath(home.path), store)
+
+
+def own(root: str, wanted: Mark, home: Home) -> bool:
+    """Mark a root that bears no mark yet, and answer whether it is the home's now.
+
+    A home may be moved, and its stores with it; a copy of a home is another one for the stores outside of it.
+
+    Args:
+        root: of the store.
+        wanted: the mark that it shall bear.
+        home: whose store it shall be.
+    """
+    found = read_mark(root)
+    if found is None:
+        found = attribute_mark(root) or set_mark(root, wanted, home.sharing)
+    if found == wanted:
+        return True
+    is_inside = os.path.realpath(root).startswith(wanted.home_path + "/")
+    if found.home != wanted.home or not (is_inside or _was_moved(found, home)):
+        return False
+    if is_marked(root):
+        replace_mark(root, wanted, home.sharing)
+    else:
+        set_mark(root, wanted, home.sharing)
+    return True
+
+
+def _was_moved(found: Mark, home: Home) -> bool:
+    """Whether a mark is of this home where it was before, and not of one that is still there and was copied."""
+    if found.home != home.identity:
+        return False
+    there = Home(Path(found.home_path)) if found.home_path else home
+    try:
+        return os.path.samefile(there.identity_path, home.identity_path) or there.identity != found.home
+    except FileNotFoundError:
+        return True
