@@ -10,12 +10,13 @@ import os
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from artfs.errors import ArtfsError
 from artfs.home import Home
 from artfs.workspace import Workspace
-from artfs_mount import mountpoint, tuning
+from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.incoming import area as areas
 
 LOG_BYTES = 4 * 2**20
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted."""
+    """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted, or ends otherwise."""
     arguments = _arguments()
     tuning.keep_memory_together()
     _allow_many_open_files()
@@ -47,8 +48,7 @@ def main() -> int:
             where = error.filename or arguments.home
             return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
         log.exception("the daemon ends")
-        ready.failed(f"the daemon failed: {type(error).__name__}: {error}")
-        raise
+        return _refuse(ready, f"the daemon failed: {type(error).__name__}: {error}")
     log.info("unmounted")
     return 0
 
@@ -101,12 +101,19 @@ def _allow_many_open_files() -> None:
 
 
 def _log_to(path: Path, *, also_to_terminal: bool) -> None:
+    """Logs to a file, also what nobody catches: the standard error of a daemon is read by nobody."""
     handlers: list[logging.Handler] = [
         logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
     ]
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
+    sys.unraisablehook = _lost
+    threading.excepthook = lambda ended: log.error("a thread ended: %r", ended.thread, exc_info=ended.exc_value)
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _lost(lost: sys.UnraisableHookArgs) -> None:
+    log.error("%s: %r", lost.err_msg or "an exception is ignored in", lost.object, exc_info=lost.exc_value)
 
 
 def _tell_stacks(path: Path) -> None:
@@ -117,4 +124,4 @@ def _tell_stacks(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leaving.leave(main())

@@ -18,6 +18,8 @@ from artfs.errors import DigestMismatch, PlaceChanged
 log = logging.getLogger(__name__)
 
 ERRORS_KEPT = 50
+_TOLD = (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.ETIMEDOUT)
+"""What means that something is wrong with the machine, and not with the request."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Status:
         """Adds a part of the status file that is made anew each time it is read."""
         self._sections[name] = content
 
-    def failed(self, request: str, error: Exception, code: int | None) -> int:
+    def failed(self, request: str, error: BaseException, code: int | None) -> int:
         """Takes note of a request's error and returns the errno to answer.
 
         code: the errno of an expected error; None for a defect, which is logged with its traceback.
@@ -51,13 +53,15 @@ class Status:
             log.error("%s failed", request, exc_info=error)
             self._remember(request, f"{type(error).__name__}: {error}")
             return errno.EIO
-        if isinstance(error, (DigestMismatch, PlaceChanged)) or code in (errno.EIO, errno.ETIMEDOUT, errno.ENOSPC):
-            log.warning("%s: %s", request, error)
-            self._remember(request, str(error))
+        if isinstance(error, (DigestMismatch, PlaceChanged)) or code in _TOLD:
+            message = str(error) or os.strerror(code)
+            log.warning("%s: %s", request, message)
+            self._remember(request, message)
         return code
 
     def text(self) -> bytes:
         """The status file."""
+        told, untold = self._told()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         status = {
             **self._facts,
@@ -65,9 +69,24 @@ class Status:
             "rss_peak_bytes": usage.ru_maxrss * 1024,
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
             "errors": {"count": self._count, "last": [asdict(failure) for failure in self._failures]},
-            **{name: content() for name, content in self._sections.items()},
+            **told,
+            **({"cannot_be_told": untold} if untold else {}),
         }
         return json.dumps(status, indent=1).encode() + b"\n"
+
+    def _told(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The sections, and those that cannot be made, with the reason: the others can be read all the same."""
+        told, untold = {}, {}
+        for name, content in self._sections.items():
+            try:
+                section = content()
+                json.dumps(section)
+            except BaseException as error:
+                log.exception("status.json: its section '%s' failed", name)
+                untold[name] = f"{type(error).__name__}: {error}"
+            else:
+                told[name] = section
+        return told, untold
 
     def _remember(self, request: str, message: str) -> None:
         self._count += 1
