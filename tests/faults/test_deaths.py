@@ -215,17 +215,19 @@ def _is_stuck(mount: FaultyMount) -> bool:
 def _memory_group(limit: int) -> Iterator[Path]:
     """A group of processes that may use so much memory together; the file that takes their ids."""
     own = f"artfs-test-{os.getpid()}"
-    for parent, setting in (
-        (Path("/sys/fs/cgroup"), "memory.max"),
-        (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+    for parent, settings in (
+        (Path("/sys/fs/cgroup"), {"memory.max": limit, "memory.swap.max": 0}),
+        (Path("/sys/fs/cgroup/memory"), {"memory.limit_in_bytes": limit, "memory.memsw.limit_in_bytes": limit}),
     ):
         group = parent / own
         if not (parent / "cgroup.procs").exists():
             continue
         group.mkdir()
         try:
-            if (group / setting).exists():
-                (group / setting).write_text(str(limit))
+            there = [name for name in settings if (group / name).exists()]
+            for name in there:
+                (group / name).write_text(str(settings[name]))
+            if there:
                 yield group / "cgroup.procs"
                 return
         finally:

@@ -244,6 +244,16 @@ def test_looking_after_the_drafts_goes_on(mount: FaultyMount) -> None:
     mount.wait_until(lambda: versions(mount, "looked after") == ["1"], "the version")
 
 
+def test_a_draft_that_cannot_be_looked_at_is_held_and_stops_no_other(mount: FaultyMount) -> None:
+    for name in ("ill", "well"):
+        (mount.incoming / name).mkdir()
+        (mount.incoming / name / "file").write_bytes(name.encode())
+    mount.put_out_of_order("Incoming.kind", error="OSError")
+    assert state(mount, "ill") == ("held", "ill cannot be looked at: injected into Incoming.kind; is its disk well?")
+    mount.put_in_order()
+    mount.wait_until(lambda: versions(mount, "ill") == versions(mount, "well") == ["1"], "the versions")
+
+
 def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(mount: FaultyMount) -> None:
     """Some of its files still share their bytes with the version: nothing may be changed before the next mount."""
     path = mount.incoming / "half"

@@ -46,6 +46,7 @@ PARTS = (
     "artfs_mount.incoming.contents:Contents.sync",
     "artfs_mount.incoming.drafts:Drafts.sealed",
     "artfs_mount.incoming.incoming:Incoming.decisions",
+    "artfs_mount.incoming.incoming:Incoming.kind",
     "artfs_mount.incoming.namespace:Namespace.hard_link",
     "artfs_mount.incoming.namespace:Namespace.make_directory",
     "artfs_mount.incoming.namespace:Namespace.make_file",
@@ -104,7 +105,7 @@ class PanicException(BaseException):
 
 
 ERRORS: dict[str, type[BaseException]] = {
-    kind.__name__: kind for kind in (Injected, PanicException, SystemExit, MemoryError, KeyboardInterrupt)
+    kind.__name__: kind for kind in (Injected, PanicException, SystemExit, MemoryError, OSError)
 }
 
 

@@ -13,7 +13,7 @@ from artfs.workspace import Workspace
 from artfs_mount.blobs import Blobs
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
-from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Quiet, decide
+from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Hold, Quiet, decide
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
@@ -75,7 +75,11 @@ class Incoming:
         for draft in self.drafts:
             if draft.state is not State.CHANGED:
                 continue
-            kind = self.kind(draft.name)
+            try:
+                kind = self.kind(draft.name)
+            except OSError as error:  # the disk fails for this one, and not for the others
+                yield draft, Hold(f"{draft.title} cannot be looked at: {error.strerror or error}; is its disk well?")
+                continue
             if kind is None:
                 self.drafts.remove(draft.name)
                 continue
