@@ -111,6 +111,10 @@ class ReadOnly(ArtfsOSError, PermissionError):
     code = errno.EROFS
 
 
+class ReaderClosed(ArtfsError, ValueError):
+    """A reader was closed, by whoever had opened it, before this could be read."""
+
+
 class DigestMismatch(ArtfsOSError):
     """Stored bytes are not what was stored; they are never returned."""
 

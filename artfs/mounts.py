@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import re
+import select
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,20 @@ def is_dead(path: Path) -> bool:
         os.statvfs(path)
     except OSError as error:
         return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+    return False
+
+
+def is_left(mount: Mounted, seconds: float) -> bool:
+    """Return whether a mount that has lost its daemon's connection is still there, and dead, after so many seconds."""
+    give_up = time.monotonic() + seconds
+    changes = select.poll()
+    with MOUNTINFO.open("rb") as table:
+        changes.register(table, select.POLLERR | select.POLLPRI)
+        while (found := mounted_at(mount.path)) is not None and found.device == mount.device and found.is_dead:
+            remaining = give_up - time.monotonic()
+            if remaining <= 0:
+                return True
+            changes.poll(remaining * 1000)
     return False
 
 

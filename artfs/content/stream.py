@@ -42,7 +42,7 @@ class SequentialHasher:
             return
         view = memoryview(data).cast("B")
         if offset < self._hasher.size:
-            self._break()
+            self.give_up()
             return
         # The newest write wins over an early one of the same bytes.
         self._cut_early(offset, offset + len(view))
@@ -61,7 +61,7 @@ class SequentialHasher:
         elif self._hasher is None:
             return
         elif size < self._hasher.size:
-            self._break()
+            self.give_up()
         else:
             del self._tail[size - self._hasher.size :]
             self._cut_early(size, None)
@@ -78,6 +78,12 @@ class SequentialHasher:
         complete = self._hasher.copy()
         complete.update(self._tail)
         return complete.finish()
+
+    def give_up(self) -> None:
+        """Take no more writes: the digest will have to be made by reading the file."""
+        self._hasher = None
+        self._tail = bytearray()
+        self._early = []
 
     def _end(self, hasher: Hasher) -> int:
         """One past the last byte that came in order."""
@@ -102,7 +108,7 @@ class SequentialHasher:
     def _hold(self, offset: int, view: memoryview) -> None:
         held = sum(len(data) for _, data in self._early)
         if held + len(view) > EARLY_LIMIT or len(self._early) == EARLY_PIECES:
-            self._break()
+            self.give_up()
         else:
             insort(self._early, (offset, bytes(view)))
 
@@ -116,8 +122,3 @@ class SequentialHasher:
                 kept.append((offset + skipped, data[skipped:]))
         if self._early:
             self._early = sorted(segment for segment in set(kept) if segment[1])
-
-    def _break(self) -> None:
-        self._hasher = None
-        self._tail = bytearray()
-        self._early = []

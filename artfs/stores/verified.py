@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_bytes
-from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, StoreError
+from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, ReaderClosed, StoreError
 from artfs.stores.base import PlaceReader
 
 _SMALLEST_COST = 512
@@ -130,6 +130,7 @@ class BlobReader:
             DigestMismatch: no place has the right bytes.
             PlaceChanged: data registered in place was changed.
             OSError: no place could be read.
+            ReaderClosed: the reader has been closed.
         """
         size = min(size, self.file.size - offset)
         if size <= 0:
@@ -159,14 +160,15 @@ class BlobReader:
     def prefetch(self, offset: int) -> bool:
         """Read and verify the block after the one that holds byte `offset`; answer whether there was anything to do.
 
-        A failure is not raised here: the read that needs the block meets it again.
+        A failure is not raised here: the read that needs the block meets it again, and a reader that was closed
+        meanwhile needs none.
         """
         index = offset // BLOCK_SIZE + 1
         if not self._has_digest or index * BLOCK_SIZE >= self.file.size or self._cache.get(self.file.block(index)):
             return False
         try:
             self._block(index)
-        except OSError:
+        except (OSError, ReaderClosed):
             return False
         return True
 
@@ -275,7 +277,7 @@ class BlobReader:
         with self._lock:
             if self._closed:
                 # No OSError: no place failed.
-                raise ValueError(f"the reader of {format_digest(self.file.digest)} is closed")
+                raise ReaderClosed(f"the reader of {format_digest(self.file.digest)} is closed; open another one")
             place = self._open
             if place is None:
                 candidate = self._candidates[0]

@@ -10,13 +10,14 @@ import os
 import resource
 import signal
 import sys
+import threading
 from io import TextIOWrapper
 from pathlib import Path
 
 from artfs.errors import ArtfsError
 from artfs.home import Home
 from artfs.workspace import Workspace
-from artfs_mount import mountpoint, tuning
+from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.incoming import area as areas
 
 LOG_BYTES = 4 * 2**20
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted."""
+    """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted, or ends otherwise."""
     arguments = _arguments()
     tuning.keep_memory_together()
     _allow_many_open_files()
@@ -48,8 +49,7 @@ def main() -> int:
             where = error.filename or arguments.home
             return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
         log.exception("the daemon ends")
-        ready.failed(f"the daemon failed: {type(error).__name__}: {error}")
-        raise
+        return _refuse(ready, f"the daemon failed: {type(error).__name__}: {error}")
     log.info("unmounted")
     return 0
 
@@ -115,10 +115,17 @@ class AreaLog(logging.handlers.RotatingFileHandler):
 
 
 def _log_to(area: areas.Area, *, also_to_terminal: bool) -> None:
+    """Logs to a file, also what nobody catches: the standard error of a daemon is read by nobody."""
     handlers: list[logging.Handler] = [AreaLog(area)]
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
+    sys.unraisablehook = _lost
+    threading.excepthook = lambda ended: log.error("a thread ended: %r", ended.thread, exc_info=ended.exc_value)
     logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _lost(lost: sys.UnraisableHookArgs) -> None:
+    log.error("%s: %r", lost.err_msg or "an exception is ignored in", lost.object, exc_info=lost.exc_value)
 
 
 def _tell_stacks(area: areas.Area) -> None:
@@ -129,4 +136,4 @@ def _tell_stacks(area: areas.Area) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leaving.leave(main())

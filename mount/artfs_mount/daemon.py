@@ -1,288 +1,49 @@
-"""What runs beside the requests: the sealing of complete drafts, and the daemon's start and end."""
+"""The daemon's life: it mounts, answers until it is unmounted, and ends.
+
+It unmounts only when somebody asks: umount(8) and `fusermount3 -u` (the kernel has done it then), SIGTERM, SIGINT.
+Whatever else ends it leaves the mount, which answers ENOTCONN from then on, and no program takes it for an empty
+directory: so an end that nobody asked for is one without unmounting, at once, with a code other than 0. Until the mount
+is announced nobody relies on it, and it is taken away again.
+"""
 
 from __future__ import annotations
 
-import errno
-import functools
 import gc
-import itertools
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyfuse3
 import trio
 
-from artfs.catalog.versions import Version
-from artfs.errors import ArtfsError, Cancelled, DraftHeld, MountError
-from artfs.mounts import mounted_at
+from artfs.errors import MountError
+from artfs.mounts import Mounted, is_left, mounted_at
 from artfs.workspace import Workspace
-from artfs_mount import tuning
+from artfs_mount import leaving, tuning
 from artfs_mount.blobs import Blobs
 from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Seal, Wait
-from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.incoming.observed import Actor, Observer, record
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.recovery import recover
-from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
+from artfs_mount.incoming.sealing import Sealing
 from artfs_mount.inodes import Inodes
 from artfs_mount.operations import Operations
+from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
+from artfs_mount.supervisor import Supervisor, Work
 from artfs_mount.tree.tree import MountTree
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS = 0.1
-"""Drafts are looked at no more often than this, however often they change."""
-SEALS_AT_ONCE = 2
-CHANGING_SECONDS = 5.0
-CHANGING_ATTEMPTS = 3
-"""So long, and so often at least, somebody's commit looks at a draft anew that changes while it is looked at."""
-STUBS_AT_ONCE = 256
-"""Stubs are put in their places in batches, and requests are answered between them."""
-
-
-class Sealer:
-    """Watches the drafts and seals each when it is complete, or when somebody asks."""
-
-    def __init__(self, incoming: Incoming, sealing: Sealing, background: trio.Nursery) -> None:
-        self._incoming = incoming
-        self._sealing = sealing
-        self._background = background
-        self._wake = trio.Event()
-        self._settled = trio.Event()
-        self._locks: dict[bytes, trio.Lock] = {}
-        self._busy: dict[bytes, trio.Event] = {}
-        self._stuck: dict[bytes, str] = {}
-        self._limit = trio.Semaphore(SEALS_AT_ONCE)
-        incoming.drafts.on_change = self._changed
-
-    @property
-    def any_busy(self) -> bool:
-        """Whether any draft must not be changed just now."""
-        return bool(self._busy or self._stuck)
-
-    async def until_free(self, *drafts: bytes | None) -> None:
-        """Waits until drafts may be changed. Raises OSError (EIO) for one that must not be before the next mount."""
-        while busy := [self._busy[draft] for draft in drafts if draft in self._busy]:
-            await busy[0].wait()
-        for draft in drafts:
-            if draft in self._stuck:
-                raise OSError(errno.EIO, self._stuck[draft])
-
-    async def run(self) -> None:
-        """Seals complete drafts, for as long as the daemon lives."""
-        while True:
-            self._wake = trio.Event()
-            try:
-                pause = self._look()
-            except Exception:
-                log.exception("looking after the drafts failed")
-                pause = 1.0
-            if pause == float("inf"):
-                tuning.give_memory_back()
-            with trio.move_on_after(pause):
-                await self._wake.wait()
-            await trio.sleep(LOOK_AGAIN_SECONDS)
-
-    async def seal(self, name: bytes, request: Request, *, remove: bool = False) -> Outcome:
-        """Seals a draft now, because somebody asked. remove: the draft becomes the version and leaves `/incoming`.
-
-        Raises DraftHeld, and what else keeps it from becoming a version; the reason stays with the draft.
-        """
-        draft = self._incoming.draft(name)
-        if name in self._stuck:
-            raise DraftHeld(self._stuck[name], subject=name)
-        give_up = trio.current_time() + CHANGING_SECONDS
-        try:
-            for attempt in itertools.count(1):
-                self._sealing.check(draft, request)
-                try:
-                    return await self._seal(draft, request, remove=remove)
-                except Cancelled:
-                    draft = self._incoming.draft(name)  # which may have been removed and made anew
-                if attempt >= CHANGING_ATTEMPTS and trio.current_time() > give_up:
-                    break
-            raise DraftHeld(f"{draft.title}: it goes on changing; commit it when nobody writes to it", subject=name)
-        except (ArtfsError, OSError) as error:
-            draft.error = _reason(draft, error)
-            raise
-
-    async def finish_all(self, waiting: frozenset[int], caller: Caller) -> None:
-        """Waits until no draft that the caller may write is left that will become a version by itself.
-
-        waiting: processes that do nothing but wait for this; drafts that nobody else writes are sealed at once.
-        """
-        while True:
-            for draft in self._incoming.drafts:
-                if self._incoming.may_order(draft, caller):
-                    self._incoming.finishing[draft.name] = waiting
-            try:
-                if control.sync_answer(self.orderable(caller))["done"]:
-                    return
-                self._wake.set()
-                await self._settled.wait()
-            finally:
-                self._incoming.finishing.clear()
-
-    def visible(self, caller: Caller) -> list[control.DraftStatus]:
-        """The drafts that a caller may read or write, as status.json tells them."""
-        return control.statuses(self._incoming, lambda draft: self._incoming.may_look(draft, caller))
-
-    def orderable(self, caller: Caller) -> list[control.DraftStatus]:
-        """The drafts that a caller may write."""
-        return control.statuses(self._incoming, lambda draft: self._incoming.may_order(draft, caller))
-
-    def status_of(self, name: bytes) -> control.DraftStatus:
-        """One draft."""
-        draft = self._incoming.draft(name)
-        return next(iter(control.statuses(self._incoming, lambda each: each is draft)))
-
-    def _changed(self) -> None:
-        self._wake.set()
-
-    def _look(self) -> float:
-        """Starts what is complete; returns after how many seconds something else may be."""
-        pause = float("inf")
-        for draft, decision in self._incoming.decisions():
-            match decision:
-                case Seal() if draft.name not in self._locks:
-                    self._locks[draft.name] = trio.Lock()
-                    self._background.start_soon(self._seal_quietly, draft)
-                case Wait(_, seconds) if seconds is not None:
-                    pause = min(pause, seconds)
-        settled, self._settled = self._settled, trio.Event()
-        settled.set()
-        return pause
-
-    async def _seal_quietly(self, draft: Draft) -> None:
-        """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
-        try:
-            await self._seal(draft, Request(), remove=False)
-        except Cancelled:
-            pass  # it goes on changing; quiet will come again
-        except (ArtfsError, OSError) as error:
-            self._incoming.drafts.hold(draft, _reason(draft, error))
-            log.info("draft %s is held: %s", draft.title, error)
-        except Exception as error:
-            self._incoming.drafts.hold(
-                draft, f"{draft.title}: sealing failed unexpectedly ({error}); see the daemon's log"
-            )
-            log.exception("sealing of draft %s failed", draft.title)
-        finally:
-            self._changed()
-
-    async def _seal(self, draft: Draft, request: Request, *, remove: bool) -> Outcome:
-        """Raises Cancelled when the draft was changed, removed or opened for writing meanwhile, whatever came of it."""
-        lock = self._locks.setdefault(draft.name, trio.Lock())
-        try:
-            async with lock, self._limit:
-                changes = draft.changes
-                try:
-                    self._check_still(draft, changes)
-                    return await self._commit(draft, await self._measure(draft, changes), request, remove=remove)
-                except (ArtfsError, OSError):
-                    self._check_still(draft, changes)
-                    raise
-        finally:
-            if self._locks.get(draft.name) is lock and not lock.locked():
-                del self._locks[draft.name]
-
-    async def _measure(self, draft: Draft, changes: int) -> Measurement:
-        cancelled = _Flag()
-        try:
-            measure = functools.partial(self._sealing.measure, draft, changes, cancelled=cancelled)
-            return await in_thread(measure, seconds=float("inf"))
-        except BaseException:
-            cancelled.set()  # the thread goes on when the daemon ends
-            raise
-
-    async def _commit(self, draft: Draft, measurement: Measurement, request: Request, *, remove: bool) -> Outcome:
-        self._check_still(draft, measurement.changes)
-        busy = self._busy[draft.name] = trio.Event()
-        try:
-            with trio.CancelScope(shield=True):
-                actors = list(draft.actors.values())
-                outcome = await self._make(draft, measurement, request)
-                await self._finish(draft, outcome)
-                if outcome.made:
-                    await in_thread(self._record, outcome.version, actors, seconds=None)
-                if remove:
-                    await in_thread(_delete, self._sealing.detach(draft), seconds=None)
-        finally:
-            del self._busy[draft.name]
-            busy.set()
-        log.info("draft %s is version %s", draft.title, outcome.version.name)
-        return outcome
-
-    async def _make(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
-        try:
-            return await in_thread(self._sealing.commit, draft, measurement, request, seconds=None)
-        except BaseException:
-            self._incoming.drafts.changed(draft)
-            raise
-
-    async def _finish(self, draft: Draft, outcome: Outcome) -> None:
-        """Puts the stubs in place. Where that fails, files share bytes with the version, and must not be changed."""
-        try:
-            for start in range(0, len(outcome.waiting), STUBS_AT_ONCE):
-                self._sealing.put(outcome.waiting[start : start + STUBS_AT_ONCE])
-                await trio.lowlevel.checkpoint()
-        except BaseException as error:
-            why = f"{draft.title}: it is version {outcome.version.name}, but can be changed only after the next mount"
-            draft.error = self._stuck[draft.name] = f"{why} ({error})"
-            raise
-        if outcome.made:
-            await in_thread(self._sealing.protect, outcome.version, seconds=None)
-        self._incoming.drafts.sealed(draft, outcome.version.name)
-
-    def _record(self, version: Version, actors: list[Actor]) -> None:
-        """Writes down where a version comes from. It exists whatever becomes of this."""
-        try:
-            record(self._incoming.workspace.catalog, version, actors)
-        except (ArtfsError, OSError) as error:
-            log.warning("the lineage of %s/%s was not recorded: %s", version.artifact, version.name, error)
-
-    def _check_still(self, draft: Draft, changes: int) -> None:
-        changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
-        if changed or self._incoming.open_writers()[draft.name]:
-            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
-
-
-def _reason(draft: Draft, error: Exception) -> str:
-    """Why a draft did not become a version, as a line for people."""
-    if isinstance(error, OSError) and not isinstance(error, ArtfsError):
-        return f"{draft.title}: {error.strerror or error}; put that right, then commit it (artfs commit)"
-    return str(error)
-
-
-def _delete(path: bytes) -> None:
-    """Deletes what has been a draft. What cannot be deleted now is deleted at the next start."""
-    try:
-        areas.remove(path)
-    except OSError as error:
-        log.warning("%r cannot be deleted: %s", path, error)
-
-
-class _Flag:
-    """Tells a worker thread that nobody waits for its work any more."""
-
-    def __init__(self) -> None:
-        self._set = False
-
-    def set(self) -> None:
-        self._set = True
-
-    def __call__(self) -> bool:
-        return self._set
+UNMOUNTING_SECONDS = 2.0
+"""`umount -f` cuts the connection first and unmounts then. Where the mount is there for longer, it was only cut."""
 
 
 @dataclass(frozen=True)
@@ -296,7 +57,7 @@ class MountOptions:
 def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: Callable[[], None]) -> None:
     """Mounts, answers until it is unmounted, and cleans up. `ready` is called once the mount answers.
 
-    Raises MountError when the mount cannot be made.
+    Raises MountError when the mount cannot be made. Does not return when the daemon ends unasked after that.
     """
     os.umask(0)  # the kernel has applied the caller's umask already
     clean = bool(areas.mount_facts(area.path).get("clean", True))
@@ -310,36 +71,45 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
         if refused := group.subgroup(MountError):
             raise refused.exceptions[0] from group
         raise
-    try:
-        area.write_mount({**facts, "pid": None, "clean": True})
-    except OSError as error:
-        log.warning("the next start will take this end for a crash, and hold drafts that are no versions: %s", error)
 
 
 async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, object], ready: Callable[[], None]) -> None:
-    status = Status(facts)
-    own = Caller(os.geteuid(), os.getegid(), os.getpid())
-    inodes = Inodes(MountTree(incoming.workspace, lambda: status.text(own)), incoming, status.text)
-    async with trio.open_nursery() as background:
-        sealer = Sealer(incoming, Sealing(incoming, options.mount_point), background)
-        observer = Observer()
-        incoming.drafts.actor_of = observer.writer
-        operations = Operations(inodes, sealer, status, observer, background)
-        status.add_section("drafts", lambda caller: control.as_json(sealer.visible(caller)))
-        status.add_section("open_files", lambda _: len(operations.handles))
-        status.add_section("known_files", lambda _: len(incoming.nodes))
-        _mount(operations, options)
-        gc.freeze()
-        try:
-            background.start_soon(_stop_on_signal)
-            background.start_soon(sealer.run)
-            mount = await trio.to_thread.run_sync(mounted_at, options.mount_point)
-            log.info("mounted at %s; tuned: %s", options.mount_point, tuning.tune(mount.device) if mount else "nothing")
-            ready()
-            await pyfuse3.main()
-        finally:
+    asked = trio.Event()
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as background:
+            status = Status(facts)
+            supervisor = Supervisor(background, status)
+            sealer = Sealer(incoming, Sealing(incoming, options.mount_point), supervisor)
+            operations = _operations(incoming, sealer, status, supervisor)
+            _mount(operations, options)
+            gc.freeze()
+            try:
+                supervisor.keep(Work.SIGNALS, _obey, signals, asked)
+                supervisor.keep(Work.WATCH, sealer.watch)
+                mount = await in_thread(mounted_at, options.mount_point)
+                await supervisor.attempt(Work.TUNE, _tune, mount)
+                ready()
+            except BaseException:
+                pyfuse3.close()
+                raise
+            await _answer(mount, asked)
             background.cancel_scope.cancel()
             pyfuse3.close()
+        # One more signal may end the process as soon as nobody receives it here.
+        _write_clean_end(incoming.area, facts)
+
+
+def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: Supervisor) -> Operations:
+    observer = Observer()
+    incoming.drafts.actor_of = observer.writer
+    own = Caller(os.geteuid(), os.getegid(), os.getpid())
+    inodes = Inodes(MountTree(incoming.workspace, lambda: status.text(own)), incoming, status.text)
+    operations = Operations(inodes, sealer, status, observer, supervisor)
+    status.add_section("background", lambda caller: supervisor.failures(with_reasons=caller.is_trusted))
+    status.add_section("drafts", lambda caller: control.as_json(sealer.visible(caller)))
+    status.add_section("open_files", lambda _: len(operations.handles))
+    status.add_section("known_files", lambda _: len(incoming.nodes))
+    return operations
 
 
 def _mount(operations: Operations, options: MountOptions) -> None:
@@ -352,9 +122,42 @@ def _mount(operations: Operations, options: MountOptions) -> None:
         raise MountError(f"{options.mount_point}: {error}; 'artfs doctor' looks for the reason") from error
 
 
-async def _stop_on_signal() -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        async for number in signals:
-            log.info("%s: unmounting", signal.Signals(number).name)
-            pyfuse3.terminate()
+async def _tune(mount: Mounted | None) -> None:
+    if mount is not None:
+        log.info("mounted at %s; tuned: %s", mount.path, tuning.tune(mount.device))
+
+
+async def _answer(mount: Mounted | None, asked: trio.Event) -> None:
+    """Answers requests until the mount is to go. Any other end is the process's: see above."""
+    try:
+        await pyfuse3.main()
+        if asked.is_set() or mount is None or not await in_thread(is_left, mount, UNMOUNTING_SECONDS):
             return
+    except BaseException as error:
+        if asked.is_set():
+            log.exception("answering the last requests failed")
+            return
+        leaving.die("the daemon failed", error)
+    leaving.die("the connection to the kernel was cut, though nobody unmounted")
+
+
+async def _obey(signals: AsyncIterator[int], asked: trio.Event) -> None:
+    """Unmounts when a signal says so. The one that a terminal sends when it closes does not."""
+    async for number in signals:
+        _heard(signal.Signals(number), asked)
+
+
+def _heard(number: signal.Signals, asked: trio.Event) -> None:
+    if number is signal.SIGHUP:
+        log.info("%s: ignored; 'artfs umount' unmounts", number.name)
+        return
+    log.info("%s: unmounting", number.name)
+    asked.set()
+    pyfuse3.terminate()
+
+
+def _write_clean_end(area: areas.Area, facts: dict[str, object]) -> None:
+    try:
+        area.write_mount({**facts, "pid": None, "clean": True})
+    except OSError as error:
+        log.warning("the next start will take this end for a crash, and hold drafts that are no versions: %s", error)

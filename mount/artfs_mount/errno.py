@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 
-from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace, StoreError
+from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace, ReaderClosed, StoreError
 
 _BY_TYPE: tuple[tuple[type[BaseException], int], ...] = (
     (DraftHeld, errno.EBUSY),
     (Cancelled, errno.EBUSY),
     (MissingPlace, errno.EIO),
+    (ReaderClosed, errno.EBADF),
+    (MemoryError, errno.ENOMEM),
     (FileNotFoundError, errno.ENOENT),
     (FileExistsError, errno.EEXIST),
     (IsADirectoryError, errno.EISDIR),

@@ -8,20 +8,25 @@ fetched and verified while the kernel still takes the last one.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 
 from artfs.content.digest import BLOCK_SIZE
+from artfs.errors import ArtfsError
 from artfs.stores.verified import BlobReader
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.nodes import Node
+from artfs_mount.supervisor import Supervisor, Work
 from artfs_mount.tree.node import Node as TreeNode
+
+log = logging.getLogger(__name__)
 
 READ_SECONDS = 60.0
 """A read of local disks that takes longer fails with ETIMEDOUT; remote stores have shorter deadlines of their own."""
@@ -36,10 +41,38 @@ T = TypeVar("T")
 
 
 async def in_thread(function: Callable[..., T], *arguments: object, seconds: float | None = READ_SECONDS) -> T:
-    """Runs a call on a worker thread; after `seconds` the caller gets ETIMEDOUT and the thread is left to itself."""
+    """Runs a call on a worker thread. After `seconds` the caller gets ETIMEDOUT and the thread is left to itself.
+
+    So it is when the caller is cancelled: a thread that is stuck must not keep the daemon from ending.
+    """
+    call = _Call(function, arguments)
     with trio.move_on_after(seconds if seconds is not None else float("inf")):
-        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=seconds is not None)
+        try:
+            return await trio.to_thread.run_sync(call.run, abandon_on_cancel=True)
+        finally:
+            call.is_awaited = False
     raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+
+class _Call(Generic[T]):
+    """A call on a worker thread. Nobody else hears of an error that comes when its caller has gone."""
+
+    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
+        self.is_awaited = True
+        self._function = function
+        self._arguments = arguments
+
+    def run(self) -> T:
+        try:
+            return self._function(*self._arguments)
+        except (ArtfsError, OSError) as error:
+            if not self.is_awaited:
+                log.info("a call that nobody waited for any more failed: %s", error)
+            raise
+        except BaseException:
+            if not self.is_awaited:
+                log.exception("a call that nobody waited for any more failed")
+            raise
 
 
 class Handle(Protocol):
@@ -66,9 +99,9 @@ class TextHandle:
 class BlobHandle:
     """A file of a version. Its blob is looked up at the first read: what the kernel has in memory needs none."""
 
-    def __init__(self, open_blob: Callable[[], BlobReader], background: trio.Nursery) -> None:
+    def __init__(self, open_blob: Callable[[], BlobReader], supervisor: Supervisor) -> None:
         self._open_blob = open_blob
-        self._background = background
+        self._supervisor = supervisor
         self._reader: BlobReader | None = None
         self._next = 0
         self._fetched = 0
@@ -92,7 +125,7 @@ class BlobHandle:
         block = position // BLOCK_SIZE + 1
         if block > self._fetched and block * BLOCK_SIZE < reader.size:
             self._fetched = block
-            self._background.start_soon(_prefetch, reader, position)
+            self._supervisor.start(Work.PREFETCH, _prefetch, reader, position)
 
     def close(self) -> None:
         if self._reader is not None:

@@ -15,7 +15,7 @@ import os
 import resource
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pyfuse3
 import trio
@@ -32,13 +32,12 @@ from artfs_mount.incoming.nodes import Node
 from artfs_mount.incoming.observed import Observer, record_reads
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
+from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
+from artfs_mount.supervisor import Supervisor
 from artfs_mount.tree.inode import INCOMING_ROOT, Fixed, Kind, entry_of, linked_artifact, unpack
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
-
-if TYPE_CHECKING:
-    from artfs_mount.daemon import Sealer
 
 METADATA_SECONDS = 10.0
 """Whoever asks for names or attributes gets an answer, or ETIMEDOUT, within this time."""
@@ -60,9 +59,9 @@ def handler(
     async def guarded(self: Operations, /, *arguments: P.args, **named: P.kwargs) -> T:
         try:
             return await function(self, *arguments, **named)
-        except FUSEError:
+        except (FUSEError, trio.Cancelled, GeneratorExit):
             raise
-        except Exception as error:  # noqa: BLE001 - the status logs it
+        except BaseException as error:  # noqa: BLE001 - the status logs it
             code = self.status.failed(function.__name__, error, code_of(error))
             # Its frames may end up in a circle of references, and keep a file open, whose space stays taken.
             traceback.clear_frames(error.__traceback__)
@@ -81,7 +80,7 @@ class Operations(pyfuse3.Operations):
     enable_acl = False
 
     def __init__(
-        self, inodes: Inodes, sealer: Sealer, status: Status, observer: Observer, background: trio.Nursery
+        self, inodes: Inodes, sealer: Sealer, status: Status, observer: Observer, supervisor: Supervisor
     ) -> None:
         super().__init__()
         self.observer = observer
@@ -90,7 +89,7 @@ class Operations(pyfuse3.Operations):
         self.catalog = inodes.incoming.workspace.catalog
         self.sealer = sealer
         self.status = status
-        self.background = background
+        self.supervisor = supervisor
         self.handles = Handles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     # Names and attributes
@@ -110,7 +109,7 @@ class Operations(pyfuse3.Operations):
         for inode, count in inode_list:
             try:
                 self.inodes.forget(inode, count)
-            except Exception as error:  # noqa: BLE001 - the status logs it
+            except BaseException as error:  # noqa: BLE001 - the status logs it
                 self.status.failed("forget", error, None)
 
     @handler
@@ -247,7 +246,7 @@ class Operations(pyfuse3.Operations):
         node = self.inodes.tree.node(inode)
         if isinstance(node, VersionFile):
             self.observer.read(ctx.pid, entry_of(inode))
-            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.background), ctx.uid), keep_cache=True)
+            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.supervisor), ctx.uid), keep_cache=True)
         assert isinstance(node, Generated), "everything else cannot be opened"
         content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()
         return FileInfo(fh=self.handles.add(TextHandle(content), ctx.uid), keep_cache=True)

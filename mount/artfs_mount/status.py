@@ -19,6 +19,8 @@ from artfs_mount.incoming.callers import Caller
 log = logging.getLogger(__name__)
 
 ERRORS_KEPT = 50
+_TOLD = (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.ETIMEDOUT)
+"""What means that something is wrong with the machine, and not with the request."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Status:
         """Adds a part of the status file that is made anew for whoever reads it, each time."""
         self._sections[name] = content
 
-    def failed(self, request: str, error: Exception, code: int | None) -> int:
+    def failed(self, request: str, error: BaseException, code: int | None) -> int:
         """Takes note of a request's error and returns the errno to answer.
 
         code: the errno of an expected error; None for a defect, which is logged with its traceback.
@@ -52,13 +54,15 @@ class Status:
             log.error("%s failed", request, exc_info=error)
             self._remember(request, f"{type(error).__name__}: {error}")
             return errno.EIO
-        if isinstance(error, (DigestMismatch, PlaceChanged)) or code in (errno.EIO, errno.ETIMEDOUT, errno.ENOSPC):
-            log.warning("%s: %s", request, error)
-            self._remember(request, str(error))
+        if isinstance(error, (DigestMismatch, PlaceChanged)) or code in _TOLD:
+            message = str(error) or os.strerror(code)
+            log.warning("%s: %s", request, message)
+            self._remember(request, message)
         return code
 
     def text(self, caller: Caller) -> bytes:
         """The status file as somebody may see it: what went wrong with others' files is not for everybody."""
+        told, untold = self._told(caller)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         failures = [asdict(failure) for failure in self._failures] if caller.is_trusted else []
         status = {
@@ -67,9 +71,24 @@ class Status:
             "rss_peak_bytes": usage.ru_maxrss * 1024,
             "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
             "errors": {"count": self._count, "last": failures},
-            **{name: content(caller) for name, content in self._sections.items()},
+            **told,
+            **({"cannot_be_told": untold} if untold else {}),
         }
         return json.dumps(status, indent=1).encode() + b"\n"
+
+    def _told(self, caller: Caller) -> tuple[dict[str, Any], dict[str, str]]:
+        """The sections, and those that cannot be made, with the reason: the others can be read all the same."""
+        told, untold = {}, {}
+        for name, content in self._sections.items():
+            try:
+                section = content(caller)
+                json.dumps(section)
+            except BaseException as error:
+                log.exception("status.json: its section '%s' failed", name)
+                untold[name] = f"{type(error).__name__}: {error}"
+            else:
+                told[name] = section
+        return told, untold
 
     def _remember(self, request: str, message: str) -> None:
         self._count += 1

@@ -41,6 +41,11 @@ def fill(home: Path) -> None:
     load_artifact("large")
 
 
+def is_stored(path: Path) -> bool:
+    """Whether a file of a home is one of a version, and not the store's own."""
+    return path.parts[0] == "store" and path.parts[1:2] != (".artfs",)
+
+
 def modes(home: Path) -> dict[str, int]:
     return {str(path.relative_to(home)): stat.S_IMODE(path.lstat().st_mode) for path in home.rglob("*")}
 
@@ -53,9 +58,7 @@ def test_a_home_in_a_folder_that_was_there_and_is_open(run: Run, home: Path) -> 
     found = modes(home)
     assert {"catalog.db", "catalog.db.lock", "identity", "config.toml", "logs"} <= found.keys()
     assert any(path.endswith("command.log") for path in found)
-    wanted = {
-        path: 0o700 if (home / path).is_dir() else 0o400 if path.startswith("store/") else 0o600 for path in found
-    }
+    wanted = {path: 0o700 if (home / path).is_dir() else 0o400 if is_stored(Path(path)) else 0o600 for path in found}
     assert found == wanted
 
 
@@ -111,8 +114,7 @@ def shared_wrongly(home: Path, group_id: int) -> list[str]:
     wrong = []
     for path in (home, *home.rglob("*")):
         status = path.lstat()
-        stored = "store" in path.relative_to(home).parts
-        wanted = 0o2770 if path.is_dir() else 0o440 if stored else 0o660
+        wanted = 0o2770 if path.is_dir() else 0o440 if is_stored(path.relative_to(home)) else 0o660
         if (status.st_gid, stat.S_IMODE(status.st_mode)) != (group_id, wanted):
             wrong.append(f"{path} {status.st_gid} {stat.S_IMODE(status.st_mode):o}")
     return wrong

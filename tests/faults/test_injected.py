@@ -14,45 +14,28 @@ import pyfuse3
 import pytest
 
 from artfs_mount.operations import Operations
-from support import faulty_daemon
 from support.drafts import commit, errors, raises, state, versions
-from support.faulty_daemon import Fault
-from support.mount import MYSELF, Mount, new_base
+from support.faulty_mount import FaultyMount
+from support.mount import MYSELF, new_base
 
 QUIET = {"quiet_file_seconds": 600, "quiet_directory_seconds": 0.2}
 
 Call = Callable[[Path], object]
 
 
-class Faulty(Mount):
-    """A mount whose daemon can be put out of order."""
-
-    @property
-    def control(self) -> Path:
-        return self.base / "fault"
-
-    def put_out_of_order(self, part: str, **how: bool) -> None:
-        Fault(part, **how).write(self.control)
-
-    def put_in_order(self) -> None:
-        self.control.unlink(missing_ok=True)
-
-
 @pytest.fixture(scope="module")
-def mount(fuse_for_everyone: None) -> Iterator[Faulty]:
-    base = new_base(MYSELF)
-    environment = {faulty_daemon.VARIABLE: str(base / "fault")}
-    mount = Faulty(base, environment=environment, settings=QUIET, daemon=[faulty_daemon.__file__ or ""])
+def mount(fuse_for_everyone: None) -> Iterator[FaultyMount]:
+    mount = FaultyMount(new_base(MYSELF), QUIET)
     mount.mount()
     yield mount
     mount.unmount()
     wrong = [line for line in mount.log().splitlines() if " ERROR " in line and "failed" not in line]
-    shutil.rmtree(base)
+    shutil.rmtree(mount.base)
     assert wrong == []
 
 
 @pytest.fixture
-def draft(mount: Faulty, request: pytest.FixtureRequest) -> Iterator[Path]:
+def draft(mount: FaultyMount, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A draft with a bit of everything, of which the kernel knows all. The daemon is in order, and must live on."""
     pid = mount.pid
     path = mount.incoming / f".{request.node.name.removeprefix('test_').replace('/', ' ')}"
@@ -159,7 +142,7 @@ def test_every_handler_is_here() -> None:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_the_call_fails_and_the_mount_lives(mount: Faulty, draft: Path, handler: str) -> None:
+def test_the_call_fails_and_the_mount_lives(mount: FaultyMount, draft: Path, handler: str) -> None:
     part, call = HANDLERS[handler]
     mount.put_out_of_order(part)
     with raises(errno.EIO):
@@ -174,7 +157,7 @@ def test_the_call_fails_and_the_mount_lives(mount: Faulty, draft: Path, handler:
 
 
 @pytest.mark.parametrize("handler", UNANSWERED)
-def test_nobody_is_told_and_the_mount_lives(mount: Faulty, draft: Path, handler: str) -> None:
+def test_nobody_is_told_and_the_mount_lives(mount: FaultyMount, draft: Path, handler: str) -> None:
     part, call = UNANSWERED[handler]
     mount.put_out_of_order(part)
     call(draft)
@@ -185,7 +168,7 @@ def test_nobody_is_told_and_the_mount_lives(mount: Faulty, draft: Path, handler:
 
 @pytest.mark.parametrize("part", ["Sealing.measure", "Sealing.commit", "make", "LocalStore.place", "Versions.create"])
 class TestSealing:
-    def test_a_commit_fails_and_nothing_is_left_of_it(self, mount: Faulty, part: str) -> None:
+    def test_a_commit_fails_and_nothing_is_left_of_it(self, mount: FaultyMount, part: str) -> None:
         name = f"commit {part}"
         path = mount.incoming / name
         path.mkdir()
@@ -199,7 +182,7 @@ class TestSealing:
         mount.put_in_order()
         assert commit(path) == "1"
 
-    def test_a_quiet_draft_is_held(self, mount: Faulty, part: str) -> None:
+    def test_a_quiet_draft_is_held(self, mount: FaultyMount, part: str) -> None:
         name = f"quiet {part}"
         mount.put_out_of_order(part)
         (mount.incoming / name).mkdir()
@@ -213,15 +196,65 @@ class TestSealing:
         mount.wait_until(lambda: versions(mount, name) == ["1"], "the version")
 
 
-def test_looking_after_the_drafts_goes_on(mount: Faulty) -> None:
+@pytest.mark.parametrize(
+    ("error", "number"), [("PanicException", errno.EIO), ("SystemExit", errno.EIO), ("MemoryError", errno.ENOMEM)]
+)
+def test_whatever_is_raised_the_mount_lives(mount: FaultyMount, draft: Path, error: str, number: int) -> None:
+    for handler in ("lookup", "fsync", "readdir", "setattr"):
+        part, call = HANDLERS[handler]
+        mount.put_out_of_order(part, error=error)
+        with raises(number):
+            call(draft)
+    part, call = UNANSWERED["forget"]
+    mount.put_out_of_order(part, error=error)
+    call(draft)
+    mount.wait_until(lambda: f"{error}: injected into {part}" in mount.log(), "the error in the log")
+
+
+def test_one_part_of_the_status_that_fails_hides_no_other(mount: FaultyMount, draft: Path) -> None:
+    mount.put_out_of_order("Handles.__len__")
+    status = mount.status()
+    assert status["cannot_be_told"] == {"open_files": "Injected: injected into Handles.__len__"}
+    assert "open_files" not in status
+    assert draft.name in {told["name"] for told in status["drafts"]}
+    mount.put_in_order()
+    assert "cannot_be_told" not in mount.status()
+
+
+def test_a_digest_that_cannot_be_made_beside_the_writing_is_made_afterwards(mount: FaultyMount) -> None:
+    content = os.urandom(3_000_000)
+    path = mount.incoming / "hashed afterwards"
+    path.mkdir()
+    mount.put_out_of_order("SequentialHasher.write", call=2, error="PanicException")
+    with (path / "file").open("wb", buffering=0) as file:
+        for start in range(0, len(content), 500_000):
+            file.write(content[start : start + 500_000])
+    mount.put_in_order()
+    assert "hashing beside the writing failed" in mount.log()
+    version = commit(path)
+    assert (mount.artifacts / path.name / version / "file").read_bytes() == content
+    mount.artfs("verify", f"{path.name}/{version}")
+
+
+def test_looking_after_the_drafts_goes_on(mount: FaultyMount) -> None:
     mount.put_out_of_order("Incoming.decisions")
     (mount.incoming / "looked after").mkdir()
-    mount.wait_until(lambda: "looking after the drafts failed" in mount.log(), "the failure")
+    mount.wait_until(lambda: "background work 'watch' failed" in mount.log(), "the failure")
     mount.put_in_order()
     mount.wait_until(lambda: versions(mount, "looked after") == ["1"], "the version")
 
 
-def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(mount: Faulty) -> None:
+def test_a_draft_that_cannot_be_looked_at_is_held_and_stops_no_other(mount: FaultyMount) -> None:
+    for name in ("ill", "well"):
+        (mount.incoming / name).mkdir()
+        (mount.incoming / name / "file").write_bytes(name.encode())
+    mount.put_out_of_order("Incoming.kind", error="OSError")
+    assert state(mount, "ill") == ("held", "ill cannot be looked at: injected into Incoming.kind; is its disk well?")
+    mount.put_in_order()
+    mount.wait_until(lambda: versions(mount, "ill") == versions(mount, "well") == ["1"], "the versions")
+
+
+def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(mount: FaultyMount) -> None:
     """Some of its files still share their bytes with the version: nothing may be changed before the next mount."""
     path = mount.incoming / "half"
     path.mkdir()
@@ -252,7 +285,7 @@ def test_a_version_whose_files_could_not_be_replaced_is_safe_from_its_draft(moun
     assert commit(path) == "2"
 
 
-def test_nobody_waits_longer_than_the_deadline_for_a_commit(mount: Faulty) -> None:
+def test_nobody_waits_longer_than_the_deadline_for_a_commit(mount: FaultyMount) -> None:
     path = mount.incoming / ".slow"
     path.mkdir()
     (path / "file").write_bytes(b"content")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import signal
+
 import pytest
 
 from support.mount import Mount, is_mounted
+
+DEAD = re.compile("Transport endpoint is not connected|Software caused connection abort")
 
 pytestmark = pytest.mark.each_user
 
@@ -45,3 +50,35 @@ def test_a_daemon_tells_where_its_threads_are(mounted: Mount) -> None:
     (stacks,) = mounted.home.glob("mounts/*/stacks.txt")
     mounted.wait_until(lambda: "trio" in stacks.read_text(), "the stacks")
     mounted.unmount()
+
+
+def test_a_terminal_that_closes_leaves_the_mount_as_it_is(mounted: Mount) -> None:
+    mounted.run(["kill", "-HUP", str(mounted.pid)])
+    mounted.wait_until(lambda: "SIGHUP: ignored" in mounted.log(), "the signal in the log")
+    mounted.run(["cat", mounted.path / "README.txt"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_asks_for_the_end_gets_an_ordinary_directory(mounted: Mount, number: signal.Signals) -> None:
+    assert mounted.stop(number) == 0
+    assert not is_mounted(mounted.path)
+    assert mounted.run(["ls", "-A", mounted.path]).stdout == ""
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGQUIT, signal.SIGALRM]
+)
+def test_a_signal_that_kills_leaves_the_dead_mount(mounted: Mount, number: signal.Signals) -> None:
+    assert mounted.stop(number) == -number
+    assert_dead(mounted)
+    mounted.remount()
+    mounted.run(["cat", mounted.path / "README.txt"])
+
+
+def assert_dead(mount: Mount) -> None:
+    """It is there, and says so to everybody who asks."""
+    assert is_mounted(mount.path)
+    for question in (["ls", mount.path], ["stat", mount.path / "anything"], ["mkdir", mount.path / "new"]):
+        done = mount.run(question, check=False)
+        assert done.returncode != 0
+        assert DEAD.search(done.stderr)

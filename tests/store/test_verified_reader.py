@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file, tagged
-from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, StoreError
+from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, ReaderClosed, StoreError
 from artfs.stores.inplace import open_in_place
 from artfs.stores.local import LocalReader
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
@@ -113,8 +113,12 @@ class TestReading:
 
     def test_a_closed_reader_says_so(self, reader: BlobReader) -> None:
         reader.close()
-        with pytest.raises(ValueError, match="closed"):
+        with pytest.raises(ReaderClosed, match="closed"):
             reader.read(0, 1)
+
+    def test_a_closed_reader_has_nothing_to_fetch(self, reader: BlobReader) -> None:
+        reader.close()
+        assert not reader.prefetch(0)
 
     def test_a_large_blob_needs_its_block_digests(self, blob: FileDigest) -> None:
         with pytest.raises(InvalidValue, match="no block digests"):

@@ -12,7 +12,6 @@ import functools
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,11 +22,18 @@ from typing import Any
 VARIABLE = "ARTFS_TEST_FAULT"
 DEADLINE_SECONDS = 3.0
 """In place of 10."""
+EAT_BYTES = 2 * 2**30
+"""Of whoever takes all memory that he can get, and gets this much, the test has set no limit."""
 PARTS = (
     "artfs.catalog.versions:Versions.create",
+    "artfs.content.stream:SequentialHasher.write",
     "artfs.stores.local:LocalStore.place",
+    "artfs.stores.verified:BlobReader.prefetch",
+    "artfs_mount.__main__:_Ready.succeeded",
+    "artfs_mount.daemon:_heard",
     "artfs_mount.handles:DraftHandle.read",
     "artfs_mount.handles:DraftHandle.write",
+    "artfs_mount.handles:Handles.__len__",
     "artfs_mount.handles:Handles.add",
     "artfs_mount.handles:Handles.close",
     "artfs_mount.incoming.attributes:FileAttributes.change",
@@ -40,6 +46,7 @@ PARTS = (
     "artfs_mount.incoming.contents:Contents.sync",
     "artfs_mount.incoming.drafts:Drafts.sealed",
     "artfs_mount.incoming.incoming:Incoming.decisions",
+    "artfs_mount.incoming.incoming:Incoming.kind",
     "artfs_mount.incoming.namespace:Namespace.hard_link",
     "artfs_mount.incoming.namespace:Namespace.make_directory",
     "artfs_mount.incoming.namespace:Namespace.make_file",
@@ -59,6 +66,8 @@ PARTS = (
     "artfs_mount.inodes:Inodes.lookup",
     "artfs_mount.inodes:Inodes.names",
     "artfs_mount.operations:os.statvfs",
+    "artfs_mount.sealer:record",
+    "artfs_mount.tuning:tune",
 )
 
 
@@ -67,7 +76,8 @@ class Fault:
     """What goes wrong. part: what follows the colon in PARTS. call: at which call of it, counted from 1; 0 is each.
 
     kill: the process is killed, else an exception is raised. after: when the part has done its work, not before.
-    hang: instead, the part waits until it is put in order.
+    hang: instead, the part waits until it is put in order. error: the name of what is raised, of ERRORS.
+    nonsense: instead, the part answers a text. eat: instead, it takes all the memory that it can get.
     """
 
     part: str
@@ -75,6 +85,9 @@ class Fault:
     kill: bool = False
     after: bool = False
     hang: bool = False
+    error: str = "Injected"
+    nonsense: bool = False
+    eat: bool = False
 
     def write(self, path: Path) -> None:
         """Puts the part out of order, at once and for all calls from now on."""
@@ -85,6 +98,15 @@ class Fault:
 
 class Injected(Exception):
     """An error of a kind that nothing expects."""
+
+
+class PanicException(BaseException):
+    """What a panic in Rust code becomes."""
+
+
+ERRORS: dict[str, type[BaseException]] = {
+    kind.__name__: kind for kind in (Injected, PanicException, SystemExit, MemoryError, OSError)
+}
 
 
 def break_part(where: str, control: Path) -> None:
@@ -98,30 +120,40 @@ def break_part(where: str, control: Path) -> None:
 def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable[..., Any]:
     calls: dict[str, int] = {}
 
-    def fail(*, after: bool) -> None:
+    def due(*, after: bool) -> Fault | None:
         try:
             text = control.read_text()
         except FileNotFoundError:
-            return
+            return None
         fault = Fault(**json.loads(text))
         if fault.part != name or fault.after != after:
-            return
+            return None
         calls[text] = calls.get(text, 0) + 1
-        if fault.call not in (0, calls[text]):
-            return
+        return fault if fault.call in (0, calls[text]) else None
+
+    def fail(fault: Fault) -> None:
         if fault.hang:
             while control.exists():
                 time.sleep(0.01)
             return
         if fault.kill:
             os.kill(os.getpid(), signal.SIGKILL)
-        raise Injected(f"injected into {name}")
+        if fault.eat:
+            eaten = [b"x" * 2**20 for _ in range(EAT_BYTES >> 20)]
+            raise AssertionError(f"{len(eaten)} MiB are free")
+        raise ERRORS[fault.error](f"injected into {name}")
 
     @functools.wraps(function)
     def faulty(*arguments: Any, **named: Any) -> Any:
-        fail(after=False)
+        before = due(after=False)
+        if before is not None and before.nonsense:
+            return "nonsense"
+        if before is not None:
+            fail(before)
         result = function(*arguments, **named)
-        fail(after=True)
+        after = due(after=True)
+        if after is not None:
+            fail(after)
         return result
 
     return faulty
@@ -138,4 +170,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from artfs_mount.leaving import leave
+
+    leave(main())

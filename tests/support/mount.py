@@ -130,7 +130,8 @@ class Mount:
 
         Raises RuntimeError with the daemon's words if it ends instead.
         """
-        self.run(["mkdir", "-p", self.path])
+        if not is_mounted(self.path):  # a dead mount answers nobody
+            self.run(["mkdir", "-p", self.path])
         if self._settings:
             self.run(["mkdir", "-p", self.home])
             lines = "".join(f"{name} = {value}\n" for name, value in self._settings.items())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 
 from artfs.processes import ancestors, is_kernel_thread, process_of
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.processes import Writers
 
 
@@ -24,6 +26,25 @@ def test_a_writer_that_cannot_be_seen_may_still_run() -> None:
     writers = Writers()
     writers.add(0)
     assert not writers.have_ended()
+
+
+def test_a_writer_that_may_not_be_looked_at_may_still_run_and_may_write() -> None:
+    """As with other users' processes where /proc is mounted with hidepid, or when no descriptor is free."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        seen, unseen, observer = Writers(), Writers(), Observer()
+        seen.add(process.pid)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        try:
+            unseen.add(process.pid)
+            assert observer.writer(process.pid) is None
+            assert not seen.have_ended()
+            assert not unseen.have_ended()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            process.communicate(b"\n")
+    assert seen.have_ended()
+    assert not unseen.have_ended()
 
 
 def test_the_kernel_is_no_writer() -> None:

@@ -6,12 +6,15 @@ until enough of them have gathered to be worth a thread's while.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from concurrent.futures import Executor
 
 from artfs.content.digest import FileDigest
 from artfs.content.stream import SequentialHasher
+
+log = logging.getLogger(__name__)
 
 BATCH_BYTES = 64 * 1024
 """Fewer bytes are not handed to a thread."""
@@ -43,7 +46,10 @@ class BackgroundHasher:
             self._catch_up()
         elif waiting >= BATCH_BYTES and not self._called:
             self._called = True
-            self._threads.submit(self._catch_up)
+            try:
+                self._threads.submit(self._catch_up)
+            except RuntimeError:  # no thread can be started just now
+                self._catch_up()
 
     def truncate(self, size: int) -> None:
         """Takes a change of the file's size."""
@@ -61,5 +67,10 @@ class BackgroundHasher:
             self._called = False  # before the last look at the queue: what comes after it calls again
             while self._queue:
                 offset, data = self._queue.popleft()
-                self._stream.write(offset, data)
+                try:
+                    self._stream.write(offset, data)
+                except BaseException:
+                    # Half a piece may be hashed. Nobody who writes needs the digest: the file can be read for it.
+                    log.exception("hashing beside the writing failed; the file will be read again")
+                    self._stream.give_up()
                 self._hashed += len(data)

@@ -93,7 +93,11 @@ class Incoming:
         for draft in self.drafts:
             if draft.state is not State.CHANGED:
                 continue
-            kind = self.kind(draft.name)
+            try:
+                kind = self.kind(draft.name)
+            except OSError as error:  # the disk fails for this one, and not for the others
+                yield draft, Hold(f"{draft.title} cannot be looked at: {error.strerror or error}; is its disk well?")
+                continue
             if kind is None:
                 self.drafts.remove(draft.name)
                 continue

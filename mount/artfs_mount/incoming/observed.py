@@ -16,6 +16,7 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -85,9 +86,10 @@ class Observer:
         actor = self.actor(thread)
         if actor is not None and not actor.has_written:
             actor.has_written = True
-            process = process_of(thread)
-            if process is not None and not _is_script(actor.command):
-                actor.command = command_line(process) or actor.command
+            with suppress(OSError):  # then it keeps the command of the first that was seen
+                process = process_of(thread)
+                if process is not None and not _is_script(actor.command):
+                    actor.command = command_line(process) or actor.command
         return actor
 
     def read(self, thread: int, entry_inode: int) -> None:
@@ -110,6 +112,12 @@ class Observer:
         return [actor for actor in self._actors.values() if actor.run == uuid]
 
     def _identify(self, thread: int) -> Actor | None:
+        try:
+            return self._seen(thread)
+        except OSError:  # it may not be looked at, or no descriptor is free for that: no request fails for it
+            return None
+
+    def _seen(self, thread: int) -> Actor | None:
         process = None if is_kernel_thread(thread) else process_of(thread)
         started = start_time(process) if process is not None else None
         if process is None or started is None:

@@ -21,10 +21,13 @@ class Writers:
         if thread in self._threads:
             return
         self._threads.add(thread)
-        if thread and is_kernel_thread(thread):
-            return
-        process = process_of(thread) if thread else None
-        started = start_time(process) if process else None
+        try:
+            if thread and is_kernel_thread(thread):
+                return
+            process = process_of(thread) if thread else None
+            started = start_time(process) if process else None
+        except OSError:  # it may not be looked at, or no descriptor is free for that: no reason not to write
+            process = started = None
         if process is None or started is None:
             self._unknown = True
         else:
@@ -36,6 +39,9 @@ class Writers:
 
     def have_ended(self, except_for: frozenset[int] = frozenset()) -> bool:
         """Whether all writers are known to have ended, leaving out processes that are waiting for the answer."""
-        return not self._unknown and all(
-            process in except_for or start_time(process) != started for process, started in self._processes.items()
-        )
+        try:
+            return not self._unknown and all(
+                process in except_for or start_time(process) != started for process, started in self._processes.items()
+            )
+        except OSError:
+            return False

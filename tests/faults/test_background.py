@@ -1,0 +1,142 @@
+"""Whatever fails beside the requests, the daemon goes on, the mount answers, and status.json counts it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from artfs_mount.supervisor import Work
+from support.drafts import commit, versions
+from support.faulty_mount import FaultyMount
+from support.mount import MYSELF, new_base, remove_base
+
+MOUNT = Path(__file__).parents[2] / "mount" / "artfs_mount"
+QUIET = {"quiet_file_seconds": 0.1, "quiet_directory_seconds": 600}
+BLOCK = 4 * 2**20
+ERRORS = ["Injected", "PanicException", "SystemExit", "MemoryError"]
+
+Goes = Callable[[], bool]
+
+
+@pytest.fixture(scope="module")
+def mount(fuse_for_everyone: None) -> Iterator[FaultyMount]:
+    mount = FaultyMount(new_base(MYSELF), QUIET)
+    mount.mount()
+    yield mount
+    mount.unmount()
+    wrong = [line for line in mount.log().splitlines() if " ERROR " in line and "background work" not in line]
+    remove_base(mount.base)
+    assert [line for line in wrong if "section 'drafts' failed" not in line] == []
+
+
+def prefetch(mount: FaultyMount, name: str) -> Goes:
+    content = os.urandom(3 * BLOCK)
+    (mount.incoming / f".{name}").write_bytes(content)
+    version = commit(mount.incoming / f".{name}", b'{"version": "1"}')
+    with (mount.artifacts / f".{name}" / version / f".{name}").open("rb", buffering=0) as file:
+        assert file.read(300_000) == content[:300_000]
+    return lambda: (mount.artifacts / f".{name}" / version / f".{name}").read_bytes() == content
+
+
+def record(mount: FaultyMount, name: str) -> Goes:
+    (mount.incoming / f".{name}").write_bytes(os.urandom(10))
+    assert commit(mount.incoming / f".{name}") == "1"
+    return lambda: versions(mount, f".{name}") == ["1"]
+
+
+def seal(mount: FaultyMount, name: str) -> Goes:
+    (mount.incoming / name).write_bytes(b"first" + os.urandom(10))
+
+    def goes() -> bool:
+        with (mount.incoming / name).open("ab") as file:
+            file.write(b"second")
+        mount.wait_until(lambda: versions(mount, name) == ["1"], "the version")
+        return True
+
+    return goes
+
+
+def signals(mount: FaultyMount, name: str) -> Goes:
+    os.kill(mount.pid, signal.SIGHUP)
+
+    def goes() -> bool:
+        heard = mount.log().count("SIGHUP: ignored")
+        os.kill(mount.pid, signal.SIGHUP)
+        mount.wait_until(lambda: mount.log().count("SIGHUP: ignored") > heard, "the signal's echo")
+        return True
+
+    return goes
+
+
+def tune(mount: FaultyMount, name: str) -> Goes:
+    mount.unmount()
+    mount.remount()
+    return lambda: (mount.path / "README.txt").is_file()
+
+
+def watch(mount: FaultyMount, name: str) -> Goes:
+    (mount.incoming / name).write_bytes(os.urandom(10))
+
+    def goes() -> bool:
+        mount.wait_until(lambda: versions(mount, name) == ["1"], "the version")
+        return True
+
+    return goes
+
+
+WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
+    Work.PREFETCH: ("BlobReader.prefetch", prefetch),
+    Work.RECORD: ("record", record),
+    Work.SEAL: ("Sealing.measure", seal),
+    Work.SIGNALS: ("_heard", signals),
+    Work.TUNE: ("tune", tune),
+    Work.WATCH: ("Incoming.decisions", watch),
+}
+"""What is put out of order, what has it done, and whether it goes once it is in order again."""
+
+
+def test_all_work_is_here() -> None:
+    assert WORK.keys() == set(Work)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("work", WORK)
+def test_work_that_fails_ends_nothing_but_itself(mount: FaultyMount, work: Work, error: str) -> None:
+    part, do = WORK[work]
+    name = f"{work} {error}"
+    pid = mount.pid
+    before = _count(mount, work)
+    mount.put_out_of_order(part, error=error)
+    try:
+        goes = do(mount, name)
+        if work is Work.TUNE:
+            before, pid = 0, mount.pid
+        mount.wait_until(lambda: _count(mount, work) > before, "the failure in status.json")
+        assert (mount.path / "README.txt").is_file()
+    finally:
+        mount.put_in_order()
+    told = mount.status()["background"][work]
+    assert told["last"] == f"{error}: injected into {part}"
+    assert f"background work '{work}' failed\nTraceback" in mount.log()
+    assert goes()
+    assert mount.pid == pid
+
+
+def test_only_the_supervisor_starts_tasks() -> None:
+    starting = {
+        path.name
+        for path in MOUNT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("start_soon", "start", "open_nursery")
+        if node.attr != "start" or "nursery" in ast.unparse(node.value)
+    }
+    assert starting == {"daemon.py", "supervisor.py"}  # the daemon opens the one nursery
+
+
+def _count(mount: FaultyMount, work: Work) -> int:
+    return int(mount.status()["background"].get(work, {"count": 0})["count"])
