@@ -14,6 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs.content.files import walk
+from artfs.content.long_paths import lstat, reachable
 from artfs.home import Home
 from artfs.stores.mark import FOLDER
 
@@ -38,7 +40,8 @@ class WrongMode:
 
     def mend(self) -> None:
         """Put it right. Raises OSError if it is not this user's."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with reachable(self.path) as at:
+            descriptor = os.open(at, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if self.group is not None:
                 os.fchown(descriptor, -1, self.group)
@@ -59,7 +62,7 @@ def wrong_modes(home: Home, stores: Iterable[tuple[Path, Iterable[str]]] = ()) -
         _of_home(home, deeply=group is not None), _of_stores(stores, deeply=group is not None)
     ):
         try:
-            status = path.lstat()
+            status = lstat(path)
         except FileNotFoundError:
             continue
         found = stat.S_IMODE(status.st_mode)
@@ -105,8 +108,8 @@ def _below(top: Path, *, deeply: bool) -> Iterator[Path]:
     if top.is_dir():
         yield top
         if deeply:
-            for directory, folders, files in os.walk(top):
-                yield from (Path(directory, name) for name in (*folders, *files))
+            for directory, folders, names in walk(str(top)):
+                yield from (Path(directory, name) for name in (*folders, *names))
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 
-from artfs.content.long_paths import FilePath, reachable
+from artfs.content.long_paths import FilePath, lstat, reachable
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONE = 0x40049409
@@ -192,6 +192,34 @@ def walk_files(top: bytes, on_error: Callable[[OSError], None] | None = None) ->
             on_error(error)
 
 
+def walk(
+    top: str, topdown: bool = True, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Do as `os.walk`, but as deep as it goes: that one ends in a RecursionError, or leaves out what is deeper."""
+    pending: list[str | tuple[str, list[str], list[str]]] = [top]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, tuple):
+            yield each
+            continue
+        directories: list[str] = []
+        names: list[str] = []
+        try:
+            with reachable(each) as at, os.scandir(at) as entries:
+                for entry in entries:
+                    (directories if _is_directory(entry) else names).append(os.fsdecode(entry.name))
+        except OSError as error:
+            if onerror is not None:
+                onerror(error)
+            continue
+        if topdown:
+            yield each, directories, names
+        else:
+            pending.append((each, directories, names))
+        inside = [os.path.join(each, name) for name in reversed(directories)]
+        pending += [path for path in inside if not stat.S_ISLNK(_mode(path))]
+
+
 def remove_tree(top: bytes, *, directory: int | None = None, despite_modes: bool = False) -> None:
     """Remove a directory and everything below, as deep as it goes, without recursion; links are not followed.
 
@@ -260,6 +288,20 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     view = memoryview(data).cast("B")
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _is_directory(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # as os.walk takes it
+
+
+def _mode(path: str) -> int:
+    try:
+        return lstat(path).st_mode
+    except FileNotFoundError:
+        return 0  # gone meanwhile, as it is found to be when it is listed
 
 
 class _Emptied:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
+from artfs.content.files import remove_tree, walk
 from artfs.stores.base import PathType
 
 
@@ -50,7 +51,7 @@ class PlainFiles:
         os.replace(_text(src), _text(dst))
 
     def rmtree(self, path: PathType) -> None:
-        shutil.rmtree(_text(path))
+        remove_tree(os.fsencode(path))
 
     def stat(self, path: PathType) -> os.stat_result:
         return os.stat(_text(path))
@@ -61,7 +62,7 @@ class PlainFiles:
     def walk(
         self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
     ) -> Iterable[tuple[str, list[str], list[str]]]:
-        return os.walk(_text(top), topdown, onerror)
+        return walk(_text(top), topdown, onerror)
 
     def check_free(self, path: PathType, overwrite: bool) -> None:
         """Raise FileExistsError if writing to `path` would lose something.

@@ -192,7 +192,7 @@ class LocalStore(Store):
     def walk(
         self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
     ) -> Iterable[tuple[str, list[str], list[str]]]:
-        for directory, directories, names in os.walk(self._followed(top), topdown, onerror):
+        for directory, directories, names in files.walk(self._followed(top), topdown, onerror):
             directories[:] = [name for name in directories if not self._is_own(directory, name)]
             yield directory, directories, names
 

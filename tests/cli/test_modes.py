@@ -15,8 +15,12 @@ from click.testing import Result
 from artfs import load_artifact, save_artifact
 from artfs.cli import checks
 from artfs.cli.checks import Level
+from artfs.content.files import walk_files
+from artfs.content.long_paths import reachable
 from artfs.current import current_workspace
 from artfs.home import Home
+from artfs.modes import stores_of, wrong_modes
+from support.deep import dig
 
 Run = Callable[..., Result]
 
@@ -130,6 +134,22 @@ def test_a_home_that_is_there_is_shared_as_a_whole(run: Run, home: Path) -> None
     current_workspace().close()
     assert run("init", "--group", group()).stdout.startswith(f"{home} is shared with the group {group()} now")
     assert shared_wrongly(home, grp.getgrnam(group()).gr_gid) == []
+
+
+def test_a_deep_version_of_a_home_for_a_group(run: Run, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    dig(tmp_path / "folder")
+    run("init", "--group", group())
+    save_artifact(tmp_path / "folder", "deep")
+    shared = Home(home)
+    assert list(wrong_modes(shared, stores_of(current_workspace()))) == []
+    bottom = next(path for path in walk_files(bytes(home / "store")) if path.endswith(b"bottom"))
+    with reachable(bottom) as at:
+        os.chmod(at, 0o600)
+    (wrong,) = wrong_modes(shared, stores_of(current_workspace()))
+    assert (bytes(wrong.path), wrong.found, wrong.wanted) == (bottom, 0o600, 0o440)
+    wrong.mend()
+    assert list(wrong_modes(shared, stores_of(current_workspace()))) == []
 
 
 def test_a_group_that_is_not_there(run: Run, home: Path) -> None:

@@ -20,6 +20,7 @@ from artfs.client import Client
 from artfs.content import files
 from artfs.content.long_paths import reachable
 from artfs.errors import InvalidName, PlaceChanged, UnsupportedFile
+from artfs.io import fileio
 from artfs.responses import ArtifactVersionResponse
 from artfs.workspace import Workspace
 from support.deep import LEVELS, NAME, dig, inside, picture
@@ -163,6 +164,20 @@ def test_folders_deeper_than_python_can_recurse(workspace: Workspace, tmp_path: 
     assert len(picture(version.download_files(tmp_path / "out"))) == len(written) + 1
     Client().delete_artifact_version("deepest")
     assert list(workspace.stores.active.places()) == []
+
+
+@pytest.mark.parametrize(("levels", "name"), [(LEVELS, NAME), (1500, "d")])
+def test_files_are_walked_and_removed_without_a_version(tmp_path: Path, levels: int, name: str) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    dig(top, levels, name)
+    for topdown in (True, False):
+        found = list(fileio.walk(top, topdown))
+        assert len(found) == levels + 1
+        deepest = found[-1] if topdown else found[0]
+        assert deepest[0] == os.path.join(top, *[name] * levels) and "bottom" in deepest[2]
+    fileio.rmtree(top)
+    assert not top.exists()
 
 
 def test_paths_that_would_fill_the_memory_are_refused(

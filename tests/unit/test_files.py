@@ -135,3 +135,27 @@ def test_syncing_says_when_it_could_not(tmp_path: Path) -> None:
             sync(tmp_path / "missing")
     with pytest.raises(OSError, match="Bad file descriptor"):
         files.sync_filesystem(99_999)
+
+
+@pytest.mark.parametrize("topdown", [True, False])
+def test_walking_finds_what_the_system_library_finds(tmp_path: Path, topdown: bool) -> None:
+    for path in ("a/b/file", "a/c/deep/er/file", "b/file", "file"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "a" / "link to a folder").symlink_to("../b")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / os.fsdecode(b"\xff")).touch()
+    assert list(files.walk(str(tmp_path), topdown)) == list(os.walk(tmp_path, topdown)) != []
+    told: list[OSError] = []
+    assert list(files.walk(str(tmp_path / "missing"), topdown, told.append)) == []
+    assert isinstance(told[0], FileNotFoundError)
+
+
+def test_whoever_walks_may_leave_directories_out(tmp_path: Path) -> None:
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "out/deep").mkdir(parents=True)
+    found = []
+    for directory, directories, _ in files.walk(str(tmp_path)):
+        found.append(os.path.relpath(directory, tmp_path))
+        directories[:] = [name for name in directories if name != "out"]
+    assert found == [".", "in", "in/deep"]
