@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import is_removed
+from artfs.artifacts.lookup import is_removed, shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, Hasher, format_digest
-from artfs.errors import ArtfsError
+from artfs.errors import ArtfsError, CatalogCorrupt
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ def verify(
     workspace.syncing.try_to_sync()
     known: dict[Digest, list[tuple[str | None, str]]] = {}
     for version in versions:
-        damages = list(_damages(workspace, version, known, advance))
+        damages: list[Damage] = []
+        try:
+            damages += _damages(workspace, version, known, advance)
+        except CatalogCorrupt as error:
+            damages.append(Damage(shown_name(version), b"", None, str(error)))
         # One that was purged in the meantime has lost its bytes on purpose.
         if damages and not is_removed(workspace.catalog, version):
             yield from damages
@@ -66,7 +70,7 @@ def _damages(
     """What is wrong with one version; `known` are the problems of the contents that were read already."""
     if version.tree_id is None:
         return
-    name = f"{version.artifact}/{version.name}"
+    name = shown_name(version)
     tree = workspace.catalog.trees.load(version.tree_id)
     if tree.digest != version.digest:
         found, wanted = format_digest(tree.digest), format_digest(version.digest)

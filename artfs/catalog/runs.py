@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
 
 RUNNING = "running"
@@ -276,6 +277,7 @@ def _scope(pipeline_id: int | None) -> str:
 
 
 def _run(row: Row) -> Run:
+    sound_name("the id of a run", row[1])  # its logs lie in a folder of that name
     values = list(row)
     values[11] = json.loads(row[11])
     return Run(*values)

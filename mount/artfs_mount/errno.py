@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace, StoreError
+from artfs.errors import ArtfsError, Cancelled, CatalogCorrupt, DraftHeld, MissingPlace, StoreError
 
 _BY_TYPE: tuple[tuple[type[BaseException], int], ...] = (
     (DraftHeld, errno.EBUSY),
     (Cancelled, errno.EBUSY),
     (MissingPlace, errno.EIO),
+    (CatalogCorrupt, errno.EIO),
     (FileNotFoundError, errno.ENOENT),
     (FileExistsError, errno.EEXIST),
     (IsADirectoryError, errno.EISDIR),
