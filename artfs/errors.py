@@ -183,6 +183,10 @@ class UntrustedPickle(ArtfsOSError, PermissionError):
     code = errno.EACCES
 
 
+class UntrustedClass(UntrustedPickle):
+    """Loading would import a module that nothing which this home saved or registered has named."""
+
+
 class HomeError(ArtfsOSError):
     """artfs's own directory or its config.toml cannot be used."""
 

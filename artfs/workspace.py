@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
-from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound
+from artfs.errors import AlreadyExists, InvalidValue, MissingLibrary, StoreError, StoreNotFound, UntrustedClass
 from artfs.home import Home
+from artfs.known_classes import FILE_NAME, KnownClasses
 from artfs.stores.base import Store
 from artfs.stores.claimed import own
 from artfs.stores.inplace import open_in_place
@@ -47,6 +48,7 @@ class Workspace:
         self.home = home
         self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
         self.checked = Checked()
+        self.classes = KnownClasses(home.path / FILE_NAME)
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
 
@@ -72,11 +74,17 @@ class Workspace:
                     self._catalog = catalog
                     if catalog.unsynced.any_from_earlier_boots():
                         self.syncing.try_to_sync()
+                    self.classes.begin(self._named_classes)
                 except BaseException:
                     self._catalog = None
                     catalog.close()
                     raise
             return self._catalog
+
+    def _named_classes(self) -> set[str]:
+        from artfs.artifacts.named_classes import named_classes  # here: needed once in the life of a home
+
+        return named_classes(self)
 
     @cached_property
     def stores(self) -> Stores:
@@ -205,6 +213,8 @@ class Stores:
         for row in self._workspace.catalog.stores.list():
             try:
                 stores.append(self._open(row))
+            except UntrustedClass as error:
+                logger.warning("artifact store '%s' is left out: %s", row.name, error)
             except (StoreError, MissingLibrary) as error:
                 # A flavour that only other programs have must not stop those who ask about this machine's files.
                 logger.info("artifact store '%s' is left out: %s", row.name, error)
@@ -220,7 +230,7 @@ class Stores:
     def _open(self, row: StoreRow) -> Store:
         with self._lock:
             if row.id not in self._opened:
-                store = store_class(row.flavor, row.options)
+                store = store_class(row.flavor, row.options, self._workspace.classes.allows)
                 self._opened[row.id] = store(row.root, row.options, id=row.id, name=row.name)
             return self._opened[row.id]
 

@@ -11,6 +11,7 @@ from artfs.artifacts.lookup import find_version, told_if_removed
 from artfs.artifacts.standing import standing
 from artfs.current import current_workspace, step_scope
 from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.classes import importing_only
 from artfs.materializers.registry import registry
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ def load_artifact(name_or_id: str | UUID, version: str | int | None = None, *, t
     Args:
         name_or_id: the name of an artifact, or the id of a version or its beginning.
         version: a number, a name, `latest` or `@tag`; the newest when not given.
-        trust: whether code may be run that this catalog did not save itself, as unpickling does.
+        trust: whether code may be run that this catalog did not save itself, as unpickling does, and modules may be
+            imported that nothing saved here has named.
 
     Raises:
         ArtifactNotFound, VersionNotFound: there is none.
         DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
         UntrustedPickle: loading would run code that is not trusted.
+        UntrustedClass: it would import a module that nothing which this home saved has named.
         MaterializerError, MaterializerNotFound, ClassNotFound: the value cannot be made here.
 
     Example:
@@ -64,18 +67,24 @@ def load(
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust
-    if materializer is None:
-        if version.materializer is None:
-            return _path(directory, version)
-        materializer = registry.by_name(version.materializer, trusted=trusted)
-    if data_type is None:
-        recorded = version.data_type
-        data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
-    store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
-    loader = materializer(str(directory), store)
-    loader.trusted = trusted
-    with told_if_removed(workspace.catalog, version, "loaded"):
-        return loader.load(data_type)
+    with importing_only(_anything if trust else workspace.classes.allows):
+        if materializer is None:
+            if version.materializer is None:
+                return _path(directory, version)
+            materializer = registry.by_name(version.materializer, trusted=trusted)
+        if data_type is None:
+            recorded = version.data_type
+            data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
+        store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
+        loader = materializer(str(directory), store)
+        loader.trusted = trusted
+        with told_if_removed(workspace.catalog, version, "loaded"):
+            return loader.load(data_type)
+
+
+def _anything(name: str) -> bool:
+    """Whether a class may be imported, for a caller who trusts all of them."""
+    return True
 
 
 def _path(directory: Path, version: Version) -> Path:

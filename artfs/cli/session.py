@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,12 @@ class Session:
 
     Args:
         explicit_home: the directory given as `--home`.
+        trusted_classes: those given as `--trust`.
     """
 
-    def __init__(self, explicit_home: Path | None = None) -> None:
+    def __init__(self, explicit_home: Path | None = None, trusted_classes: Sequence[str] = ()) -> None:
         self._explicit_home = explicit_home
+        self._trusted_classes = trusted_classes
 
     @cached_property
     def home(self) -> Home:
@@ -45,6 +47,7 @@ class Session:
         from artfs.workspace import Workspace
 
         with Workspace(self.home) as workspace:
+            workspace.classes.trust(self._trusted_classes)
             yield workspace
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
+from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
 from artfs.stores.base import Store
 from artfs.stores.claimed import OWNER, disown, own
 from artfs.stores.local import local_path
-from artfs.stores.registry import ALIASES, BUILT_IN, check_options, store_class
+from artfs.stores.registry import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM, check_options, store_class
 
 if TYPE_CHECKING:
     from artfs.catalog.stores import Store as StoreRow
@@ -55,6 +56,8 @@ def register_store(
     finally:
         store.close()
     catalog = workspace.catalog
+    if flavor == CUSTOM:
+        workspace.classes.add([dotted(options[CLASS_OPTION])])
     with catalog.transaction():
         _check_free(store, catalog.stores.list())
         row = catalog.stores.register(name, flavor, store.root, options)
