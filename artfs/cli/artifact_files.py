@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from artfs.cli.artifact_version import version_facts, version_json
-from artfs.cli.printing import json_option, print_json, print_table, progress, size, text
+from artfs.cli.printing import json_option, print_json, print_table, progress, say, size, text
 from artfs.cli.selection import complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
 
@@ -76,7 +76,7 @@ def register(
     if as_json:
         print_json(version_json(version_facts(made, tagged)))
     else:
-        click.echo(f"{made.artifact}/{made.name}")
+        say(f"{made.artifact}/{made.name}")
 
 
 @click.command()
@@ -101,7 +101,7 @@ def download(session: Session, version: str, path: Path | None, overwrite: bool,
         facts = {"artifact": found.artifact, "version": found.name, "files": found.files, "bytes": found.bytes}
         print_json({"path": str(target), **facts})
     else:
-        click.echo(str(target))
+        say(str(target))
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from artfs.cli.printing import say
 from artfs.cli.session import Session, pass_session
 
 
@@ -19,6 +20,6 @@ def init(session: Session) -> None:
     with session.workspace() as workspace:
         artifacts = workspace.catalog.artifacts.count()
     if existed:
-        click.echo(f"{session.home.path} is an artfs home already, with {artifacts} artifacts")
+        say(f"{session.home.path} is an artfs home already, with {artifacts} artifacts")
     else:
-        click.echo(f"made an artfs home at {session.home.path}")
+        say(f"made an artfs home at {session.home.path}")

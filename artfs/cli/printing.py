@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from artfs.cli.reporting import one_line
+from artfs.printable import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -70,6 +70,22 @@ def yes_no(title: str) -> Column:
     return Column(title, answer, answer)
 
 
+def say(line: str = "", *, err: bool = False, **style: Any) -> None:
+    """Print a line, of printable characters alone, whatever is in it: no name or value is obeyed by a terminal.
+
+    Args:
+        line: what to say.
+        err: on standard error.
+        style: as for `click.style`.
+    """
+    click.secho(printable(line), err=err, **style)
+
+
+def print_text(lines: str) -> None:
+    """Print a text of lines as it is, but for what a terminal would obey."""
+    click.echo(printable(lines, keep="\n"), nl=False)
+
+
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
     """Print rows.
 
@@ -81,7 +97,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, emp
     if not sys.stdout.isatty():
         for row in rows:
             values = (column.plain(value) for column, value in zip(columns, row, strict=True))
-            click.echo("\t".join(map(one_line, values)))
+            click.echo("\t".join(map(printable, values)))
     elif not rows:
         click.echo(empty)
     else:
@@ -91,13 +107,15 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, emp
 def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
     """Print one thing, a line a property; those without a value are left out on a terminal."""
     on_terminal = sys.stdout.isatty()
-    width = max(len(column.title) for column, _ in properties)
-    for column, value in properties:
-        shown = one_line(column.shown(value) if on_terminal else column.plain(value))
+    # Titles too: they may be keys of metadata.
+    titles = [printable(column.title) for column, _ in properties]
+    width = max(map(len, titles))
+    for title, (column, value) in zip(titles, properties, strict=True):
+        shown = printable(column.shown(value) if on_terminal else column.plain(value))
         if not on_terminal:
-            click.echo(f"{column.title}\t{shown}")
+            click.echo(f"{title}\t{shown}")
         elif shown:
-            click.echo(f"{click.style(column.title.ljust(width), bold=True)}  {shown}")
+            click.echo(f"{click.style(title.ljust(width), bold=True)}  {shown}")
 
 
 def print_json(value: Any) -> None:
@@ -156,9 +174,9 @@ def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[
 
     in_bytes: tuple[ProgressColumn, ...] = (DownloadColumn(binary_units=True), TransferSpeedColumn())
     amount = in_bytes if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-    parts = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
+    parts = (TextColumn("{task.description}", markup=False), BarColumn(), *amount, TimeRemainingColumn())
     with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(printable(label), total=total)
         yield lambda done: bar.advance(task, done)
 
 
@@ -171,8 +189,8 @@ def waiting(label: str) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(label)) as shown:
-        yield lambda text: shown.update(Text(one_line(text)))
+    with Console(stderr=True).status(Text(printable(label))) as shown:
+        yield lambda text: shown.update(Text(printable(text)))
 
 
 def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
@@ -186,7 +204,7 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Non
         table.add_column(column.title.upper(), justify="right" if column.right else "left", overflow="fold")
     for row in rows:
         # Text: a name may look like markup.
-        table.add_row(*(Text(one_line(column.shown(value))) for column, value in zip(columns, row, strict=True)))
+        table.add_row(*(Text(printable(column.shown(value))) for column, value in zip(columns, row, strict=True)))
     Console().print(table)
 
 

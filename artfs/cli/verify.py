@@ -6,7 +6,7 @@ import os
 
 import click
 
-from artfs.cli.printing import json_option, print_json, progress, readable_size
+from artfs.cli.printing import json_option, print_json, progress, readable_size, say
 from artfs.cli.reporting import FAILED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
@@ -56,6 +56,6 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
             }
         )
     elif not damages:
-        click.echo(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact")
+        say(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact")
     if damages:
         context.exit(FAILED)
