@@ -19,6 +19,7 @@ from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
 from artfs.materializers.classes import qualified_name
 from artfs.names import check_artifact_name, name_of_version
+from artfs.redaction import has_secret, redacted
 from artfs.stores.local import local_path
 from artfs.types import StorageSize, Uri
 
@@ -129,6 +130,11 @@ def _resolved(source: str | os.PathLike[str]) -> Path:
     if not shown:
         raise InvalidValue(f"cannot register {source!r}: give the path or file:// URI of a file or folder")
     path = local_path(shown)
+    if has_secret(shown):
+        raise InvalidValue(
+            f"cannot register {redacted(shown)!r}: a secret in it would be kept; give the URI without it, and"
+            " credentials in the environment"
+        )
     if path is None:
         scheme = shown.partition("://")[0]
         why = f"no artifact store for {scheme}:// is installed; give a path or a file:// URI"

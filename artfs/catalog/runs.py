@@ -12,6 +12,7 @@ from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
+from artfs.redaction import redacted, redacted_values
 
 RUNNING = "running"
 
@@ -116,7 +117,7 @@ class Runs:
                 "heartbeat_us": now,
                 "user_id": user_id,
                 "environment_id": environment_id,
-                "config": json.dumps(dict(config or {}), sort_keys=True),
+                "config": json.dumps(redacted_values(config or {}), sort_keys=True),
                 "host": host,
                 "pid": pid,
                 "process_started": process_started,
@@ -136,7 +137,7 @@ class Runs:
         """Say how a run ended. Raises RunNotFound."""
         changed = self._engine.execute(
             "UPDATE run SET status = :status, error = :error, ended_us = :now WHERE id = :id",
-            {"status": status, "error": error, "now": now_us(), "id": run_id},
+            {"status": status, "error": error and redacted(error), "now": now_us(), "id": run_id},
         )
         run = self.by_id(run_id)
         if not changed or run is None:

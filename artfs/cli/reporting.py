@@ -16,6 +16,7 @@ import click
 
 from artfs.errors import ArtfsError
 from artfs.printable import printable
+from artfs.redaction import redacted
 
 FAILED = 1
 INTERRUPTED = 130
@@ -53,14 +54,14 @@ class ReportingGroup(click.Group):
             raise  # whoever reads the output has had enough
         except Exception as error:  # noqa: BLE001 - it is told, and with --debug in full
             if ctx.params.get("debug"):
-                click.echo(printable(traceback.format_exc(), keep="\n"), err=True, nl=False)
+                click.echo(printable(redacted(traceback.format_exc()), keep="\n"), err=True, nl=False)
             complain(explain(error))
             ctx.exit(FAILED)
 
 
 def complain(message: str) -> None:
     """Print a line on standard error."""
-    click.echo(f"artfs: {printable(message)}", err=True)
+    click.echo(f"artfs: {printable(redacted(message))}", err=True)
 
 
 def explain(error: BaseException) -> str:

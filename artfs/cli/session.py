@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -44,8 +45,11 @@ class Session:
         """
         if not self.home.exists:
             raise HomeError(f"no artfs home at {self.home.path}: run 'artfs init'", subject=self.home.path)
+        from artfs.log_format import SafeFormatter
         from artfs.workspace import Workspace
 
+        if logging.lastResort is not None:
+            logging.lastResort.setFormatter(SafeFormatter())  # warnings come out beside what commands print
         with Workspace(self.home) as workspace:
             workspace.classes.trust(self._trusted_classes)
             yield workspace

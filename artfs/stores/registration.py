@@ -13,6 +13,7 @@ from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
+from artfs.redaction import has_secret, is_secret_name, redacted
 from artfs.stores.base import Store
 from artfs.stores.claimed import OWNER, disown, own
 from artfs.stores.local import local_path
@@ -45,6 +46,7 @@ def register_store(
         >>> register_store(workspace, "disk", "local", "/mnt/disk/artifacts")
     """
     check_store_name(name)
+    _check_no_secret(path, options or {})
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
     store = store_class(flavor, options)(path, options, name=name)
@@ -86,6 +88,21 @@ def delete_store(workspace: Workspace, name: str) -> None:
         catalog.audit.append("store.delete", name, user_id=user.id)
     if row is not None and (root := local_path(row.root)) is not None:
         disown(root, workspace.home)
+
+
+def _check_no_secret(path: str, options: Mapping[str, Any]) -> None:
+    if has_secret(path):
+        raise InvalidValue(
+            f"the path {redacted(path)} has a secret in it, which the catalog would keep: give it without, and"
+            " credentials in the environment"
+        )
+    for option, value in options.items():
+        if is_secret_name(option) or has_secret(str(value)):
+            raise InvalidValue(
+                f"the option '{option}' is a secret, or has one in it, which the catalog would keep: give credentials"
+                " in the environment",
+                subject=option,
+            )
 
 
 def _check_free(store: Store, others: Iterable[StoreRow]) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from artfs.errors import ArtfsError
 from artfs.home import Home
+from artfs.log_format import SafeFormatter
+from artfs.redaction import redacted
 from artfs.workspace import Workspace
 from artfs_mount import mountpoint, tuning
 from artfs_mount.incoming import area as areas
@@ -47,7 +49,7 @@ def main() -> int:
             where = error.filename or arguments.home
             return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
         log.exception("the daemon ends")
-        ready.failed(f"the daemon failed: {type(error).__name__}: {error}")
+        ready.failed(redacted(f"the daemon failed: {type(error).__name__}: {error}"))
         raise
     log.info("unmounted")
     return 0
@@ -106,7 +108,9 @@ def _log_to(path: Path, *, also_to_terminal: bool) -> None:
     ]
     if also_to_terminal:
         handlers.append(logging.StreamHandler())
-    logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in handlers:
+        handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
 
 
 def _tell_stacks(path: Path) -> None:
