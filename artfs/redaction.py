@@ -167,7 +167,8 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
 def _assignment() -> re.Pattern[str]:
     """`NAME=value`, `--name=value`, `"name": "value"`; the value as far as it surely goes."""
     return re.compile(
-        r"(?P<before>(?<![\w-])-{0,2}['\"]?)(?P<name>[A-Za-z_][\w.-]*)(?P<sign>=|['\"]\s*:\s*)"
+        r"(?P<before>(?<![\w-])-{0,2}['\"]?)(?P<name>[A-Za-z_][\w.-]*)"
+        r"(?P<sign>=|['\"]\s*:\s*(?=['\"]))"  # in words, as in "no option 'token': it takes", no value follows
         r"(?:(?P<quote>['\"])(?!\*\*\*['\"])[^'\"]+['\"]|(?!\*\*\*)(?P<bare>[^\s'\",;&)}\]]+))"
     )
 

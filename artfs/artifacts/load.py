@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
+_GIVE_PATHS = (
+    None,
+    "artfs.materializers.paths.PathMaterializer",
+    "artfs.materializers.paths.PreexistingDataMaterializer",
+)
+"""What does not read the files: what is loaded is where they are."""
+
 
 def load_artifact(name_or_id: str | UUID, version: str | int | None = None, *, trust: bool = False) -> Any:
     """Return the value of a version.
 
     What artfs saved comes back as the value it was. What was registered, or came through `/incoming`, comes as a
-    `pathlib.Path` of the file or folder, which is to be read and not written.
+    `pathlib.Path` of the file or folder, which is to be read and not written. Large data in place that this process has
+    compared with its digests before is looked at by its size and times alone then: a program that changes it through a
+    memory mapping may go unnoticed until artfs reads it itself (`artfs verify`, the mount, a download).
 
     Args:
         name_or_id: the name of an artifact, or the id of a version or its beginning.
@@ -62,8 +71,9 @@ def load(
 
     The other arguments, and what is raised, are as for `load_artifact`.
     """
+    is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):
-        directory = standing(workspace, version)
+        directory = standing(workspace, version, only_looked_up=is_path)
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust

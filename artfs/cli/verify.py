@@ -36,7 +36,8 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
             for damage in find_damages(workspace, versions, advance):
                 damages.append(damage)
                 where = f"{damage.version}/{os.fsdecode(damage.path)}" if damage.path else damage.version
-                complain(f"{where}: damaged: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
+                what = "cannot be verified" if damage.unreachable else "damaged"
+                complain(f"{where}: {what}: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
     files = sum(version.files for version in versions)
     if as_json:
         print_json(
@@ -50,6 +51,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                         "path": os.fsdecode(damage.path),
                         "place": damage.place,
                         "reason": damage.reason,
+                        "unreachable": damage.unreachable,
                     }
                     for damage in damages
                 ],

@@ -13,7 +13,7 @@ from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
-from artfs.redaction import has_secret, is_secret_name, redacted
+from artfs.redaction import has_secret, is_secret_name
 from artfs.stores.base import Store
 from artfs.stores.claimed import OWNER, disown, own
 from artfs.stores.local import local_path
@@ -46,9 +46,9 @@ def register_store(
         >>> register_store(workspace, "disk", "local", "/mnt/disk/artifacts")
     """
     check_store_name(name)
-    _check_no_secret(path, options or {})
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
+    _check_no_secret(options)
     store = store_class(flavor, options)(path, options, name=name)
     try:
         _check_free(store, workspace.catalog.stores.list())
@@ -90,12 +90,7 @@ def delete_store(workspace: Workspace, name: str) -> None:
         disown(root, workspace.home)
 
 
-def _check_no_secret(path: str, options: Mapping[str, Any]) -> None:
-    if has_secret(path):
-        raise InvalidValue(
-            f"the path {redacted(path)} has a secret in it, which the catalog would keep: give it without, and"
-            " credentials in the environment"
-        )
+def _check_no_secret(options: Mapping[str, Any]) -> None:
     for option, value in options.items():
         if is_secret_name(option) or has_secret(str(value)):
             raise InvalidValue(

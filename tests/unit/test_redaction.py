@@ -53,6 +53,7 @@ PLAIN = [
     "abfs://container@account.dfs.core.windows.net/x",
     "--tokenizer=bert --max-tokens=100 --pad-token=<pad> --num_tokens 5 --author=me --eos_token=</s>",
     "unexpected token: foo; the password was wrong, and the secret is out",
+    "a store has no option 'token': it takes 'password': none",
     "PWD=/home/me OLDPWD=/tmp",
     "basic information is in the bearer certificate",
     "https://host/x?page=2&sort=asc:name&keyword=a",
