@@ -69,6 +69,16 @@ class Home:
         """Whether `create` has completed here."""
         return self.identity_path.exists()
 
+    def existing(self) -> Home:
+        """Return the home itself, for those who must not make one: what only reads, and what was named by hand.
+
+        Raises:
+            HomeError: nothing was made here.
+        """
+        if not self.exists:
+            raise HomeError(f"no artfs home at {self.path}: run 'artfs init'", subject=self.path)
+        return self
+
     @cached_property
     def identity(self) -> str:
         """A UUID that tells this home from every other one that uses the same catalog."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.save import checked_tags, checked_type
-from artfs.content.digest import FileDigest, hash_file
+from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from artfs.materializers.base import BaseMaterializer
     from artfs.responses import ArtifactVersionResponse
     from artfs.workspace import Workspace
+
+
+Advance = Callable[[int], None]
 
 
 def register_artifact(
@@ -87,13 +91,15 @@ def register(
     tags: Sequence[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     producer_id: int | None = None,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Advance = lambda done: None,
+    expect: Advance = lambda found: None,
 ) -> Version:
     """Register a file or folder in a workspace and return the version's row.
 
     Args:
         producer_id: the step run that made the data; the one that runs here when not given.
-        advance: called with the number of bytes measured since the last call.
+        advance: called with the number of bytes measured since the last call, from several threads.
+        expect: called with the number of bytes that were found to be measured, while they are looked for.
 
     The other arguments, and what is raised, are as for `register_artifact`.
     """
@@ -103,7 +109,7 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path, advance)), in_place=True)
+    measured = dataclasses.replace(seal.measure(path, known=_hashed_ahead(path, advance, expect)), in_place=True)
     facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
     scope = step_scope.get()
     made = seal.seal(
@@ -154,29 +160,63 @@ def _materializer(path: Path) -> type[BaseMaterializer]:
 
 _Identity = tuple[int, int, int, int, int]
 
+_BATCH = 32
+"""Files that one thread takes at a time: most are small."""
 
-def _hashed_ahead(path: Path, advance: Callable[[int], None]) -> seal.Known:
-    """Hash all files below a directory in threads, and tell the digests to a walk that comes after.
+
+def _hashed_ahead(path: Path, advance: Advance, expect: Advance) -> seal.Known:
+    """Hash a file, or all files below a directory, in threads, and tell the digests to a walk that comes after.
 
     A digest counts only for a file that the walk finds exactly as it was before and after it was hashed; what cannot be
-    read here is left to the walk, which says why.
+    read here is left to the walk, which says why. An interrupt ends all threads at their next block.
     """
-    if not path.is_dir():
-        return lambda status, source: None
-    sources = [os.path.join(directory, name) for directory, _, names in os.walk(os.fsencode(path)) for name in names]
-    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
-        batches = [sources[start : start + 32] for start in range(0, len(sources), 32)]
-        found: dict[_Identity, FileDigest] = {}
-        for batch in pool.map(_hashed, batches):
-            found.update(batch)
-            advance(sum(digest.size for _, digest in batch))
-
+    stop = threading.Event()
+    found: dict[_Identity, FileDigest] = {}
+    pool = ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0))))
+    try:
+        # Hashing begins while the directories are still being listed.
+        batches = [pool.submit(_hashed, batch, stop, advance) for batch in _batches(os.fsencode(path), expect)]
+        for batch in batches:
+            found.update(batch.result())
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     return lambda status, source: found.get(_identity(status))
 
 
-def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
-    hashed = []
+def _batches(path: bytes, expect: Advance) -> Iterator[Sequence[bytes]]:
+    """The files at or below a path, some at a time; `expect` hears how many bytes they have."""
+    batch: list[bytes] = []
+    size = 0
+    for file in _files(path):
+        try:
+            size += os.lstat(file).st_size
+        except OSError:
+            continue  # the walk finds out
+        batch.append(file)
+        if len(batch) == _BATCH or size >= BLOCK_SIZE:
+            expect(size)
+            yield batch
+            batch, size = [], 0
+    expect(size)
+    yield batch
+
+
+def _files(path: bytes) -> Iterator[bytes]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    for directory, _, names in os.walk(path):
+        yield from (os.path.join(directory, name) for name in names)
+
+
+def _hashed(sources: Sequence[bytes], stop: threading.Event, advance: Advance) -> list[tuple[_Identity, FileDigest]]:
+    hashed: list[tuple[_Identity, FileDigest]] = []
     for source in sources:
+        if stop.is_set():
+            break
         try:
             descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -185,7 +225,7 @@ def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 continue
-            digest = hash_file(descriptor)
+            digest = hash_file(descriptor, stop.is_set, advance)
             if _identity(os.fstat(descriptor)) == _identity(before) and digest.size == before.st_size:
                 hashed.append((_identity(before), digest))
         except OSError:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from artfs.printable import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -145,6 +149,38 @@ def iso_time(microseconds: int | None) -> str | None:
     return None if microseconds is None else _datetime(microseconds).isoformat(timespec="microseconds")
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How far some work is, of which nobody knows yet how much there is; functions for any thread to call.
+
+    Args:
+        expect: say that there is so much more to do.
+        advance: say that so much was done.
+    """
+
+    expect: Callable[[int], None]
+    advance: Callable[[int], None]
+
+
+@contextmanager
+def measuring(label: str) -> Iterator[Amounts]:
+    """Show on a terminal how far some work on bytes is, from its first moment on; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield Amounts(lambda found: None, lambda done: None)
+        return
+    with _bar("bytes") as bar:
+        task = bar.add_task(printable(label), total=None)
+        lock, total = threading.Lock(), 0
+
+        def expect(found: int) -> None:
+            nonlocal total
+            with lock:
+                total += found
+                bar.update(task, total=total)
+
+        yield Amounts(expect, lambda done: bar.advance(task, done))
+
+
 @contextmanager
 def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
     """Show on a terminal how far some work is; silent elsewhere.
@@ -160,6 +196,12 @@ def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[
     if not sys.stderr.isatty():
         yield lambda done: None
         return
+    with _bar(unit) as bar:
+        task = bar.add_task(printable(label), total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _bar(unit: str) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -175,9 +217,7 @@ def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[
     in_bytes: tuple[ProgressColumn, ...] = (DownloadColumn(binary_units=True), TransferSpeedColumn())
     amount = in_bytes if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
     parts = (TextColumn("{task.description}", markup=False), BarColumn(), *amount, TimeRemainingColumn())
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(printable(label), total=total)
-        yield lambda done: bar.advance(task, done)
+    return Progress(*parts, console=Console(stderr=True), transient=True)
 
 
 @contextmanager

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artfs.errors import HomeError
-
 if TYPE_CHECKING:
     from artfs.home import Home
     from artfs.workspace import Workspace
@@ -43,14 +41,13 @@ class Session:
 
         Raises HomeError when there is none.
         """
-        if not self.home.exists:
-            raise HomeError(f"no artfs home at {self.home.path}: run 'artfs init'", subject=self.home.path)
+        home = self.home.existing()
         from artfs.log_format import SafeFormatter
         from artfs.workspace import Workspace
 
         if logging.lastResort is not None:
             logging.lastResort.setFormatter(SafeFormatter())  # warnings come out beside what commands print
-        with Workspace(self.home) as workspace:
+        with Workspace(home) as workspace:
             workspace.classes.trust(self._trusted_classes)
             yield workspace
 
