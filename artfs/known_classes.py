@@ -29,7 +29,7 @@ _HEAD = """\
 # Classes that what was saved or registered in this home may name: artfs imports their modules to load it.
 # Add a class that you trust, or remove one that is not to be imported any more.
 """
-_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 _Stamp = tuple[int, int, int]
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class KnownClasses:
         except HomeError as error:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _NOT_WRITABLE:
                 raise
-            self._trusted |= found  # a home that can only be read is read all the same
+            self._trusted |= found  # a home that can only be read now is read all the same
         if found:
             logger.info("%s: made with the %d classes that the catalog named", self._path, len(found))
 

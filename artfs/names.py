@@ -55,6 +55,13 @@ def check_stack_name(name: str) -> str:
     return _check_text("stack name", name, MAX_NAME_BYTES)
 
 
+def check_run_name(name: str) -> str:
+    """Return `name` if a run may be called so, else raise InvalidName. It becomes no path as it is."""
+    if not name or has_controls(name):
+        raise _invalid("run name", name, "it contains a control character" if name else "it is empty")
+    return name
+
+
 def check_metadata_key(key: str) -> str:
     """Return `key` if metadata may be logged under it, else raise InvalidValue."""
     if not isinstance(key, str) or not key or has_controls(key):

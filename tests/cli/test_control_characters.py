@@ -20,6 +20,7 @@ from artfs.lineage.graph import version_graph
 from artfs.lineage.svg import to_svg
 from artfs.names import (
     check_artifact_name,
+    check_run_name,
     check_stack_name,
     check_store_name,
     check_tag_name,
@@ -47,7 +48,8 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize(
-    "check", [check_artifact_name, check_version_name, check_tag_name, check_store_name, check_stack_name]
+    "check",
+    [check_artifact_name, check_version_name, check_tag_name, check_store_name, check_stack_name, check_run_name],
 )
 def test_no_name_has_control_characters(check: Callable[[str], str], text: str) -> None:
     with pytest.raises(InvalidName, match="it contains a control character"):

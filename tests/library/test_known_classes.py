@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -191,6 +192,21 @@ def test_processes_that_save_at_once_lose_no_class(home: Path, python: In, modul
     processes = [subprocess.Popen([sys.executable, "-c", code, f"own{number}"], env=environment) for number in range(6)]
     assert [process.wait() for process in processes] == [0] * 6
     assert {f"own{number}.Thing" for number in range(6)} <= set(_names(home))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_home_that_cannot_be_written_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("artfs.known_classes.atomic_write", refuse)
+    known = KnownClasses(tmp_path / "classes.toml")
+    known.begin(lambda: ["some.Class"])
+    assert known.allows("some.Class") and not known.allows("other.Class")
+    with pytest.raises(OSError, match="cannot write"):
+        known.add(["new.Class"])
 
 
 def test_a_file_that_is_not_understood_is_one_clear_line(tmp_path: Path) -> None:
