@@ -12,6 +12,7 @@ from artfs import stacks
 from artfs.artifacts.lookup import find_artifact, find_version
 from artfs.current import current_workspace
 from artfs.errors import InvalidValue
+from artfs.home import Home
 from artfs.pages import Page
 from artfs.responses import (
     PAGE_SIZE,
@@ -42,14 +43,14 @@ class Client:
     """Finds, lists, changes and removes artifacts and their versions.
 
     Args:
-        home: artfs's directory; that of `$ARTFS_HOME`, or the usual one, when not given.
+        home: artfs's directory, else HomeError is raised; that of `$ARTFS_HOME`, or the usual one, when not given.
 
     Example:
         >>> Client().get_artifact_version("iris", "3").load()
     """
 
     def __init__(self, home: Path | str | None = None) -> None:
-        self._home = Path(home) if home is not None else None
+        self._home = Home.find(Path(home)).existing() if home is not None else None
         self._own: Workspace | None = None
 
     @property
@@ -60,7 +61,7 @@ class Client:
         if self._own is None:
             from artfs.workspace import Workspace
 
-            self._own = Workspace.open(self._home)
+            self._own = Workspace(self._home.existing())
         return self._own
 
     # Artifacts.

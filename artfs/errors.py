@@ -7,17 +7,19 @@ import os
 from collections.abc import Collection
 from typing import ClassVar
 
+from artfs.redaction import redacted
+
 
 class ArtfsError(Exception):
     """Base of all errors of artfs; `str(error)` is one line that says what, why and what to do.
 
     Args:
-        message: the line for the user.
+        message: the line for the user; secrets in it are hidden.
         subject: the name or path the error is about, for programs.
     """
 
     def __init__(self, message: str, *, subject: str | bytes | os.PathLike[str] | None = None) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.subject = subject
 
 
@@ -197,6 +199,10 @@ class UntrustedPickle(ArtfsOSError, PermissionError):
     """Loading would run code that this catalog did not save itself."""
 
     code = errno.EACCES
+
+
+class UntrustedClass(UntrustedPickle):
+    """Loading would import a module that nothing which this home saved or registered has named."""
 
 
 class HomeError(ArtfsOSError):

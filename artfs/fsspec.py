@@ -22,7 +22,7 @@ from fsspec.spec import AbstractFileSystem
 
 from artfs.artifacts.browse import Browser, Info, entry_info
 from artfs.current import current_workspace
-from artfs.errors import HomeError, ReadOnly
+from artfs.errors import ReadOnly
 from artfs.stores.blob_file import BlobFile
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ class ArtfsFileSystem(AbstractFileSystem):
             from artfs.home import Home
             from artfs.workspace import Workspace
 
-            home = Home.find(self._home)
-            if not home.exists:
-                raise HomeError(f"no artfs home at {home.path}: run 'artfs init'", subject=home.path)
-            self._own = Workspace(home)
+            self._own = Workspace(Home.find(self._home).existing())
         return self._own
 
 

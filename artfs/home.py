@@ -79,6 +79,16 @@ class Home:
         """Whether `create` has completed here."""
         return self.identity_path.exists()
 
+    def existing(self) -> Home:
+        """Return the home itself, for those who must not make one: what only reads, and what was named by hand.
+
+        Raises:
+            HomeError: nothing was made here.
+        """
+        if not self.exists:
+            raise HomeError(f"no artfs home at {self.path}: run 'artfs init'", subject=self.path)
+        return self
+
     @cached_property
     def is_writable(self) -> bool:
         """Whether this user may write to the home; one on a read-only file system, or of somebody else, can be read."""

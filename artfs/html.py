@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from html import escape as _escaped
+
+from artfs.printable import printable
 
 
 def table(rows: Sequence[Mapping[str, object]], caption: str = "") -> str:
@@ -24,3 +26,8 @@ def facts(values: Mapping[str, object], caption: str) -> str:
 def _cell(value: object) -> str:
     shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
     return f"<td>{escape(shown)}</td>"
+
+
+def escape(text: str) -> str:
+    """Return text for a page: no markup, and nothing that changes the direction of what stands beside it."""
+    return _escaped(printable(text, keep="\n\t"))

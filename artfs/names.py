@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from artfs.errors import InvalidName
+from artfs.errors import InvalidName, InvalidValue
+from artfs.printable import has_controls
 
 MAX_NAME_BYTES = 255
 """What Linux file systems allow for one path component."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 RESERVED_PREFIX = ".artfs"
 """artfs's own virtual entries begin like this."""
@@ -58,6 +55,22 @@ def check_stack_name(name: str) -> str:
     return _check_text("stack name", name, MAX_NAME_BYTES)
 
 
+def check_run_name(name: str) -> str:
+    """Return `name` if a run may be called so, else raise InvalidName. It becomes no path as it is."""
+    if not name or has_controls(name):
+        raise _invalid("run name", name, "it contains a control character" if name else "it is empty")
+    return name
+
+
+def check_metadata_key(key: str) -> str:
+    """Return `key` if metadata may be logged under it, else raise InvalidValue."""
+    if not isinstance(key, str) or not key or has_controls(key):
+        shown = _shown(key) if isinstance(key, str) else repr(key)
+        why = "it must be text, not empty, without control characters"
+        raise InvalidValue(f"{shown} cannot be a key of metadata: {why}", subject=str(key))
+    return key
+
+
 def check_entry_name(name: bytes, *, at_root: bool = False) -> bytes:
     """Return `name` if a file inside a version may be called so, else raise InvalidName.
 
@@ -95,7 +108,7 @@ def _check_text(what: str, name: str, limit: int) -> str:
         raise _invalid(what, name, "it is not valid UTF-8") from None
     if why := _component_fault(encoded, limit):
         raise _invalid(what, name, why)
-    if _CONTROL.search(name):
+    if has_controls(name):
         raise _invalid(what, name, "it contains a control character")
     if name != name.strip():
         raise _invalid(what, name, "it begins or ends with white space")

@@ -15,6 +15,7 @@ from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists
 from artfs.home import Home
+from artfs.known_classes import FILE_NAME, KnownClasses
 from artfs.older import catch_up
 from artfs.stores.inplace import open_in_place
 from artfs.stores.opened import Stores, mark_of, own
@@ -43,6 +44,7 @@ class Workspace:
         self.home = home
         self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
         self.checked = Checked()
+        self.classes = KnownClasses(home.path / FILE_NAME)
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
 
@@ -68,6 +70,7 @@ class Workspace:
                     if self.home.is_writable:
                         _ensure_defaults(catalog, self.home)
                     self._catalog = catalog
+                    self.classes.begin(self._named_classes)
                     if may_begin:
                         self.home.catalog_begun()
                     if self.home.is_writable:
@@ -77,6 +80,11 @@ class Workspace:
                     catalog.close()
                     raise
             return self._catalog
+
+    def _named_classes(self) -> set[str]:
+        from artfs.artifacts.named_classes import named_classes  # here: needed once in the life of a home
+
+        return named_classes(self)
 
     @cached_property
     def stores(self) -> Stores:

@@ -11,28 +11,40 @@ from artfs.artifacts.lookup import find_version, told_if_removed
 from artfs.artifacts.standing import standing
 from artfs.current import current_workspace, step_scope
 from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.classes import importing_only
 from artfs.materializers.registry import registry
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
+_GIVE_PATHS = (
+    None,
+    "artfs.materializers.paths.PathMaterializer",
+    "artfs.materializers.paths.PreexistingDataMaterializer",
+)
+"""What does not read the files: what is loaded is where they are."""
+
 
 def load_artifact(name_or_id: str | UUID, version: str | int | None = None, *, trust: bool = False) -> Any:
     """Return the value of a version.
 
     What artfs saved comes back as the value it was. What was registered, or came through `/incoming`, comes as a
-    `pathlib.Path` of the file or folder, which is to be read and not written.
+    `pathlib.Path` of the file or folder, which is to be read and not written. Large data in place that this process has
+    compared with its digests before is looked at by its size and times alone then: a program that changes it through a
+    memory mapping may go unnoticed until artfs reads it itself (`artfs verify`, the mount, a download).
 
     Args:
         name_or_id: the name of an artifact, or the id of a version or its beginning.
         version: a number, a name, `latest` or `@tag`; the newest when not given.
-        trust: whether code may be run that this catalog did not save itself, as unpickling does.
+        trust: whether code may be run that this catalog did not save itself, as unpickling does, and modules may be
+            imported that nothing saved here has named.
 
     Raises:
         ArtifactNotFound, VersionNotFound: there is none.
         DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
         UntrustedPickle: loading would run code that is not trusted.
+        UntrustedClass: it would import a module that nothing which this home saved has named.
         MaterializerError, MaterializerNotFound, ClassNotFound: the value cannot be made here.
 
     Example:
@@ -59,23 +71,30 @@ def load(
 
     The other arguments, and what is raised, are as for `load_artifact`.
     """
+    is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):
-        directory = standing(workspace, version)
+        directory = standing(workspace, version, only_looked_up=is_path)
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust
-    if materializer is None:
-        if version.materializer is None:
-            return _path(directory, version)
-        materializer = registry.by_name(version.materializer, trusted=trusted)
-    if data_type is None:
-        recorded = version.data_type
-        data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
-    store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
-    loader = materializer(str(directory), store)
-    loader.trusted = trusted
-    with told_if_removed(workspace.catalog, version, "loaded"):
-        return loader.load(data_type)
+    with importing_only(_anything if trust else workspace.classes.allows):
+        if materializer is None:
+            if version.materializer is None:
+                return _path(directory, version)
+            materializer = registry.by_name(version.materializer, trusted=trusted)
+        if data_type is None:
+            recorded = version.data_type
+            data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
+        store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
+        loader = materializer(str(directory), store)
+        loader.trusted = trusted
+        with told_if_removed(workspace.catalog, version, "loaded"):
+            return loader.load(data_type)
+
+
+def _anything(name: str) -> bool:
+    """Whether a class may be imported, for a caller who trusts all of them."""
+    return True
 
 
 def _path(directory: Path, version: Version) -> Path:

@@ -10,6 +10,7 @@ from artfs.artifacts.lookup import find_version
 from artfs.catalog.values import encode
 from artfs.current import current_workspace
 from artfs.errors import InvalidValue
+from artfs.names import check_metadata_key
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -66,8 +67,7 @@ def storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidValue(f"metadata must be a dictionary, not {type(metadata).__name__}")
     values: dict[str, Any] = {}
     for key, value in metadata.items():
-        if not isinstance(key, str) or not key or "\0" in key:
-            raise InvalidValue(f"{key!r} cannot be a key of metadata: it must be text, not empty, without NUL")
+        check_metadata_key(key)
         try:
             values[key] = _plain(value)
             encode(values[key])

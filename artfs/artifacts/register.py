@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,15 @@ from artfs.artifacts import seal
 from artfs.artifacts.measure import in_place
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.save import checked_tags, checked_type
-from artfs.content.digest import FileDigest, hash_file
+from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.content.files import walk_files
-from artfs.content.long_paths import reachable
+from artfs.content.long_paths import lstat, reachable
 from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
 from artfs.materializers.classes import qualified_name
 from artfs.names import check_artifact_name, name_of_version
+from artfs.redaction import has_secret, redacted
 from artfs.stores.local import local_path
 from artfs.types import StorageSize, Uri
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from artfs.materializers.base import BaseMaterializer
     from artfs.responses import ArtifactVersionResponse
     from artfs.workspace import Workspace
+
+
+Advance = Callable[[int], None]
 
 
 def register_artifact(
@@ -88,13 +93,15 @@ def register(
     tags: Sequence[str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     producer_id: int | None = None,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Advance = lambda done: None,
+    expect: Advance = lambda found: None,
 ) -> Version:
     """Register a file or folder in a workspace and return the version's row.
 
     Args:
         producer_id: the step run that made the data; the one that runs here when not given.
-        advance: called with the number of bytes measured since the last call.
+        advance: called with the number of bytes measured since the last call, from several threads.
+        expect: called with the number of bytes that were found to be measured, while they are looked for.
 
     The other arguments, and what is raised, are as for `register_artifact`.
     """
@@ -104,7 +111,7 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    measured = in_place(seal.measure(path, known=_hashed_ahead(path, advance)), path)
+    measured = in_place(seal.measure(path, known=_hashed_ahead(path, advance, expect)), path)
     facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
     scope = step_scope.get()
     made = seal.seal(
@@ -131,6 +138,11 @@ def _resolved(source: str | os.PathLike[str]) -> Path:
     if not shown:
         raise InvalidValue(f"cannot register {source!r}: give the path or file:// URI of a file or folder")
     path = local_path(shown)
+    if has_secret(shown):
+        raise InvalidValue(
+            f"cannot register {redacted(shown)!r}: a secret in it would be kept; give the URI without it, and"
+            " credentials in the environment"
+        )
     if path is None:
         scheme = shown.partition("://")[0]
         why = f"no artifact store for {scheme}:// is installed; give a path or a file:// URI"
@@ -150,29 +162,62 @@ def _materializer(path: Path) -> type[BaseMaterializer]:
 
 _Identity = tuple[int, int, int, int, int]
 
+_BATCH = 32
+"""Files that one thread takes at a time: most are small."""
 
-def _hashed_ahead(path: Path, advance: Callable[[int], None]) -> seal.Known:
-    """Hash all files below a directory in threads, and tell the digests to a walk that comes after.
+
+def _hashed_ahead(path: Path, advance: Advance, expect: Advance) -> seal.Known:
+    """Hash a file, or all files below a directory, in threads, and tell the digests to a walk that comes after.
 
     A digest counts only for a file that the walk finds exactly as it was before and after it was hashed; what cannot be
-    read here is left to the walk, which says why.
+    read here is left to the walk, which says why. An interrupt ends all threads at their next block.
     """
-    if not path.is_dir():
-        return lambda status, source: None
-    sources = list(walk_files(os.fsencode(path), on_error=lambda error: None))
-    with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as pool:
-        batches = [sources[start : start + 32] for start in range(0, len(sources), 32)]
-        found: dict[_Identity, FileDigest] = {}
-        for batch in pool.map(_hashed, batches):
-            found.update(batch)
-            advance(sum(digest.size for _, digest in batch))
-
+    stop = threading.Event()
+    found: dict[_Identity, FileDigest] = {}
+    pool = ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0))))
+    try:
+        # Hashing begins while the directories are still being listed.
+        batches = [pool.submit(_hashed, batch, stop, advance) for batch in _batches(os.fsencode(path), expect)]
+        for batch in batches:
+            found.update(batch.result())
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     return lambda status, source: found.get(_identity(status))
 
 
-def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
-    hashed = []
+def _batches(path: bytes, expect: Advance) -> Iterator[Sequence[bytes]]:
+    """The files at or below a path, some at a time; `expect` hears how many bytes they have."""
+    batch: list[bytes] = []
+    size = 0
+    for file in _files(path):
+        try:
+            size += lstat(file).st_size
+        except OSError:
+            continue  # the walk finds out
+        batch.append(file)
+        if len(batch) == _BATCH or size >= BLOCK_SIZE:
+            expect(size)
+            yield batch
+            batch, size = [], 0
+    expect(size)
+    yield batch
+
+
+def _files(path: bytes) -> Iterator[bytes]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    yield from walk_files(path, on_error=lambda error: None)
+
+
+def _hashed(sources: Sequence[bytes], stop: threading.Event, advance: Advance) -> list[tuple[_Identity, FileDigest]]:
+    hashed: list[tuple[_Identity, FileDigest]] = []
     for source in sources:
+        if stop.is_set():
+            break
         try:
             with reachable(source) as at:
                 descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -182,7 +227,7 @@ def _hashed(sources: Sequence[bytes]) -> list[tuple[_Identity, FileDigest]]:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 continue
-            digest = hash_file(descriptor)
+            digest = hash_file(descriptor, stop.is_set, advance)
             if _identity(os.fstat(descriptor)) == _identity(before) and digest.size == before.st_size:
                 hashed.append((_identity(before), digest))
         except OSError:

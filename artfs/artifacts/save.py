@@ -22,7 +22,7 @@ from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
+from artfs.materializers.classes import qualified_name, recording_names
 from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
 from artfs.processes import umask
@@ -146,7 +146,10 @@ def prepared(
         saver = chosen(staging.path, store)
         saver.trusted = True
         saver.visualizations_dir = f"{staging.path}{SUFFIX}"
-        saver.save(data)
+        data_type = options.get("data_type") or type(data)
+        with recording_names() as names:
+            saver.save(data)
+        workspace.classes.add({*names, qualified_name(chosen), qualified_name(data_type)})
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
         found = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True)
@@ -165,7 +168,7 @@ def prepared(
             type=artifact_type,
             save_type=options.get("save_type", ArtifactSaveType.MANUAL).value,
             materializer=qualified_name(chosen),
-            data_type=qualified_name(options.get("data_type") or type(data)),
+            data_type=qualified_name(data_type),
             trusted=True,
             producer_id=producer_id,
             metadata={**extracted, **given_metadata},

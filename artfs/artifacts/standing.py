@@ -68,27 +68,32 @@ class _Choice:
     shown: str
 
 
-def standing(workspace: Workspace, version: Version) -> Path:
+def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = False) -> Path:
     """Return a directory in which all files of a version stand, after comparing each with its digest.
 
     The files may be the store's own: never write to them.
 
+    Args:
+        only_looked_up: nobody reads the files now, so that for large data in place which this process has compared
+            before, its size and times will do.
+
     Raises:
         VersionNotFound: the version was purged.
         DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
-        StoreError: the bytes of a file are nowhere.
+        StoreError: the bytes of a file are nowhere, or in a store that cannot be used now.
     """
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
         raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     files = _files(workspace, current, rows)
+    compare = _Compare(workspace, only_looked_up)
     directory = _common_directory(current, files)
     if directory is not None and _holds_exactly(directory, rows):
-        failures = _failures(workspace, files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
+        failures = compare.failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
             return Path(directory)
-    return _view(workspace, version, rows, files)
+    return _view(workspace, version, rows, files, compare)
 
 
 def location(workspace: Workspace, version: Version) -> str:
@@ -198,17 +203,35 @@ def _kind(entry: os.DirEntry[bytes]) -> Kind | None:
 # Comparing files with their digests.
 
 
-def _failures(workspace: Workspace, files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
-    """Why files are not what they should be, by path in the version."""
-    checked = workspace.checked
-    small = [file for file in files if file.digest is None or file.digest.blocks is None]
-    stamps = {file: checked.stamp(where(file)) for file in files if file.digest is not None and file.digest.blocks}
-    large = [file for file, stamp in stamps.items() if file.digest and not checked.still_has(file.digest.digest, stamp)]
-    failures = _compared(small, large, where)
-    for file in large:
-        if file.path not in failures and file.digest and (stamp := stamps[file]) is not None:
-            checked.remember(file.digest.digest, stamp)
-    return failures
+@dataclass(frozen=True, slots=True)
+class _Compare:
+    """Compares files with their digests; large ones once, as long as nobody can have written to them.
+
+    The owner of data in place can, through a mapping, and no time tells of it. Unless it is `only_looked_up` it is
+    compared each time.
+    """
+
+    workspace: Workspace
+    only_looked_up: bool
+
+    def failures(self, files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
+        """Why files are not what they should be, by path in the version."""
+        checked = self.workspace.checked
+        small = [file for file in files if file.digest is None or file.digest.blocks is None]
+        stamps = {file: self._stamp(file, where) for file in files if file.digest is not None and file.digest.blocks}
+        large = [
+            file for file, stamp in stamps.items() if file.digest and not checked.still_has(file.digest.digest, stamp)
+        ]
+        failures = _compared(small, large, where)
+        for file in large:
+            if file.path not in failures and file.digest and (stamp := stamps[file]) is not None:
+                checked.remember(file.digest.digest, stamp)
+        return failures
+
+    def _stamp(self, file: _File, where: Callable[[_File], str]) -> tuple[int, ...] | None:
+        if not self.only_looked_up and not all(place.owned for place, _ in file.places):
+            return None
+        return self.workspace.checked.stamp(where(file))
 
 
 def _compared(small: Sequence[_File], large: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
@@ -294,14 +317,18 @@ def _view_path(workspace: Workspace, version_uuid: str) -> Path:
 
 
 def _view(
-    workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]], files: Sequence[_File]
+    workspace: Workspace,
+    version: Version,
+    rows: Sequence[tuple[bytes, EntryRow]],
+    files: Sequence[_File],
+    compare: _Compare,
 ) -> Path:
     view = _view_path(workspace, version.uuid)
-    if _holds_exactly(str(view), rows, links_are_files=True) and not _failures(
-        workspace, files, lambda file: os.path.join(view, os.fsdecode(file.path))
+    if _holds_exactly(str(view), rows, links_are_files=True) and not compare.failures(
+        files, lambda file: os.path.join(view, os.fsdecode(file.path))
     ):
         return view
-    chosen = _good_places(workspace, version, files)
+    chosen = _good_places(version, files, compare)
     with _draft_of_view(workspace) as draft:
         for path, row in rows:
             with reachable(os.path.join(os.fsencode(draft), path)) as target:
@@ -328,7 +355,7 @@ def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
             _remove(draft)
 
 
-def _good_places(workspace: Workspace, version: Version, files: Sequence[_File]) -> dict[bytes, _Choice]:
+def _good_places(version: Version, files: Sequence[_File], compare: _Compare) -> dict[bytes, _Choice]:
     """For each file the first place that has the right bytes; what is on another machine is checked when it is read."""
     chosen: dict[bytes, _Choice] = {}
     whys: dict[bytes, str] = {}
@@ -336,10 +363,10 @@ def _good_places(workspace: Workspace, version: Version, files: Sequence[_File])
     while waiting:
         for file in waiting:
             if attempt >= len(file.places):
-                raise _damaged(version, file, whys.get(file.path))
+                raise _damaged(compare.workspace, version, file, whys.get(file.path))
             chosen[file.path] = _Choice(file, *file.places[attempt])
         local = [file for file in waiting if local_path(chosen[file.path].shown) is not None]
-        failures = _failures(workspace, local, lambda file: str(local_path(chosen[file.path].shown)))
+        failures = compare.failures(local, lambda file: str(local_path(chosen[file.path].shown)))
         for path, why in failures.items():
             whys.setdefault(path, f"{chosen[path].shown}: {why}")
         waiting, attempt = [file for file in waiting if file.path in failures], attempt + 1
@@ -399,11 +426,27 @@ def _remove(view: Path) -> None:
         remove_tree(os.fsencode(view), despite_modes=True)
 
 
-def _damaged(version: Version, file: _File, why: str | None) -> ArtfsError:
+def _damaged(workspace: Workspace, version: Version, file: _File, why: str | None) -> ArtfsError:
     name = f"'{os.fsdecode(file.path)}' of {shown_name(version)}"
     if why is None:
         return StoreError(f"the bytes of {name} lie in no store", subject=file.path)
+    if (unusable := _unusable_store(workspace, file)) is not None:
+        return StoreError(f"{name} cannot be read: {unusable}", subject=file.path)
     if file.places[0][0].owned:
         return DigestMismatch(f"{name} is damaged: {why}; run 'artfs verify' to see what else is", subject=file.path)
     advice = "restore it, or register it again as a new version"
     return PlaceChanged(f"{name} was changed after it was registered: {why}; {advice}", subject=file.path)
+
+
+def _unusable_store(workspace: Workspace, file: _File) -> StoreError | None:
+    """Why a store that should have a file cannot be used at all: then nothing is known to be wrong with the file."""
+    for place, _ in file.places:
+        if place.store_id is None:
+            continue
+        try:
+            workspace.stores.by_id(place.store_id).open_place(place.path).close()
+        except StoreError as error:
+            return error
+        except OSError:
+            continue  # the store is there, and the file is what is wrong
+    return None

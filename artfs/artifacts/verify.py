@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import is_removed
+from artfs.artifacts.lookup import is_removed, shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, Hasher, format_digest
-from artfs.errors import ArtfsError
+from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 if TYPE_CHECKING:
@@ -26,12 +26,23 @@ class Damage:
         path: of the file in the version; empty when it is the catalog's list of files.
         place: where the bytes lie that are wrong; None when there are none.
         reason: what is wrong.
+        unreachable: the place is in a store that cannot be used now, and nothing is known to be wrong with the bytes.
     """
 
     version: str
     path: bytes
     place: str | None
     reason: str
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """A place of a content that is not good; fields as of `Damage`."""
+
+    place: str | None
+    reason: str
+    unreachable: bool = False
 
 
 def verify(
@@ -49,9 +60,13 @@ def verify(
     """
     # What a crash took of small files is written again, and is no damage.
     workspace.syncing.try_to_sync()
-    known: dict[Digest, list[tuple[str | None, str]]] = {}
+    known: dict[Digest, list[_Problem]] = {}
     for version in versions:
-        damages = list(_damages(workspace, version, known, advance))
+        damages: list[Damage] = []
+        try:
+            damages += _damages(workspace, version, known, advance)
+        except CatalogCorrupt as error:
+            damages.append(Damage(shown_name(version), b"", None, str(error)))
         # One that was purged in the meantime has lost its bytes on purpose.
         if damages and not is_removed(workspace.catalog, version):
             yield from damages
@@ -60,17 +75,18 @@ def verify(
 def _damages(
     workspace: Workspace,
     version: Version,
-    known: dict[Digest, list[tuple[str | None, str]]],
+    known: dict[Digest, list[_Problem]],
     advance: Callable[[int], None],
 ) -> Iterator[Damage]:
     """What is wrong with one version; `known` are the problems of the contents that were read already."""
     if version.tree_id is None:
         return
-    name = f"{version.artifact}/{version.name}"
+    name = shown_name(version)
     tree = workspace.catalog.trees.load(version.tree_id)
     if tree.digest != version.digest:
         found, wanted = format_digest(tree.digest), format_digest(version.digest)
         yield Damage(name, b"", None, f"the catalog lists other files: {found} instead of {wanted}")
+    told: set[str] = set()
     for path, entry in tree.walk():
         if entry.file is None:
             continue
@@ -79,24 +95,34 @@ def _damages(
             known[digest] = list(_problems(workspace, digest, advance))
         else:
             advance(entry.file.size)
-        yield from (Damage(name, path, place, reason) for place, reason in known[digest])
+        for problem in known[digest]:
+            if not problem.unreachable:
+                yield Damage(name, path, problem.place, problem.reason)
+            elif problem.reason not in told:
+                # Once a version: a disk that is not mounted would be told for each of its files.
+                told.add(problem.reason)
+                yield Damage(name, b"", None, problem.reason, unreachable=True)
 
 
-def _problems(workspace: Workspace, digest: Digest, advance: Callable[[int], None]) -> Iterator[tuple[str | None, str]]:
+def _problems(workspace: Workspace, digest: Digest, advance: Callable[[int], None]) -> Iterator[_Problem]:
     """The places of a blob that are not good, and why."""
     blob = workspace.catalog.blobs.get(digest)
     candidates = workspace.candidates(blob.id) if blob is not None else []
     if blob is None or not candidates:
-        yield None, "its bytes are in no store"
+        yield _Problem(None, "its bytes are in no store")
         return
     for number, candidate in enumerate(candidates):
         # Only the first place counts as progress: the total is that of the files.
-        reason = _problem(blob, candidate, advance if number == 0 else lambda done: None)
+        try:
+            reason = _why_not_good(blob, candidate, advance if number == 0 else lambda done: None)
+        except StoreError as error:
+            yield _Problem(candidate.shown, str(error), unreachable=True)
+            continue
         if reason is not None:
-            yield candidate.shown, reason
+            yield _Problem(candidate.shown, reason)
 
 
-def _problem(blob: Blob, candidate: Candidate, advance: Callable[[int], None]) -> str | None:
+def _why_not_good(blob: Blob, candidate: Candidate, advance: Callable[[int], None]) -> str | None:
     try:
         if blob.kind != "content":
             _read_identity(blob, candidate, advance)
@@ -109,6 +135,8 @@ def _problem(blob: Blob, candidate: Candidate, advance: Callable[[int], None]) -
                 piece = reader.pread(start, BLOCK_SIZE)
                 hasher.update(piece)
                 advance(len(piece))
+    except StoreError:
+        raise
     except OSError as error:
         return str(error) if isinstance(error, ArtfsError) else error.strerror or str(error)
     found = hasher.finish()

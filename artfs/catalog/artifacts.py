@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, now_us, scalar
+from artfs.catalog.engine import Engine, Row, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, ArtifactNotFound, InvalidValue
 from artfs.names import check_artifact_name
 
@@ -65,14 +66,14 @@ class Artifacts:
         row = self._engine.one(
             f"SELECT {_COLUMNS} FROM artifact a WHERE a.name = :name AND {_EXISTING}", {"name": name}
         )
-        return Artifact(*row) if row else None
+        return _artifact(row) if row else None
 
     def by_id(self, artifact_id: int) -> Artifact | None:
         """Return the artifact of that row id."""
         row = self._engine.one(
             f"SELECT {_COLUMNS} FROM artifact a WHERE a.id = :id AND {_EXISTING}", {"id": artifact_id}
         )
-        return Artifact(*row) if row else None
+        return _artifact(row) if row else None
 
     def ensure(self, name: str, user_id: int | None = None) -> Artifact:
         """Return the artifact of that name, made if there is none.
@@ -89,7 +90,7 @@ class Artifacts:
             {"name": check_artifact_name(name), "now": now_us(), "user": user_id},
         )
         assert row is not None
-        return Artifact(*row)
+        return _artifact(row)
 
     def next_number(self, name: str, user_id: int | None = None) -> tuple[int, int]:
         """Return the row id of the artifact of that name, made if there is none, and a number that no version had."""
@@ -116,9 +117,8 @@ class Artifacts:
 
     def names(self) -> list[str]:
         """Return the names of all artifacts, sorted."""
-        return [
-            row[0] for row in self._engine.query(f"SELECT a.name FROM artifact a WHERE {_EXISTING} ORDER BY a.name")
-        ]
+        rows = self._engine.query(f"SELECT a.name FROM artifact a WHERE {_EXISTING} ORDER BY a.name")
+        return [sound_name("an artifact", row[0]) for row in rows]
 
     def list(
         self,
@@ -137,7 +137,7 @@ class Artifacts:
             f"SELECT {_COLUMNS} FROM artifact a WHERE {_EXISTING} AND {condition} ORDER BY {order} {limit}",
             {**parameters, **order_parameters, **limit_parameters},
         )
-        return [Artifact(*row) for row in rows]
+        return [_artifact(row) for row in rows]
 
     def count(self, where: Where | None = None, *, any_of: bool = False) -> int:
         """Return how many artifacts there are, of those that a filter lets through."""
@@ -172,7 +172,7 @@ class Artifacts:
             )
         if row is None:
             raise ArtifactNotFound(f"there is no artifact with id {artifact_id}", subject=str(artifact_id))
-        return Artifact(*row)
+        return _artifact(row)
 
     def delete(self, artifact_id: int) -> None:
         """Delete an artifact whose versions are all purged. Its tombstones stay, for lineage.
@@ -197,3 +197,8 @@ class Artifacts:
                 )
             else:
                 self._engine.execute("DELETE FROM artifact WHERE id = :id", {"id": artifact_id})
+
+
+def _artifact(row: Row) -> Artifact:
+    sound_name("an artifact", row[1])
+    return Artifact(*row)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
+from artfs.catalog.sound import sound_place
 from artfs.content.digest import Digest, FileDigest
 from artfs.errors import MissingPlace, PlaceExists
 
@@ -420,6 +421,8 @@ def _id_lists(ids: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _place(row: Row) -> BlobPlace:
     id_, blob_id, store_id, path, owned, mtime_ns, etag, state = row
+    if store_id is not None:
+        sound_place(path)
     return BlobPlace(id_, blob_id, store_id, path, bool(owned), mtime_ns, etag, state)
 
 

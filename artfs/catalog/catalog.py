@@ -11,6 +11,7 @@ from pathlib import Path
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.audit import Audit
 from artfs.catalog.blobs import Blobs
+from artfs.catalog.class_names import ClassNames
 from artfs.catalog.engine import Engine
 from artfs.catalog.environments import Environments
 from artfs.catalog.lineage import Lineage
@@ -46,6 +47,7 @@ class Catalog:
         self.artifacts = Artifacts(engine)
         self.audit = Audit(engine)
         self.blobs = Blobs(engine)
+        self.class_names = ClassNames(engine)
         self.environments = Environments(engine)
         self.lineage = Lineage(engine)
         self.metadata = VersionMetadata(engine)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.catalog.sound import sound_name
 from artfs.content.digest import Digest
 
 _UPSTREAM = "version v JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id"
@@ -151,10 +152,11 @@ class Lineage:
 
     def versions(self, version_ids: Collection[int]) -> list[VersionFacts]:
         """Return what graphs show of versions, oldest first, also of tombstones."""
-        return [
-            VersionFacts._make(row)
-            for row in self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
-        ]
+        rows = self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
+        for row in rows:
+            sound_name("an artifact", row[2])
+            sound_name("a version", row[3])
+        return list(map(VersionFacts._make, rows))
 
     def steps(self, step_run_ids: Collection[int]) -> list[StepFacts]:
         """Return what graphs show of step runs, in the order in which they began."""

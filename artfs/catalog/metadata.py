@@ -9,6 +9,7 @@ from typing import Any
 from artfs.catalog.engine import Engine, Row, now_us
 from artfs.catalog.values import Encoded, decode, encode
 from artfs.errors import InvalidValue
+from artfs.names import check_metadata_key
 
 _COLUMNS = "key, type, text, number, json, created_us"
 
@@ -128,8 +129,7 @@ class _Log:
 
 
 def _columns(key: str, value: object) -> dict[str, Any]:
-    if not key or "\0" in key:
-        raise InvalidValue(f"{key!r} cannot be a key of metadata: it is empty or has a NUL character", subject=key)
+    check_metadata_key(key)
     try:
         encoded = encode(value)
     except InvalidValue as error:

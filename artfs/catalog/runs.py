@@ -10,7 +10,9 @@ from uuid import uuid4
 
 from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
+from artfs.redaction import redacted, redacted_values
 
 RUNNING = "running"
 
@@ -115,7 +117,7 @@ class Runs:
                 "heartbeat_us": now,
                 "user_id": user_id,
                 "environment_id": environment_id,
-                "config": json.dumps(dict(config or {}), sort_keys=True),
+                "config": json.dumps(redacted_values(config or {}), sort_keys=True),
                 "host": host,
                 "pid": pid,
                 "process_started": process_started,
@@ -135,7 +137,7 @@ class Runs:
         """Say how a run ended. Raises RunNotFound."""
         changed = self._engine.execute(
             "UPDATE run SET status = :status, error = :error, ended_us = :now WHERE id = :id",
-            {"status": status, "error": error, "now": now_us(), "id": run_id},
+            {"status": status, "error": error and redacted(error), "now": now_us(), "id": run_id},
         )
         run = self.by_id(run_id)
         if not changed or run is None:
@@ -276,6 +278,7 @@ def _scope(pipeline_id: int | None) -> str:
 
 
 def _run(row: Row) -> Run:
+    sound_name("the id of a run", row[1])  # its logs lie in a folder of that name
     values = list(row)
     values[11] = json.loads(row[11])
     return Run(*values)

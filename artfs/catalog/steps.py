@@ -11,6 +11,7 @@ from uuid import uuid4
 from artfs.catalog.engine import Engine, Row, insert_sql, now_us
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
+from artfs.redaction import redacted, redacted_values
 
 RUNNING = "running"
 
@@ -106,7 +107,7 @@ class Steps:
             "cache_key": cache_key,
             "cache_parts": json.dumps(dict(cache_parts or {}), sort_keys=True),
             "source": source,
-            "parameters": json.dumps(dict(parameters or {}), sort_keys=True),
+            "parameters": json.dumps(redacted_values(parameters or {}), sort_keys=True),
             "started_us": started_us or now_us(),
             "log_path": log_path,
             "cached_from_id": cached_from_id,
@@ -123,7 +124,13 @@ class Steps:
         self._engine.execute(
             "UPDATE step_run SET status = :status, error = :error, ended_us = :now, "
             "attempt = COALESCE(:attempt, attempt) WHERE id = :id",
-            {"status": status, "error": error, "now": now_us(), "attempt": attempt, "id": step_run_id},
+            {
+                "status": status,
+                "error": error and redacted(error),
+                "now": now_us(),
+                "attempt": attempt,
+                "id": step_run_id,
+            },
         )
         return self._required(step_run_id)
 

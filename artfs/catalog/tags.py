@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, now_us
+from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, TagNotFound, VersionNotFound
 from artfs.names import check_tag_name
 
@@ -31,17 +32,17 @@ class Tags:
     def get(self, name: str) -> Tag | None:
         """Return the tag of that name."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM tag WHERE name = :name", {"name": name})
-        return Tag(row[0], row[1], bool(row[2]), row[3]) if row else None
+        return _tag(row) if row else None
 
     def by_id(self, tag_id: int) -> Tag | None:
         """Return the tag of that row id."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM tag WHERE id = :id", {"id": tag_id})
-        return Tag(row[0], row[1], bool(row[2]), row[3]) if row else None
+        return _tag(row) if row else None
 
     def list(self) -> Sequence[Tag]:
         """Return all tags, by name."""
         rows = self._engine.query(f"SELECT {_COLUMNS} FROM tag ORDER BY name")
-        return [Tag(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+        return [_tag(row) for row in rows]
 
     def ensure(self, name: str) -> Tag:
         """Return the tag of that name, made if there is none (not exclusive). Raises InvalidName."""
@@ -140,17 +141,16 @@ class Tags:
             "WHERE x.version_id = :version ORDER BY g.name",
             {"version": version_id},
         )
-        return [row[0] for row in rows]
+        return [sound_name("a tag", row[0]) for row in rows]
 
     def newest(self, artifact_id: int) -> dict[str, int]:
         """Return the tags that versions of an artifact carry, and the id of the newest such version of each."""
-        return dict(
-            self._engine.query(
-                "SELECT g.name, n.version_id FROM (SELECT tag_id, MAX(version_id) AS version_id FROM version_tag "
-                "WHERE artifact_id = :artifact GROUP BY tag_id) n JOIN tag g ON g.id = n.tag_id ORDER BY g.name",
-                {"artifact": artifact_id},
-            )
+        rows = self._engine.query(
+            "SELECT g.name, n.version_id FROM (SELECT tag_id, MAX(version_id) AS version_id FROM version_tag "
+            "WHERE artifact_id = :artifact GROUP BY tag_id) n JOIN tag g ON g.id = n.tag_id ORDER BY g.name",
+            {"artifact": artifact_id},
         )
+        return {sound_name("a tag", row[0]): row[1] for row in rows}
 
     def last_given_us(self, artifact_id: int) -> int | None:
         """Return when a version of an artifact was last given a tag, in microseconds since 1970 UTC."""
@@ -197,10 +197,14 @@ class Tags:
             "WHERE x.artifact_id = :artifact ORDER BY g.name",
             {"artifact": artifact_id},
         )
-        return [row[0] for row in rows]
+        return [sound_name("a tag", row[0]) for row in rows]
 
     def _required(self, name: str) -> Tag:
         tag = self.get(name)
         if tag is None:
             raise TagNotFound(f"there is no tag named '{name}'", subject=name)
         return tag
+
+
+def _tag(row: Row) -> Tag:
+    return Tag(row[0], sound_name("a tag", row[1]), bool(row[2]), row[3])

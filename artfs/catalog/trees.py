@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
+from artfs.catalog.sound import check_entry_names, check_root_names, damaged_directory
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
 
@@ -87,11 +88,13 @@ class Trees:
         return TreeRow(*row) if row else None
 
     def entries(self, tree_id: int) -> list[EntryRow]:
-        """Return what is in a directory, in name order."""
+        """Return what is in a directory, in name order. Raises CatalogCorrupt for names that lead out of it."""
         rows = self._engine.query(
             f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id = :tree ORDER BY e.name", {"tree": tree_id}
         )
-        return list(map(EntryRow._make, rows))
+        entries = list(map(EntryRow._make, rows))
+        check_entry_names([entry.name for entry in entries])
+        return entries
 
     def entry(self, tree_id: int, name: bytes) -> EntryRow | None:
         """Return what has that name in a directory."""
@@ -120,17 +123,29 @@ class Trees:
         return None
 
     def walk(self, tree_id: int, prefix: bytes = b"") -> Iterator[tuple[bytes, EntryRow]]:
-        """Yield every path below a directory with its entry, a directory before what is in it."""
-        pending = [(prefix, iter(self.entries(tree_id)))]
+        """Yield every path in a version with its entry, a directory before what is in it.
+
+        Raises:
+            CatalogCorrupt: a name leads out of the version, or a directory lies in itself.
+        """
+        top = self.entries(tree_id)
+        check_root_names(entry.name for entry in top)
+        pending = [(prefix, tree_id, iter(top))]
+        open_ids = {tree_id}
         while pending:
-            at, rows = pending[-1]
+            at, directory, rows = pending[-1]
             row = next(rows, None)
             if row is None:
                 pending.pop()
+                open_ids.discard(directory)
                 continue
             yield at + row.name, row
-            if row.child_id is not None:
-                pending.append((at + row.name + b"/", iter(self.entries(row.child_id))))
+            if row.child_id is None:
+                continue
+            if row.child_id in open_ids:
+                raise damaged_directory(row.child_id, "it lies in itself")
+            open_ids.add(row.child_id)
+            pending.append((at + row.name + b"/", row.child_id, iter(self.entries(row.child_id))))
 
     def modes(self, tree_id: int) -> set[tuple[int, int]]:
         """Return which (kind, mode) there are at any depth below a directory."""
@@ -143,8 +158,13 @@ class Trees:
         return {(kind, mode) for kind, mode in rows}
 
     def load(self, tree_id: int) -> Tree:
-        """Return a directory and all below it as a value of `content`."""
+        """Return all of a version as a value of `content`.
+
+        Raises:
+            CatalogCorrupt: that cannot be a directory: names lead out of it, it lies in itself, ...
+        """
         loaded: dict[int, Tree] = {}
+        waiting: set[int] = set()
         # Without recursion, as trees may be very deep: a directory waits, with its rows, until all in it are loaded.
         pending: list[tuple[int, list[Row] | None]] = [(tree_id, None)]
         while pending:
@@ -152,11 +172,16 @@ class Trees:
             if directory in loaded:
                 continue
             if rows is None:
+                if directory in waiting:
+                    raise damaged_directory(directory, "it lies in itself")
+                waiting.add(directory)
                 rows = self._engine.query(_LOAD, {"tree": directory})
+                check_entry_names([row[0] for row in rows])
                 pending.append((directory, rows))
                 pending.extend((row[_CHILD], None) for row in rows if row[_CHILD] is not None)
             else:
-                loaded[directory] = Tree(tuple(_loaded_entry(row, loaded) for row in rows))
+                loaded[directory] = _loaded_tree(directory, rows, loaded)
+        check_root_names(entry.name for entry in loaded[tree_id].entries)
         return loaded[tree_id]
 
     def insert(self, tree: Tree, blob_ids: Mapping[Digest, int]) -> int:
@@ -292,6 +317,13 @@ def _children_first(tree: Tree) -> dict[Digest, Tree]:
         pending.append((directory, True))
         pending.extend((entry.tree, False) for entry in directory.entries if entry.tree is not None)
     return found
+
+
+def _loaded_tree(tree_id: int, rows: Sequence[Row], loaded: Mapping[int, Tree]) -> Tree:
+    try:
+        return Tree(tuple(_loaded_entry(row, loaded) for row in rows))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise damaged_directory(tree_id, str(error)) from error
 
 
 def _loaded_entry(row: Row, loaded: Mapping[int, Tree]) -> Entry:

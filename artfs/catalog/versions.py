@@ -11,6 +11,7 @@ from artfs.catalog.blobs import Blobs, Place
 from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
+from artfs.catalog.sound import sound_name
 from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
 from artfs.catalog.trees import Trees, files_of
@@ -247,7 +248,7 @@ class Versions:
             f"SELECT v.name, v.id FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} ORDER BY v.id",
             {"artifact": artifact_id},
         )
-        return [(row[0], row[1]) for row in rows]
+        return [(sound_name("a version", row[0]), row[1]) for row in rows]
 
     def list(
         self,
@@ -386,6 +387,8 @@ class Versions:
 
 
 def _version(row: Row) -> Version:
+    for what, name in (("the id of a version", row[1]), ("an artifact", row[3]), ("a version", row[4])):
+        sound_name(what, name)
     values = list(row)
     values[17] = bool(row[17])
     return Version(*values)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, chunks, in_list
+from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.catalog.sound import sound_name, sound_place
 from artfs.content.digest import Digest
 
 _COLUMNS = "id, version_id, name, kind, path, digest, size"
@@ -49,14 +50,14 @@ class Visualizations:
             {"version": version_id, "name": name, "kind": kind, "path": path, "digest": digest, "size": size},
         )
         assert row is not None
-        return Visualization(*row)
+        return _visualization(row)
 
     def list(self, version_id: int) -> Sequence[Visualization]:
         """Return the visualizations of a version, by name."""
         rows = self._engine.query(
             f"SELECT {_COLUMNS} FROM visualization WHERE version_id = :version ORDER BY name", {"version": version_id}
         )
-        return [Visualization(*row) for row in rows]
+        return [_visualization(row) for row in rows]
 
     def known_paths(self, paths: Collection[bytes]) -> set[bytes]:
         """Return those of the paths at which a visualization lies, to tell what is stray in a store."""
@@ -73,3 +74,9 @@ class Visualizations:
             removed = self.list(version_id)
             self._engine.execute("DELETE FROM visualization WHERE version_id = :version", {"version": version_id})
         return removed
+
+
+def _visualization(row: Row) -> Visualization:
+    sound_name("a visualization", row[2])
+    sound_place(row[4])
+    return Visualization(*row)

@@ -17,6 +17,7 @@ from artfs.cli.printing import (
     progress,
     readable_count,
     readable_size,
+    say,
     text,
     waiting,
 )
@@ -61,7 +62,7 @@ def update_artifact(
     if as_json:
         print_json({"name": changed.name, "tags": tags})
     else:
-        click.echo(f"{changed.name}: {', '.join(tags) or 'no tags'}")
+        say(f"{changed.name}: {', '.join(tags) or 'no tags'}")
 
 
 @click.command("update")
@@ -212,7 +213,7 @@ def _tell_version(workspace: Workspace, version: Version, *, as_json: bool) -> N
     if as_json:
         print_json(version_json(version_facts(version, tags)))
     else:
-        click.echo(f"{version.artifact}/{version.name}: {', '.join(tags) or 'no tags'}")
+        say(f"{version.artifact}/{version.name}: {', '.join(tags) or 'no tags'}")
 
 
 def _tell_removed(removed: Mapping[str, Swept], *, as_json: bool) -> None:
@@ -222,4 +223,4 @@ def _tell_removed(removed: Mapping[str, Swept], *, as_json: bool) -> None:
         return
     for name, swept in removed.items():
         kept = f"; a draft in a mount still needs {readable_size(swept.kept_bytes)}" if swept.kept_files else ""
-        click.echo(f"removed {name}, freed {readable_size(swept.bytes)}{kept}")
+        say(f"removed {name}, freed {readable_size(swept.bytes)}{kept}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ from typing import Any
 import click
 
 from artfs.cli.artifact_version import version_facts, version_json
-from artfs.cli.printing import json_option, print_json, print_table, progress, size, text
+from artfs.cli.printing import json_option, measuring, print_json, print_table, progress, say, size, text
 from artfs.cli.selection import complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
-from artfs.content.files import walk_files
-from artfs.content.long_paths import lstat
 
 CHANGE_COLUMNS = [text("status"), text("kind"), text("path"), size("old bytes"), size("new bytes")]
 
@@ -59,11 +56,9 @@ def register(
     nothing that artfs does removes the data. If it changes later, reading the version is an error that says so.
     """
     from artfs.artifacts.register import register as register_data
-    from artfs.stores.local import local_path
 
     with session.workspace() as workspace:
-        path = local_path(os.path.expanduser(source))
-        with progress("measuring", _bytes_below(path) if path is not None else 0) as advance:
+        with measuring("measuring") as amounts:
             made = register_data(
                 workspace,
                 source,
@@ -72,13 +67,14 @@ def register(
                 artifact_type=artifact_type,
                 tags=tags,
                 metadata=metadata,
-                advance=advance,
+                advance=amounts.advance,
+                expect=amounts.expect,
             )
         tagged = workspace.catalog.tags.of_version(made.id)
     if as_json:
         print_json(version_json(version_facts(made, tagged)))
     else:
-        click.echo(f"{made.artifact}/{made.name}")
+        say(f"{made.artifact}/{made.name}")
 
 
 @click.command()
@@ -103,7 +99,7 @@ def download(session: Session, version: str, path: Path | None, overwrite: bool,
         facts = {"artifact": found.artifact, "version": found.name, "files": found.files, "bytes": found.bytes}
         print_json({"path": str(target), **facts})
     else:
-        click.echo(str(target))
+        say(str(target))
 
 
 @click.command()
@@ -129,11 +125,3 @@ def diff(session: Session, old: str, new: str | None, as_json: bool) -> None:
         return
     rows = [[each.status, each.kind, each.path, each.old_size, each.new_size] for each in found]
     print_table(CHANGE_COLUMNS, rows, empty="They do not differ.")
-
-
-def _bytes_below(path: str) -> int:
-    """How much there is to measure; what cannot be looked at is told by the work itself."""
-    total = 0
-    for file in walk_files(os.fsencode(path), on_error=lambda error: None):
-        total += lstat(file).st_size
-    return total

@@ -20,6 +20,7 @@ from artfs.cli.printing import (
     print_json,
     print_record,
     print_table,
+    say,
     text,
 )
 from artfs.cli.selection import catalog_to_complete
@@ -119,7 +120,7 @@ def register(session: Session, name: str, flavor_name: str, path: str, options: 
         path = os.path.abspath(os.path.expanduser(path)) if path else path
     with session.workspace() as workspace:
         store = register_store(workspace, name, flavor_name, path, settings)
-        click.echo(f"registered artifact store {store.name} at {store.path}")
+        say(f"registered artifact store {store.name} at {store.path}")
 
 
 @click.command("list")
@@ -171,7 +172,7 @@ def delete(session: Session, name: str) -> None:
 
     with session.workspace() as workspace:
         delete_store(workspace, name)
-        click.echo(f"deleted artifact store {name}")
+        say(f"deleted artifact store {name}")
 
 
 def _facts(workspace: Workspace, row: StoreRow) -> dict[str, Any]:

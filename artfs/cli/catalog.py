@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from artfs.cli.lazy import Lazy, LazyGroup
+from artfs.cli.printing import say
 from artfs.cli.session import Session, pass_session
 
 ACCEPTED = "forget what is not listed"
@@ -34,7 +35,7 @@ def backup(session: Session, file: Path) -> None:
     """
     with session.workspace() as workspace:
         workspace.catalog.back_up(file)
-    click.echo(f"backed up {session.home.catalog_path} to {file}")
+    say(f"backed up {session.home.catalog_path} to {file}")
 
 
 @click.command()
@@ -49,12 +50,12 @@ def restore(session: Session, file: Path) -> None:
     """
     from artfs.catalog_files import restore as put_back
 
-    session.check_home()
+    session.home.existing()
     before = put_back(session.home, file)
     with session.workspace() as workspace:
         artifacts = workspace.catalog.artifacts.count()
     kept = f"; the one before is {before}" if before is not None else ""
-    click.echo(f"restored {session.home.catalog_path} with {artifacts} artifacts{kept}")
+    say(f"restored {session.home.catalog_path} with {artifacts} artifacts{kept}")
 
 
 @click.command()
@@ -77,4 +78,4 @@ def accept(session: Session, context: click.Context, words: str | None) -> None:
     with session.workspace() as workspace:
         catch_up(workspace)
         stores = give_up(workspace)
-    click.echo(f"{stores} stores knew of versions that are given up" if stores else "the catalog is not an older one")
+    say(f"{stores} stores knew of versions that are given up" if stores else "the catalog is not an older one")

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from artfs.printable import printable
+
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
@@ -18,4 +20,4 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on: give --yes", click.get_current_context(silent=True))
-    click.confirm(question, abort=True, err=True)
+    click.confirm(printable(question), abort=True, err=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from artfs.cli.checks import Level, all_checks, wrong_in
-from artfs.cli.printing import json_option, print_json
-from artfs.cli.reporting import FAILED, one_line
+from artfs.cli.printing import json_option, print_json, say
+from artfs.cli.reporting import FAILED
 from artfs.cli.session import Session, pass_session
 
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
@@ -29,9 +29,9 @@ def doctor(session: Session, context: click.Context, as_json: bool, fix: bool) -
     for check in all_checks(session.home):
         found.append(check)
         if not as_json:
-            level = click.style(check.level.ljust(4), fg=COLOURS[check.level], bold=check.level is not Level.OK)
             advice = f"; {check.advice}" if check.advice else ""
-            click.echo(f"{level}  {check.name}: {one_line(check.message + advice)}")
+            click.secho(check.level.ljust(4), nl=False, fg=COLOURS[check.level], bold=check.level is not Level.OK)
+            say(f"  {check.name}: {check.message}{advice}")
     if as_json:
         keys = ("name", "level", "message", "advice")
         print_json([{key: getattr(check, key) for key in keys} for check in found])

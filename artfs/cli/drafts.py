@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from artfs import mounts
-from artfs.cli.printing import json_option, print_json, waiting
+from artfs.cli.printing import json_option, print_json, say, waiting
 from artfs.cli.reporting import FAILED, complain, explain
 from artfs.errors import DraftHeld, DraftNotFound, InvalidValue, MountError
 from artfs.names import check_tag_name, check_version_name
@@ -69,7 +69,7 @@ def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
     except OSError as error:
         why = _status_of(path).get("error") or explain(error)
         raise DraftHeld(f"{draft}: {_reason(path.name, why)}", subject=str(draft)) from error
-    click.echo(f"{path.name}/{_status_of(path)['version']}")
+    say(f"{path.name}/{_status_of(path)['version']}")
 
 
 def _order(path: Path, wish: bytes) -> None:

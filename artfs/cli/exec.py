@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from artfs.cli.printing import say
 from artfs.cli.reporting import complain
 from artfs.cli.session import Session
 
@@ -27,5 +28,5 @@ def exec_command(context: click.Context, name: str | None, command: tuple[str, .
         result = run_command(workspace, command, name)
     for line in result.held:
         complain(line)
-    click.echo(f"run {result.run.pipeline}/{result.run.name}: {result.run.status}", err=True)
+    say(f"run {result.run.pipeline}/{result.run.name}: {result.run.status}", err=True)
     context.exit(result.status)

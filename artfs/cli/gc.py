@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from artfs.cli.printing import json_option, print_json, readable_count, readable_size, waiting
+from artfs.cli.printing import json_option, print_json, readable_count, readable_size, say, waiting
 from artfs.cli.reporting import FAILED, complain
 from artfs.cli.session import Session, pass_session
 
@@ -33,12 +33,12 @@ def gc(session: Session, context: click.Context, dry_run: bool, as_json: bool) -
         verb = "would remove" if dry_run else "removed"
         contents, directories = readable_count(found.files, "file"), len(found.directories)
         shown = f"{directories} director{'y' if directories == 1 else 'ies'}"
-        click.echo(f"{verb} {contents} that no version needs: {readable_size(found.bytes)}")
-        click.echo(f"{verb} {shown} of versions that never came to be: {readable_size(found.directory_bytes)}")
-        click.echo(f"{verb} {found.views} copies of removed versions from the cache")
+        say(f"{verb} {contents} that no version needs: {readable_size(found.bytes)}")
+        say(f"{verb} {shown} of versions that never came to be: {readable_size(found.directory_bytes)}")
+        say(f"{verb} {found.views} copies of removed versions from the cache")
         if found.kept_files:
             kept = readable_size(found.kept_bytes)
-            click.echo(f"kept {found.kept_files} contents that only drafts in a mount need: {kept}")
+            say(f"kept {found.kept_files} contents that only drafts in a mount need: {kept}")
     for error in found.errors:
         complain(error)
     if found.errors:

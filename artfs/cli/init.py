@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from artfs.cli.printing import say
 from artfs.cli.session import Session, pass_session
 from artfs.modes import stores_of, wrong_modes
 
@@ -46,15 +47,15 @@ def init(session: Session, context: click.Context, group: str | None, begin_anew
         if group is not None:
             _share_all(workspace)
     if existed and group is not None:
-        click.echo(f"{session.home.path} is shared with the group {group} now, with {artifacts} artifacts")
+        say(f"{session.home.path} is shared with the group {group} now, with {artifacts} artifacts")
     elif existed:
-        click.echo(f"{session.home.path} is an artfs home already, with {artifacts} artifacts")
+        say(f"{session.home.path} is an artfs home already, with {artifacts} artifacts")
     else:
-        click.echo(f"made an artfs home at {session.home.path}")
+        say(f"made an artfs home at {session.home.path}")
 
 
 def _begin_anew(session: Session, context: click.Context, words: str) -> None:
-    session.check_home()
+    session.home.existing()
     if words != FORGOTTEN:
         raise click.UsageError(
             f"All versions of {session.home.path} are moved aside then. If so, type: "
@@ -64,7 +65,7 @@ def _begin_anew(session: Session, context: click.Context, words: str) -> None:
     from artfs.catalog_files import begin_anew
 
     aside = begin_anew(session.home)
-    click.echo(f"made a new artfs home at {session.home.path}; what was there before is in {aside}")
+    say(f"made a new artfs home at {session.home.path}; what was there before is in {aside}")
 
 
 def _share_all(workspace: Workspace) -> None:

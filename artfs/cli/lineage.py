@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artfs.cli.reporting import one_line
+from artfs.cli.printing import print_text, say
 from artfs.cli.selection import complete_version, version_named
 from artfs.cli.session import Session, pass_session
 
@@ -52,7 +52,7 @@ def lineage(
             return
         text = _text(workspace.catalog, graph, format_, namespace)
     if output is None:
-        click.echo(text, nl=False)
+        print_text(text)
     else:
         output.write_text(text, encoding="utf-8")
 
@@ -61,7 +61,7 @@ def _print_tree(graph: Graph) -> None:
     from artfs.lineage.tree_text import version_tree
 
     for line, status in version_tree(graph):
-        click.secho(one_line(line), fg=COLOURS.get(status))
+        say(line, fg=COLOURS.get(status))
 
 
 def _text(catalog: Catalog, graph: Graph, format_: str, namespace: str) -> str:

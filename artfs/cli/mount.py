@@ -13,6 +13,7 @@ from typing import IO
 
 import click
 
+from artfs.cli.printing import say
 from artfs.cli.session import Session, pass_session
 from artfs.errors import MountError
 
@@ -40,7 +41,7 @@ def mount(session: Session, directory: Path, foreground: bool, allow_other: bool
         os.execv(sys.executable, [*command, "--foreground"])
     _start(command)
     shown = shlex.quote(str(directory))
-    click.echo(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
+    say(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
 
 
 def _require_daemon() -> None:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from artfs.cli.reporting import one_line
+from artfs.printable import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -70,6 +74,22 @@ def yes_no(title: str) -> Column:
     return Column(title, answer, answer)
 
 
+def say(line: str = "", *, err: bool = False, **style: Any) -> None:
+    """Print a line, of printable characters alone, whatever is in it: no name or value is obeyed by a terminal.
+
+    Args:
+        line: what to say.
+        err: on standard error.
+        style: as for `click.style`.
+    """
+    click.secho(printable(line), err=err, **style)
+
+
+def print_text(lines: str) -> None:
+    """Print a text of lines as it is, but for what a terminal would obey."""
+    click.echo(printable(lines, keep="\n"), nl=False)
+
+
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
     """Print rows.
 
@@ -81,7 +101,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, emp
     if not sys.stdout.isatty():
         for row in rows:
             values = (column.plain(value) for column, value in zip(columns, row, strict=True))
-            click.echo("\t".join(map(one_line, values)))
+            click.echo("\t".join(map(printable, values)))
     elif not rows:
         click.echo(empty)
     else:
@@ -91,13 +111,15 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, emp
 def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
     """Print one thing, a line a property; those without a value are left out on a terminal."""
     on_terminal = sys.stdout.isatty()
-    width = max(len(column.title) for column, _ in properties)
-    for column, value in properties:
-        shown = one_line(column.shown(value) if on_terminal else column.plain(value))
+    # Titles too: they may be keys of metadata.
+    titles = [printable(column.title) for column, _ in properties]
+    width = max(map(len, titles))
+    for title, (column, value) in zip(titles, properties, strict=True):
+        shown = printable(column.shown(value) if on_terminal else column.plain(value))
         if not on_terminal:
-            click.echo(f"{column.title}\t{shown}")
+            click.echo(f"{title}\t{shown}")
         elif shown:
-            click.echo(f"{click.style(column.title.ljust(width), bold=True)}  {shown}")
+            click.echo(f"{click.style(title.ljust(width), bold=True)}  {shown}")
 
 
 def print_json(value: Any) -> None:
@@ -127,6 +149,38 @@ def iso_time(microseconds: int | None) -> str | None:
     return None if microseconds is None else _datetime(microseconds).isoformat(timespec="microseconds")
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How far some work is, of which nobody knows yet how much there is; functions for any thread to call.
+
+    Args:
+        expect: say that there is so much more to do.
+        advance: say that so much was done.
+    """
+
+    expect: Callable[[int], None]
+    advance: Callable[[int], None]
+
+
+@contextmanager
+def measuring(label: str) -> Iterator[Amounts]:
+    """Show on a terminal how far some work on bytes is, from its first moment on; silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield Amounts(lambda found: None, lambda done: None)
+        return
+    with _bar("bytes") as bar:
+        task = bar.add_task(printable(label), total=None)
+        lock, total = threading.Lock(), 0
+
+        def expect(found: int) -> None:
+            nonlocal total
+            with lock:
+                total += found
+                bar.update(task, total=total)
+
+        yield Amounts(expect, lambda done: bar.advance(task, done))
+
+
 @contextmanager
 def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
     """Show on a terminal how far some work is; silent elsewhere.
@@ -142,6 +196,12 @@ def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[
     if not sys.stderr.isatty():
         yield lambda done: None
         return
+    with _bar(unit) as bar:
+        task = bar.add_task(printable(label), total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _bar(unit: str) -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -156,10 +216,8 @@ def progress(label: str, total: int, unit: str = "bytes") -> Iterator[Callable[[
 
     in_bytes: tuple[ProgressColumn, ...] = (DownloadColumn(binary_units=True), TransferSpeedColumn())
     amount = in_bytes if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))
-    parts = (TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn())
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+    parts = (TextColumn("{task.description}", markup=False), BarColumn(), *amount, TimeRemainingColumn())
+    return Progress(*parts, console=Console(stderr=True), transient=True)
 
 
 @contextmanager
@@ -171,8 +229,8 @@ def waiting(label: str) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(label)) as shown:
-        yield lambda text: shown.update(Text(one_line(text)))
+    with Console(stderr=True).status(Text(printable(label))) as shown:
+        yield lambda text: shown.update(Text(printable(text)))
 
 
 def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
@@ -186,7 +244,7 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Non
         table.add_column(column.title.upper(), justify="right" if column.right else "left", overflow="fold")
     for row in rows:
         # Text: a name may look like markup.
-        table.add_row(*(Text(one_line(column.shown(value))) for column, value in zip(columns, row, strict=True)))
+        table.add_row(*(Text(printable(column.shown(value))) for column, value in zip(columns, row, strict=True)))
     Console().print(table)
 
 

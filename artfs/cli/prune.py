@@ -19,6 +19,7 @@ from artfs.cli.printing import (
     progress,
     readable_count,
     readable_size,
+    say,
     size,
     text,
     waiting,
@@ -122,7 +123,7 @@ def _print_plan(planned: PrunePlan, *, as_json: bool) -> None:
         return
     print_table(COLUMNS, [_row(each) for each in planned.decisions], empty="No versions yet.")
     removed, kept = len(planned.removed), len(planned.kept)
-    click.echo(
+    say(
         f"{readable_count(removed, 'version')} would be removed ({readable_size(planned.bytes)}), {kept} kept", err=True
     )
 
@@ -134,12 +135,12 @@ def _print_done(done: Pruned, *, left: bool, as_json: bool) -> None:
         print_json({"removed": done.versions, "spared": spared, **amounts, "errors": done.errors})
         return
     for each in done.spared:
-        click.echo(f"kept {each.version.artifact}/{each.version.name}: {each.reason}")
+        say(f"kept {each.version.artifact}/{each.version.name}: {each.reason}")
     for error in done.errors:
         complain(error)
     amount = f"left {readable_size(done.bytes)} to you" if left else f"freed {readable_size(done.bytes)}"
     kept = f"; drafts in a mount still need {readable_size(done.kept_bytes)}" if done.kept_bytes else ""
-    click.echo(f"removed {readable_count(len(done.versions), 'version')}, {amount}{kept}")
+    say(f"removed {readable_count(len(done.versions), 'version')}, {amount}{kept}")
 
 
 def _row(decision: Decision) -> Sequence[Any]:

@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from artfs.errors import ArtfsError
+from artfs.printable import printable
+from artfs.redaction import redacted
 
 FAILED = 1
 INTERRUPTED = 130
@@ -52,14 +54,14 @@ class ReportingGroup(click.Group):
             raise  # whoever reads the output has had enough
         except Exception as error:  # noqa: BLE001 - it is told, and with --debug in full
             if ctx.params.get("debug"):
-                traceback.print_exc()
+                click.echo(printable(redacted(traceback.format_exc()), keep="\n"), err=True, nl=False)
             complain(explain(error))
             ctx.exit(FAILED)
 
 
 def complain(message: str) -> None:
     """Print a line on standard error."""
-    click.echo(f"artfs: {one_line(message)}", err=True)
+    click.echo(f"artfs: {printable(redacted(message))}", err=True)
 
 
 def explain(error: BaseException) -> str:
@@ -72,14 +74,6 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError):
         return str(error) or type(error).__name__
     return f"unexpected {type(error).__name__}: {error}; please report it with what 'artfs --debug ...' prints"
-
-
-def one_line(text: str) -> str:
-    """Return `text` such that it is one line of printable characters, whatever is in it."""
-    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in readable
-    )
 
 
 _ADVICE = {

@@ -48,14 +48,21 @@ class RootGroup(ReportingGroup, LazyGroup):
     type=click.Path(path_type=Path, file_okay=False),
     help="artfs's own directory, instead of $ARTFS_HOME or the user's data directory.",
 )
+@click.option(
+    "--trust",
+    "trusted_classes",
+    metavar="CLASS",
+    multiple=True,
+    help="Import package.module.Class where it is needed, although nothing that was saved or registered here named it.",
+)
 @click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
-def cli(context: click.Context, home: Path | None, debug: bool) -> None:
+def cli(context: click.Context, home: Path | None, trusted_classes: tuple[str, ...], debug: bool) -> None:
     """Keeps ML artifacts (datasets, models, checkpoints, reports) as versions that you can `ls`."""
     from artfs.cli.session import Session
 
-    context.obj = Session(home)
+    context.obj = Session(home, trusted_classes)
 
 
 def main() -> None:

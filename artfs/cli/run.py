@@ -11,11 +11,11 @@ from click.shell_completion import CompletionItem
 
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.lineage import COLOURS
-from artfs.cli.printing import Column, iso_time, json_option, moment, print_json, print_table, text
-from artfs.cli.reporting import one_line
+from artfs.cli.printing import Column, iso_time, json_option, moment, print_json, print_table, say, text
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 from artfs.errors import InvalidValue, RunNotFound
+from artfs.printable import printable
 
 if TYPE_CHECKING:
     from artfs.catalog import Catalog
@@ -100,13 +100,11 @@ def show(session: Session, run: str, as_json: bool) -> None:
         return
     facts = _facts(found)
     took = f" {facts['took']}" if facts["took"] else ""
-    click.secho(
-        one_line(f"{found.pipeline}/{found.name}  {found.status}{took}"), fg=COLOURS.get(found.status), bold=True
-    )
+    say(f"{found.pipeline}/{found.name}  {found.status}{took}", fg=COLOURS.get(found.status), bold=True)
     for line, status in run_tree(graph):
-        click.secho(one_line(line), fg=COLOURS.get(status))
+        say(line, fg=COLOURS.get(status))
     for name, error in errors:
-        click.secho(one_line(f"{name}: {error}"), fg="red")
+        say(f"{name}: {error}", fg="red")
 
 
 @click.command()
@@ -128,7 +126,7 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
             raise InvalidValue(f"run '{name}' has not ended: wait for it, or delete it with --force", subject=name)
         if not yes:
             shown = f"{found[0].pipeline}/{found[0].name}" if len(found) == 1 else f"{len(found)} runs"
-            click.confirm(f"Delete {shown}? Lineage through it is lost.", abort=True)
+            click.confirm(printable(f"Delete {shown}? Lineage through it is lost."), abort=True)
         user = catalog.users.ensure(workspace.user)
         for each in found:
             with catalog.transaction():
@@ -137,7 +135,7 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
             logs = workspace.home.path / "logs" / each.uuid
             if logs.is_dir():
                 shutil.rmtree(logs)
-            click.echo(f"deleted {each.pipeline}/{each.name}")
+            say(f"deleted {each.pipeline}/{each.name}")
 
 
 def run_named(catalog: Catalog, name: str) -> Run:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from artfs.cli.lineage import COLOURS
-from artfs.cli.printing import json_option, print_json
-from artfs.cli.reporting import one_line
+from artfs.cli.printing import json_option, print_json, say
 from artfs.cli.run import complete_run, run_named
 from artfs.cli.session import Session, pass_session
 from artfs.errors import RunNotFound
@@ -41,11 +40,9 @@ def explain(session: Session, step: str, as_json: bool) -> None:
         return
     for each in explanations:
         beside = f"  (beside {each.compared_with})" if each.compared_with else ""
-        click.secho(
-            one_line(f"{found.pipeline}/{found.name}/{each.step}  {each.status}{beside}"), fg=COLOURS.get(each.status)
-        )
+        say(f"{found.pipeline}/{found.name}/{each.step}  {each.status}{beside}", fg=COLOURS.get(each.status))
         for reason in each.reasons:
-            click.echo(f"  {one_line(reason)}")
+            say(f"  {reason}")
 
 
 def _named(catalog: Catalog, text: str) -> tuple[Run, str | None]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from artfs.errors import HomeError
 
 if TYPE_CHECKING:
     from artfs.home import Home
@@ -22,10 +21,12 @@ class Session:
 
     Args:
         explicit_home: the directory given as `--home`.
+        trusted_classes: those given as `--trust`.
     """
 
-    def __init__(self, explicit_home: Path | None = None) -> None:
+    def __init__(self, explicit_home: Path | None = None, trusted_classes: Sequence[str] = ()) -> None:
         self._explicit_home = explicit_home
+        self._trusted_classes = trusted_classes
 
     @cached_property
     def home(self) -> Home:
@@ -34,21 +35,20 @@ class Session:
 
         return Home.find(self._explicit_home)
 
-    def check_home(self) -> None:
-        """Raise HomeError when there is no home."""
-        if not self.home.exists:
-            raise HomeError(f"no artfs home at {self.home.path}: run 'artfs init'", subject=self.home.path)
-
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
         """Open what is in the home, without making one.
 
         Raises HomeError when there is none.
         """
-        self.check_home()
+        home = self.home.existing()
+        from artfs.log_format import SafeFormatter
         from artfs.workspace import Workspace
 
-        with Workspace(self.home) as workspace:
+        if logging.lastResort is not None:
+            logging.lastResort.setFormatter(SafeFormatter())  # warnings come out beside what commands print
+        with Workspace(home) as workspace:
+            workspace.classes.trust(self._trusted_classes)
             yield workspace
 
 

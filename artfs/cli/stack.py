@@ -17,6 +17,7 @@ from artfs.cli.printing import (
     print_json,
     print_record,
     print_table,
+    say,
     text,
     yes_no,
 )
@@ -74,10 +75,10 @@ def register(session: Session, name: str, store: str, activate: bool) -> None:
 
     with session.workspace() as workspace:
         register_stack(workspace, name, store)
-        click.echo(f"registered stack {name} with artifact store {store}")
+        say(f"registered stack {name} with artifact store {store}")
         if activate:
             activate_stack(workspace, name)
-            click.echo(f"active stack: {name}")
+            say(f"active stack: {name}")
 
 
 @click.command("list")
@@ -127,7 +128,7 @@ def set_(session: Session, name: str) -> None:
 
     with session.workspace() as workspace:
         activate_stack(workspace, name)
-        click.echo(f"active stack: {name}")
+        say(f"active stack: {name}")
 
 
 @click.command()
@@ -139,7 +140,7 @@ def delete(session: Session, name: str) -> None:
 
     with session.workspace() as workspace:
         delete_stack(workspace, name)
-        click.echo(f"deleted stack {name}")
+        say(f"deleted stack {name}")
 
 
 def _facts(workspace: Workspace, stack: Stack) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from artfs import mounts
-from artfs.cli.printing import count, json_option, moment, print_json, print_record, print_table, size, text
+from artfs.cli.printing import count, json_option, moment, print_json, print_record, print_table, say, size, text
 from artfs.cli.session import Session, pass_session
 from artfs.errors import MountError
 
@@ -59,7 +59,7 @@ def status(session: Session, directory: Path | None, as_json: bool) -> None:
         print_json({"home": home, "mounts": [_mount_json(mount) for mount in mine]})
         return
     _print_home(home)
-    click.echo()
+    say()
     _print_mounts(mine)
 
 
@@ -133,14 +133,14 @@ def _print_mount(found: dict[str, Any]) -> None:
             (count("errors"), mount.errors.get("count")),
         ]
     )
-    click.echo()
+    say()
     print_table(
         [text("draft"), text("state"), text("version"), text("reason")],
         [[draft["name"], draft["state"], draft["version"], draft["reason"]] for draft in found.get("drafts", [])],
         empty="No drafts: nothing is in incoming/.",
     )
     if failures := mount.errors.get("last"):
-        click.echo()
+        say()
         rows = [[_microseconds(failure["at"]), failure["request"], failure["message"]] for failure in failures]
         print_table([moment("at"), text("request"), text("error")], rows, empty="")
 

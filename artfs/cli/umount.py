@@ -14,8 +14,7 @@ import click
 
 from artfs import mounts
 from artfs.cli import daemons
-from artfs.cli.printing import waiting
-from artfs.cli.reporting import one_line
+from artfs.cli.printing import say, waiting
 from artfs.errors import MountError, NotMounted
 
 SHOWN_AT_MOST = 5
@@ -44,7 +43,7 @@ def umount(directory: Path, lazy: bool, timeout: float) -> None:
     if lazy:
         # Nothing is asked of the daemon: this is also the way out when it hangs.
         mounts.unmount(path, lazy=True)
-        click.echo(f"unmounted {directory}; the daemon ends when nobody uses it any more")
+        say(f"unmounted {directory}; the daemon ends when nobody uses it any more")
         return
     is_dead = mount.is_dead
     status = {} if is_dead else _status(path)
@@ -56,7 +55,7 @@ def umount(directory: Path, lazy: bool, timeout: float) -> None:
             raise _with_users(error, path) from error
         if daemon is not None:
             _wait(daemon, int(pid or 0), timeout)
-    click.echo(f"unmounted {directory}")
+    say(f"unmounted {directory}")
     _tell_of_drafts(status)
 
 
@@ -113,4 +112,4 @@ def _tell_of_drafts(status: dict[str, Any]) -> None:
         if draft["state"] != "sealed":
             why = f": {draft['reason']}" if draft.get("reason") else ""
             line = f"not a version yet, goes on at the next mount: {draft['name']} ({draft['state']}{why})"
-            click.echo(one_line(line))
+            say(line)

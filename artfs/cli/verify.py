@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artfs.cli.printing import json_option, print_json, progress, readable_size
+from artfs.cli.printing import json_option, print_json, progress, readable_size, say
 from artfs.cli.reporting import FAILED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
@@ -43,7 +43,8 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
             for damage in find_damages(workspace, versions, advance):
                 damages.append(damage)
                 where = f"{damage.version}/{os.fsdecode(damage.path)}" if damage.path else damage.version
-                complain(f"{where}: damaged: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
+                what = "cannot be verified" if damage.unreachable else "damaged"
+                complain(f"{where}: {what}: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
     files = sum(version.files for version in versions)
     if as_json:
         print_json(
@@ -58,6 +59,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                         "path": os.fsdecode(damage.path),
                         "place": damage.place,
                         "reason": damage.reason,
+                        "unreachable": damage.unreachable,
                     }
                     for damage in damages
                 ],
@@ -65,7 +67,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
         )
     elif not damages:
         where = f", read in {', '.join(folders)}" if folders else ""
-        click.echo(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact{where}")
+        say(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact{where}")
     if damages:
         context.exit(FAILED)
 

@@ -125,18 +125,23 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> Digest:
     return Digest(blake3(data).digest())
 
 
-def hash_file(file: int | str | bytes | os.PathLike[str], cancelled: Callable[[], bool] | None = None) -> FileDigest:
+def hash_file(
+    file: int | str | bytes | os.PathLike[str],
+    cancelled: Callable[[], bool] | None = None,
+    advance: Callable[[int], None] = lambda done: None,
+) -> FileDigest:
     """Return the digests of a file.
 
     Args:
         file: a path, or a file descriptor open for reading (its position may change).
         cancelled: asked before each block; when it answers true the work ends with InterruptedError.
+        advance: called with the number of bytes hashed since the last call.
     """
     if isinstance(file, int):
-        return _hash_descriptor(file, cancelled)
+        return _hash_descriptor(file, cancelled, advance)
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return _hash_descriptor(descriptor, cancelled)
+        return _hash_descriptor(descriptor, cancelled, advance)
     finally:
         os.close(descriptor)
 
@@ -152,12 +157,15 @@ def tagged(domain: bytes, *parts: bytes) -> Digest:
     return Digest(hasher.digest())
 
 
-def _hash_descriptor(descriptor: int, cancelled: Callable[[], bool] | None) -> FileDigest:
+def _hash_descriptor(
+    descriptor: int, cancelled: Callable[[], bool] | None, advance: Callable[[int], None]
+) -> FileDigest:
     size = os.fstat(descriptor).st_size
     if size <= BLOCK_SIZE:
         # One byte more than expected shows at once that all was read.
         data = os.pread(descriptor, size + 1, 0)
         if len(data) == size:
+            advance(size)
             return FileDigest(hash_bytes(data), size)
     hasher = Hasher()
     buffer = memoryview(bytearray(BLOCK_SIZE))
@@ -170,11 +178,13 @@ def _hash_descriptor(descriptor: int, cancelled: Callable[[], bool] | None) -> F
             hole_end = _hole_end(descriptor, position, size)
         if position + BLOCK_SIZE <= hole_end:
             hasher.update(_ZEROS)
+            advance(BLOCK_SIZE)
             continue
         count = os.preadv(descriptor, [buffer], position)
         if count == 0:
             return hasher.finish()
         hasher.update(buffer[:count])
+        advance(count)
 
 
 _ZEROS = bytes(BLOCK_SIZE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from artfs.lineage.labels import duration, slot_label, step_label, version_label
+from artfs.printable import printable
 
 if TYPE_CHECKING:
     from artfs.lineage.graph import Graph, Key
@@ -39,6 +40,5 @@ def _name(kind: str, id_: int) -> str:
 
 
 def _quoted(text: str) -> str:
-    readable = text.encode("utf-8", "backslashreplace").decode()
-    escaped = readable.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = printable(text, keep="\n").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
-from artfs.errors import ClassNotFound, MissingLibrary, UntrustedPickle
+from artfs.errors import ClassNotFound, MissingLibrary, UntrustedClass, UntrustedPickle
+
+Allows = Callable[[str], bool]
+"""Whether the module of a class or function, "module.QualName", may be imported."""
+
+_allows: ContextVar[Allows] = ContextVar("artfs_allows", default=lambda name: True)
+_recorded: ContextVar[set[str] | None] = ContextVar("artfs_recorded", default=None)
+
+
+@contextmanager
+def importing_only(allows: Allows) -> Iterator[None]:
+    """Let names be imported here only if `allows` says so: they come from files or a catalog, not from the caller."""
+    token = _allows.set(allows)
+    try:
+        yield
+    finally:
+        _allows.reset(token)
+
+
+@contextmanager
+def recording_names() -> Iterator[set[str]]:
+    """Gather the names that are written into files here, to be found again when those are loaded."""
+    names: set[str] = set()
+    token = _recorded.set(names)
+    try:
+        yield names
+    finally:
+        _recorded.reset(token)
+
+
+def recorded(name: str) -> str:
+    """Return a name that is written into a file, and tell it to whoever asked for them."""
+    names = _recorded.get()
+    if names is not None:
+        names.add(name)
+    return name
+
+
+def recorded_name(thing: Any) -> str:
+    """Return `qualified_name` of a class or function whose name is written into a file; see `recorded`."""
+    return recorded(qualified_name(thing))
+
+
+def dotted(name: str) -> str:
+    """Return `module:Class` in the form that `qualified_name` gives: `module.Class`."""
+    return name.replace(":", ".", 1)
 
 
 def qualified_name(thing: Any) -> str:
@@ -25,6 +73,7 @@ def find_by_name(name: str, *, trusted: bool = True) -> Any:
     Raises:
         ClassNotFound: there is no such module, or nothing of this name in it.
         UntrustedPickle: the module is not imported yet, and `trusted` is False.
+        UntrustedClass: the module is not imported yet, and `importing_only` does not allow it.
     """
     module, attributes = _split(name, trusted)
     thing: Any = module
@@ -42,6 +91,20 @@ def find_by_name(name: str, *, trusted: bool = True) -> Any:
                 subject=name,
             ) from None
     return thing
+
+
+def may_import(name: str) -> bool:
+    """Whether the module of a class or function may be imported here; see `importing_only`."""
+    return _allows.get()(name)
+
+
+def untrusted_class(name: str) -> UntrustedClass:
+    """The error for a class or function that must not be imported."""
+    return UntrustedClass(
+        f"{name} is not imported: nothing that was saved or registered in this home has named it. If you know where it"
+        f" comes from, import {name.rpartition('.')[0]} first, pass trust=True, or run 'artfs --trust {name} ...'",
+        subject=name,
+    )
 
 
 def is_importable(thing: Any) -> bool:
@@ -62,12 +125,15 @@ def _split(name: str, trusted: bool) -> tuple[Any, list[str]]:
     if not all(part.isidentifier() for part in parts):
         raise _not_importable(name, None)
     missing: ModuleNotFoundError | None = None
+    allowed: bool | None = None  # asked only where something would be imported
     for end in range(len(parts) - 1, 0, -1):
         module_name = ".".join(parts[:end])
         if sys.modules.get(module_name) is not None:
             # Not from sys.modules: another thread may be half-way through the import, which this waits for.
             return importlib.import_module(module_name), parts[end:]
-        if not trusted:
+        if allowed is None:
+            allowed = trusted and may_import(name)
+        if not allowed:
             continue
         try:
             return importlib.import_module(module_name), parts[end:]
@@ -85,6 +151,8 @@ def _split(name: str, trusted: bool) -> tuple[Any, list[str]]:
             " import that module first, or load it as trusted if you know who made it",
             subject=name,
         )
+    if allowed is False:
+        raise untrusted_class(name)
     raise _not_importable(name, missing)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from artfs.errors import ArtfsError, MaterializerError
-from artfs.materializers.classes import find_by_name
+from artfs.materializers.classes import find_by_name, may_import, qualified_name, untrusted_class
 from artfs.materializers.json_encode import ITEMS
 from artfs.materializers.json_instances import (
     dataclass_from_fields,
@@ -43,7 +43,7 @@ def decode(
     Raises:
         MaterializerError: the text is no JSON form, or a class has changed too much since.
         ClassNotFound: a class cannot be found under the name it had.
-        UntrustedPickle: a module would have to be imported, and `trusted` is False.
+        UntrustedPickle: a module would have to be imported, and `trusted` is False or the home does not know the class.
     """
     beside: dict[str, Callable[[Any], Any]] = {"$item": load_item, "$pickled": load_pickled}
     decoders = {**_DECODERS, **_instance_decoders(trusted)}
@@ -118,6 +118,8 @@ def _instance_decoders(trusted: bool) -> dict[str, Callable[[Any], Any]]:
             return defaultdict(None, values)
         # a function would run as soon as a key is missing: for strangers' data only classes are let in
         factory = find_by_name(name) if trusted else registry.type_by_name(name, trusted=False)
+        if not isinstance(factory, type) and not (qualified_name(factory) == name and may_import(name)):
+            raise untrusted_class(name)
         return defaultdict(factory, values)
 
     return {

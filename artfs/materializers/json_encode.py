@@ -29,7 +29,7 @@ from typing import Any
 
 from artfs.errors import MaterializerError
 from artfs.materializers import builtin, builtin_libraries
-from artfs.materializers.classes import qualified_name
+from artfs.materializers.classes import qualified_name, recorded, recorded_name
 from artfs.materializers.json_instances import (
     dataclass_to_fields,
     enum_to_payload,
@@ -235,23 +235,23 @@ class _Encoder:
         factory = values.default_factory
         if factory is not None:
             require_importable(factory)
-        name = None if factory is None else qualified_name(factory)
+        name = None if factory is None else recorded_name(factory)
         return {"$defaultdict": [name, self._dict(values, place)]}
 
     def _named_tuple(self, value: Any, place: Place) -> dict[str, Any]:
         fields = named_tuple_to_fields(value)
-        return {"$namedtuple": {"class": qualified_name(type(value)), "fields": self._dict(fields, place)}}
+        return {"$namedtuple": {"class": recorded_name(type(value)), "fields": self._dict(fields, place)}}
 
     def _dataclass(self, value: Any, place: Place) -> dict[str, Any]:
         fields = dataclass_to_fields(value)
-        return {"$dataclass": {"class": qualified_name(type(value)), "fields": self._attributes(fields, place)}}
+        return {"$dataclass": {"class": recorded_name(type(value)), "fields": self._attributes(fields, place)}}
 
     def _model(self, value: Any, place: Place) -> dict[str, Any]:
         payload = model_to_payload(value)
         attributes = {
             part: payload[part] and self._attributes(payload[part], place) for part in ("fields", "extra", "private")
         }
-        return {"$model": {"class": qualified_name(type(value)), **attributes, "set": payload["set"]}}
+        return {"$model": {"class": recorded_name(type(value)), **attributes, "set": payload["set"]}}
 
     def _attributes(self, values: Mapping[str, Any], place: Place) -> Any:
         self._inside_instance += 1
@@ -292,7 +292,11 @@ class _Encoder:
         if form is None:
             item = Item(self._new_path(place), registry.name_for(type(value)), value)
             self.items.append(item)
-            form = {"path": item.path, "materializer": item.materializer, "type": qualified_name(type(value))}
+            form = {
+                "path": item.path,
+                "materializer": recorded(item.materializer),
+                "type": recorded_name(type(value)),
+            }
             form = self._forms[id(value)] = {"$item": form}
         return form
 

@@ -15,7 +15,7 @@ from types import MemberDescriptorType
 from typing import Any
 
 from artfs.errors import MaterializerError
-from artfs.materializers.classes import is_importable, qualified_name
+from artfs.materializers.classes import is_importable, qualified_name, recorded_name
 from artfs.materializers.json_scalars import NotInline
 
 #: What pickle calls to make an instance of a class that does not say otherwise.
@@ -28,10 +28,10 @@ def enum_to_payload(member: Enum) -> dict[str, Any]:
     require_importable(enum_class)
     name = member._name_
     if name is not None and enum_class.__members__.get(name) is member:
-        return {"class": qualified_name(enum_class), "name": name}
+        return {"class": recorded_name(enum_class), "name": name}
     if type(member._value_) is not int:
         raise NotInline
-    return {"class": qualified_name(enum_class), "value": member._value_}
+    return {"class": recorded_name(enum_class), "value": member._value_}
 
 
 def enum_from_payload(enum_class: type[Any], payload: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import is_importable, qualified_name
+from artfs.materializers.classes import is_importable, qualified_name, recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
 from artfs.materializers.registry import registry
@@ -61,7 +61,7 @@ class ModelMaterializer(BaseMaterializer):
         attributes = dict(vars(data))
         booster = attributes.pop("_Booster", None)
         state = None if booster is None else _write_booster(self, booster)
-        kept = {"class": qualified_name(type(data)), "attributes": attributes, "booster": state}
+        kept = {"class": recorded_name(type(data)), "attributes": attributes, "booster": state}
         save_nested(self, _STATE_DIRECTORY, kept)
 
     def load(self, data_type: type[Any]) -> lightgbm.LGBMModel:

@@ -20,7 +20,7 @@ from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
+from artfs.materializers.classes import recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import Opaque, load_nested, save_nested
 from artfs.materializers.registry import registry
@@ -186,7 +186,7 @@ def _split(materializer: BaseMaterializer, name: str, array: np.ndarray[Any, Any
         save_nested(materializer, f"{name}_objects", Opaque(array))
         return {"pickled": True}, None
     if dtype.type.__module__.partition(".")[0] != "numpy":  # such as bfloat16 of ml_dtypes
-        return {"user_dtype": qualified_name(dtype.type)}, array.view(np.dtype((np.void, dtype.itemsize)))
+        return {"user_dtype": recorded_name(dtype.type)}, array.view(np.dtype((np.void, dtype.itemsize)))
     if dtype.fields is None:
         return {}, array
     facts: dict[str, Any] = {"record": True} if dtype.type is np.record else {}

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
+from artfs.errors import InvalidName, MaterializerError
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import load_nested, save_nested
+from artfs.names import check_entry_name
 
 with needs("pillow", extra="pillow"):
     from PIL import Image, ImageFile
@@ -60,7 +62,7 @@ class ImageMaterializer(BaseMaterializer):
     def load(self, data_type: type[Any]) -> Image.Image:
         """Return the image."""
         facts = load_nested(self, _FACTS_DIRECTORY)
-        content = Path(self.uri, facts["file"]).read_bytes()
+        content = Path(self.uri, _own_file(facts["file"])).read_bytes()
         if facts["original"]:
             original = Image.open(BytesIO(content))
             original.seek(facts["frame"])
@@ -99,6 +101,15 @@ class ImageMaterializer(BaseMaterializer):
         path = self.visualization_path("image.png")
         shown.save(path)
         return {os.fspath(path): VisualizationType.IMAGE}
+
+
+def _own_file(name: str) -> str:
+    """Return the name of the file that the image is in: one of this version, whatever its facts say."""
+    try:
+        check_entry_name(os.fsencode(name))
+    except InvalidName as error:
+        raise MaterializerError(f"this image was not written by artfs: {error}") from error
+    return name
 
 
 def _unchanged_source(image: Image.Image) -> bytes | None:

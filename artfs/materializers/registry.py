@@ -18,10 +18,10 @@ import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, get_origin
 
-from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound, UntrustedPickle
+from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound, UntrustedClass, UntrustedPickle
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import find_by_name, is_importable, qualified_name
+from artfs.materializers.classes import dotted, find_by_name, importing_only, is_importable, qualified_name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -99,11 +99,12 @@ class MaterializerRegistry:
         Raises:
             MaterializerNotFound: there is no such class, or it is no materializer.
             UntrustedPickle: a module that is not artfs's would have to be imported, and `trusted` is False.
+            UntrustedClass: the same, and `importing_only` does not allow it.
         """
         found: Any = self._by_name.get(name)
         if found is None:
             try:
-                found = find_by_name(name, trusted=trusted or builtin.is_built_in(name))
+                found = _find(name, trusted or builtin.is_built_in(name))
             except ClassNotFound as error:
                 raise MaterializerNotFound(
                     f"the materializer {name} cannot be imported: install the package it comes from, or name another"
@@ -122,8 +123,9 @@ class MaterializerRegistry:
         Raises:
             ClassNotFound: it cannot be imported, or is no class.
             UntrustedPickle: its module would have to be imported, and `trusted` is False.
+            UntrustedClass: the same, and `importing_only` does not allow it.
         """
-        found = self._types.get(name) or find_by_name(_BUILTIN_ALIASES.get(name, name), trusted=trusted)
+        found = self._types.get(name) or _find(_BUILTIN_ALIASES.get(name, name), trusted)
         if not isinstance(found, type):
             raise ClassNotFound(f"{name} is needed to load this value, but is no class (any more)", subject=name)
         return found
@@ -201,6 +203,26 @@ def materializer_for(data: Any) -> type[BaseMaterializer]:
 
 #: Classes whose own name is not where they can be found.
 _BUILTIN_ALIASES = {"builtins.NoneType": "types.NoneType", "builtins.ellipsis": "types.EllipsisType"}
+
+
+def _find(name: str, trusted: bool) -> Any:
+    """What is called so; what an installed package announces may be imported, as somebody installed it on purpose."""
+    try:
+        return find_by_name(name, trusted=trusted)
+    except UntrustedClass:
+        if not _is_announced(name):
+            raise
+    with importing_only(lambda _: True):
+        return find_by_name(name)
+
+
+def _is_announced(name: str) -> bool:
+    from importlib.metadata import entry_points  # here: importing it takes longer than all the rest
+
+    return any(
+        name in (entry.name, dotted(entry.value)) or name.startswith(f"{entry.value}.")
+        for entry in entry_points(group=ENTRY_POINT_GROUP)
+    )
 
 
 def _bases(kind: Any) -> tuple[type, ...]:

@@ -10,7 +10,7 @@ from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
 from artfs.materializers import pages
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import is_importable, qualified_name
+from artfs.materializers.classes import is_importable, qualified_name, recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
 from artfs.materializers.registry import registry
@@ -69,7 +69,7 @@ class ModelMaterializer(BaseMaterializer):
         if booster is not None:
             _write_booster(self, booster)
         attributes = _state(data, without="_Booster")
-        save_nested(self, _STATE_DIRECTORY, {"class": qualified_name(type(data)), "attributes": attributes})
+        save_nested(self, _STATE_DIRECTORY, {"class": recorded_name(type(data)), "attributes": attributes})
 
     def load(self, data_type: type[Any]) -> xgboost.XGBModel:
         """Return the model.

@@ -27,6 +27,7 @@ from artfs.pipelines.environment import environment
 from artfs.pipelines.plan import Names
 from artfs.pipelines.runner import fail_dead_runs
 from artfs.processes import start_time
+from artfs.redaction import redacted_command
 from artfs.runs import RUN_VARIABLE, title
 from artfs.sharing import Sharing
 from artfs.workspace import Workspace
@@ -119,7 +120,7 @@ def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Ru
             kind=KIND,
             user_id=catalog.users.ensure(workspace.user).id,
             environment_id=catalog.environments.ensure(environment()),
-            config={"command": list(command), "directory": str(Path.cwd())},
+            config={"command": redacted_command(command), "directory": str(Path.cwd())},
             host=socket.gethostname(),
             pid=os.getpid(),
             process_started=str(start_time(os.getpid())),

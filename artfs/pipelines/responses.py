@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from artfs.catalog.runs import Run
 from artfs.catalog.steps import Input, Output, StepRun
 from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
+from artfs.pipelines.logs import log_file
 from artfs.responses import ArtifactVersionResponse
 from artfs.workspace import Workspace
 
@@ -124,8 +124,8 @@ class StepRunResponse(_Begun):
     @property
     def logs(self) -> str:
         """What it printed and logged."""
-        path = self.row.log_path
-        return Path(path).read_text("utf-8") if path and Path(path).exists() else ""
+        path = log_file(self._workspace.home.path, self.row.log_path)
+        return path.read_text("utf-8") if path is not None and path.exists() else ""
 
     def explain(self) -> Explanation:
         """Say why it ran, or did not have to: `.reasons` has a line for each part of its key that changed."""

@@ -23,6 +23,7 @@ from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import AlreadyExists, InvalidValue, VersionExists
+from artfs.names import check_run_name
 from artfs.pipelines.cache_key import WHY, CacheKey, cache_key
 from artfs.pipelines.code import code_parts
 from artfs.pipelines.config import CachePolicy, ExternalArtifact
@@ -111,7 +112,7 @@ class Runner:
                 with self._catalog.transaction():
                     return self._catalog.runs.create(
                         self._composition.pipeline,
-                        self._names.fill(name, self._composition.options.substitutions),
+                        check_run_name(self._names.fill(name, self._composition.options.substitutions)),
                         user_id=self._catalog.users.ensure(self._workspace.user).id,
                         environment_id=self._catalog.environments.ensure(facts),
                         config=self._options.config,

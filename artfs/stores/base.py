@@ -20,7 +20,6 @@ A flavour is a subclass with a `flavor` name (or `FLAVOR`, as ZenML spells it); 
 from __future__ import annotations
 
 import inspect
-import re
 import shutil
 import threading
 from abc import ABC, abstractmethod
@@ -31,6 +30,7 @@ from typing import IO, Any, ClassVar
 
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
+from artfs.redaction import has_secret, redacted
 from artfs.sharing import Sharing
 from artfs.stores.mark import Mark
 
@@ -121,10 +121,10 @@ class Store(ABC):
         if scheme is None:
             schemes = ", ".join(sorted(cls.SUPPORTED_SCHEMES)) or "a scheme, but its class names none"
             raise InvalidValue(
-                f"a {cls.flavor} store cannot be at {_without_password(root)!r}: its path must begin with {schemes}"
+                f"a {cls.flavor} store cannot be at {redacted(root)!r}: its path must begin with {schemes}"
             )
         if why := _root_fault(root, scheme):
-            raise InvalidValue(f"a {cls.flavor} store cannot be at {_without_password(root)!r}: {why}")
+            raise InvalidValue(f"a {cls.flavor} store cannot be at {redacted(root)!r}: {why}")
         return root.rstrip("/") or "/"
 
     @classmethod
@@ -356,13 +356,9 @@ def _root_fault(root: str, scheme: str) -> str | None:
         return "it has control characters in it"
     if any(part in (".", "..") for part in rest.split("/")):
         return "'.' and '..' mean nothing in a URI"
-    if _without_password(root) != root:
+    if has_secret(root):
         return "a password in it would be kept in the catalog; set it in the environment instead"
     return None
-
-
-def _without_password(root: str) -> str:
-    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", root)
 
 
 def _is_full(path: str) -> bool:

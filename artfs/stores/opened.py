@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound
+from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound, UntrustedClass
 from artfs.home import Home
 from artfs.stores.base import Store
 from artfs.stores.mark import Mark, another_store, attribute_mark, is_marked, read_mark, replace_mark, set_mark
@@ -98,6 +98,8 @@ class Stores:
         for row in self._workspace.catalog.stores.list():
             try:
                 stores.append(self._open(row))
+            except UntrustedClass as error:
+                logger.warning("artifact store '%s' is left out: %s", row.name, error)
             except (StoreError, MissingLibrary) as error:
                 # A flavour that only other programs have must not stop those who ask about this machine's files.
                 logger.info("artifact store '%s' is left out: %s", row.name, error)
@@ -135,7 +137,10 @@ class Stores:
     def _open(self, row: StoreRow) -> Store:
         with self._lock:
             if row.id not in self._opened:
-                kind, root = store_class(row.flavor, row.options), self.located(row).root
+                kind, root = (
+                    store_class(row.flavor, row.options, self._workspace.classes.allows),
+                    self.located(row).root,
+                )
                 store = kind(root, row.options, id=row.id, name=row.name)
                 store.share(self._workspace.home.sharing)
                 if store.is_local and (row.marked or self._can_be_marked(store)):

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
+from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
+from artfs.redaction import has_secret, is_secret_name
 from artfs.stores.base import Store
 from artfs.stores.local import local_path
 from artfs.stores.mark import MARK, read_mark, remove_mark
 from artfs.stores.opened import mark_of, own
-from artfs.stores.registry import ALIASES, BUILT_IN, check_options, store_class
+from artfs.stores.registry import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM, check_options, store_class
 from artfs.stores.roots import kept_root
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def register_store(
     check_store_name(name)
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
+    _check_no_secret(options)
     store = store_class(flavor, options)(path, options, name=name)
     store.share(workspace.home.sharing)
     try:
@@ -56,6 +59,8 @@ def register_store(
     finally:
         store.close()
     catalog = workspace.catalog
+    if flavor == CUSTOM:
+        workspace.classes.add([dotted(options[CLASS_OPTION])])
     with catalog.transaction():
         _check_free(store, workspace)
         row = catalog.stores.register(
@@ -86,6 +91,16 @@ def delete_store(workspace: Workspace, name: str) -> None:
         catalog.audit.append("store.delete", name, user_id=user.id)
     if row is not None and (root := local_path(workspace.stores.located(row).root)) is not None:
         remove_mark(root, mark_of(workspace.home, name))
+
+
+def _check_no_secret(options: Mapping[str, Any]) -> None:
+    for option, value in options.items():
+        if is_secret_name(option) or has_secret(str(value)):
+            raise InvalidValue(
+                f"the option '{option}' is a secret, or has one in it, which the catalog would keep: give credentials"
+                " in the environment",
+                subject=option,
+            )
 
 
 def _check_free(store: Store, workspace: Workspace) -> None:

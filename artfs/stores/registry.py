@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
+from artfs.materializers.classes import dotted, untrusted_class
 from artfs.stores.base import Store
 
 if TYPE_CHECKING:
@@ -99,21 +101,26 @@ class FlavorRegistry:
         with self._lock:
             self._defined[name] = store
 
-    def find(self, flavor: str, options: Mapping[str, Any] | None = None) -> type[Store]:
+    def find(
+        self, flavor: str, options: Mapping[str, Any] | None = None, allows: Callable[[str], bool] | None = None
+    ) -> type[Store]:
         """Return the class that serves a flavour, importing its module.
 
         Args:
             flavor: its name.
             options: of the store; the class of a custom store is one of them.
+            allows: whether the module of a class, "module.Class", may be imported, where its name does not come from
+                the caller.
 
         Raises:
             StoreError: there is no such flavour, or its class cannot be used.
             MissingLibrary: it needs a library that is not installed.
             InvalidValue: a custom store does not name its class.
+            UntrustedClass: `allows` does not allow it.
         """
         flavor = ALIASES.get(flavor, flavor)
         if flavor == CUSTOM:
-            return _class_named((options or {}).get(CLASS_OPTION))
+            return _class_named((options or {}).get(CLASS_OPTION), allows)
         with self._lock:
             if (found := self._defined.get(flavor)) is not None:
                 return found
@@ -175,9 +182,11 @@ class FlavorRegistry:
 registry = FlavorRegistry()
 
 
-def store_class(flavor: str, options: Mapping[str, Any] | None = None) -> type[Store]:
+def store_class(
+    flavor: str, options: Mapping[str, Any] | None = None, allows: Callable[[str], bool] | None = None
+) -> type[Store]:
     """Return the class that serves a flavour; see `FlavorRegistry.find`."""
-    return registry.find(flavor, options)
+    return registry.find(flavor, options, allows)
 
 
 def check_options(flavor: str, options: Mapping[str, Any]) -> None:
@@ -212,11 +221,13 @@ def _built_in_class(flavor: str, built_in: _BuiltIn) -> type[Store]:
     return found
 
 
-def _class_named(target: Any) -> type[Store]:
+def _class_named(target: Any, allows: Callable[[str], bool] | None) -> type[Store]:
     """The class that `package.module:Class`, or the same with a dot, names."""
     if not isinstance(target, str) or not target:
         raise InvalidValue(f"a custom artifact store needs the option '{CLASS_OPTION}': package.module:Class")
     module, _, name = target.partition(":") if ":" in target else target.rpartition(".")
+    if allows is not None and module not in sys.modules and not allows(dotted(target)):
+        raise untrusted_class(dotted(target))
     try:
         found = getattr(import_module(module), name) if module and name else None
     except Exception as error:  # importing runs a stranger's code, which may raise anything

@@ -215,7 +215,8 @@ class BlobReader:
     def _unchanged(self, index: int, offset: int, size: int) -> bytes | None:
         """A part of a block that was verified before, if its file is certain not to have changed since.
 
-        Random reads come back to blocks that no cache holds any more; without this each would hash 4 MiB again.
+        Random reads come back to blocks that no cache holds any more; without this each would hash 4 MiB again. Data
+        in place is hashed again: its owner may change it through a mapping, which changes no times.
         """
         stamp = self._stamps.get(index)
         if stamp is None or self.file.blocks is None or self._cache.get(self.file.block(index)) is not None:
@@ -225,6 +226,8 @@ class BlobReader:
         except OSError:
             return None  # the full way says what is wrong
         try:
+            if not place.candidate.owned:
+                return None
             data = place.reader.pread(offset, size)
             return data if len(data) == size and place.reader.stamp == stamp else None
         finally:

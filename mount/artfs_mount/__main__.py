@@ -16,6 +16,8 @@ from pathlib import Path
 
 from artfs.errors import ArtfsError
 from artfs.home import Home
+from artfs.log_format import SafeFormatter
+from artfs.redaction import redacted
 from artfs.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.incoming import area as areas
@@ -49,7 +51,7 @@ def main() -> int:
             where = error.filename or arguments.home
             return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
         log.exception("the daemon ends")
-        return _refuse(ready, f"the daemon failed: {type(error).__name__}: {error}")
+        return _refuse(ready, redacted(f"the daemon failed: {type(error).__name__}: {error}"))
     log.info("unmounted")
     return 0
 
@@ -121,7 +123,9 @@ def _log_to(area: areas.Area, *, also_to_terminal: bool) -> None:
         handlers.append(logging.StreamHandler())
     sys.unraisablehook = _lost
     threading.excepthook = lambda ended: log.error("a thread ended: %r", ended.thread, exc_info=ended.exc_value)
-    logging.basicConfig(level=logging.INFO, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in handlers:
+        handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
 
 
 def _lost(lost: sys.UnraisableHookArgs) -> None:

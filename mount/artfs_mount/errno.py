@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from artfs.errors import ArtfsError, Cancelled, DraftHeld, MissingPlace, ReaderClosed, StoreError
+from artfs.errors import ArtfsError, Cancelled, CatalogCorrupt, DraftHeld, MissingPlace, ReaderClosed, StoreError
 
 _BY_TYPE: tuple[tuple[type[BaseException], int], ...] = (
     (DraftHeld, errno.EBUSY),
@@ -13,6 +13,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], int], ...] = (
     (MissingPlace, errno.EIO),
     (ReaderClosed, errno.EBADF),
     (MemoryError, errno.ENOMEM),
+    (CatalogCorrupt, errno.EIO),
     (FileNotFoundError, errno.ENOENT),
     (FileExistsError, errno.EEXIST),
     (IsADirectoryError, errno.EISDIR),

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from artfs.errors import DigestMismatch, PlaceChanged
+from artfs.redaction import redacted
 from artfs_mount.incoming.callers import Caller
 
 log = logging.getLogger(__name__)
@@ -92,4 +93,4 @@ class Status:
 
     def _remember(self, request: str, message: str) -> None:
         self._count += 1
-        self._failures.append(Failure(time.time(), request, message))
+        self._failures.append(Failure(time.time(), request, redacted(message)))

@@ -12,9 +12,10 @@ from click.testing import Result
 
 from artfs.catalog import Catalog
 from artfs.cli import reporting
-from artfs.cli.reporting import explain, one_line
+from artfs.cli.reporting import explain
 from artfs.errors import ArtifactNotFound
 from artfs.home import Home
+from artfs.printable import printable
 from support.mount import ARTFS
 
 Run = Callable[..., Result]
@@ -184,7 +185,7 @@ def test_explanations(error: Exception, line: str) -> None:
     ],
 )
 def test_a_line_is_a_line_whatever_is_in_it(text: str, line: str) -> None:
-    assert one_line(text) == line
+    assert printable(text) == line
 
 
 def test_no_arguments_shows_the_help(run: Run) -> None:

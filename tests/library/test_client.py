@@ -17,7 +17,8 @@ import pytest
 from artfs import load_artifact, register_artifact, save_artifact
 from artfs.client import Client
 from artfs.enums import ArtifactType
-from artfs.errors import AlreadyExists, ArtfsError, ArtifactNotFound, InvalidValue, VersionNotFound
+from artfs.errors import AlreadyExists, ArtfsError, ArtifactNotFound, HomeError, InvalidValue, VersionNotFound
+from artfs.home import Home
 
 
 @pytest.fixture
@@ -183,7 +184,14 @@ def test_the_active_store_is_that_of_the_home(client: Client, home: Path) -> Non
 
 
 def test_a_client_of_another_home_sees_only_that(client: Client, tmp_path: Path) -> None:
-    assert Client(tmp_path / "other").list_artifacts().total == 0
+    assert Client(Home(tmp_path / "other").create().path).list_artifacts().total == 0
+
+
+def test_a_client_of_a_home_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    for typo in (tmp_path / "typo", str(tmp_path / "typo")):
+        with pytest.raises(HomeError, match=r"no artfs home at .*/typo: run 'artfs init'"):
+            Client(typo)
+    assert not (tmp_path / "typo").exists()
 
 
 def test_responses_show_what_they_are(client: Client) -> None:

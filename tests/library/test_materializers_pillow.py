@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artfs.errors import MaterializerError
 from support.library_cases import check_in_fresh_process, save_as_chosen, there_and_back
 from support.round_trip import files
 
@@ -114,6 +115,15 @@ def test_an_image_that_pillow_would_not_open_again_comes_back(tmp_path: Path, mo
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     image = _pixels("RGB", (7, 5))
     assert_same(image, there_and_back(image, tmp_path))
+
+
+def test_no_file_outside_of_the_version_is_read(tmp_path: Path) -> None:
+    saver = save_as_chosen(_pixels("RGB", (7, 5)), tmp_path / "data")
+    facts = tmp_path / "data" / "facts" / "data.json"
+    (tmp_path / "image.png").write_bytes(_file("PNG"))
+    facts.write_text(facts.read_text().replace('"image.png"', '"../image.png"'))
+    with pytest.raises(MaterializerError, match="was not written by artfs"):
+        saver.load(Image.Image)
 
 
 def test_metadata_and_picture_of_an_image(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from artfs.content.digest import FileDigest, tagged
+from artfs.redaction import redacted
 from artfs.sharing import OWNER, Sharing
 from artfs_mount.incoming.observed import Actor
 from artfs_mount.incoming.processes import Writers
@@ -137,7 +138,7 @@ class Drafts:
 
     def hold(self, draft: Draft, why: str) -> None:
         """Keeps a draft from sealing by itself until it changes again."""
-        draft.held = why
+        draft.held = redacted(why)
         self._write(draft)
 
     def renamed(self, old: bytes, new: bytes) -> None:

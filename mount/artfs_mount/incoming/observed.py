@@ -29,6 +29,7 @@ from artfs.content.digest import tagged
 from artfs.enums import ExecutionStatus
 from artfs.names import check_artifact_name
 from artfs.processes import command_line, environment_variable, is_kernel_thread, process_group, process_of, start_time
+from artfs.redaction import redacted_command
 from artfs.runs import RUN_VARIABLE, title
 
 OBSERVED = "observed"
@@ -230,7 +231,7 @@ def _new_run(catalog: Catalog, actor: Actor) -> Run:
         kind=OBSERVED,
         uuid=uuid,
         user_id=catalog.users.ensure(users.name_of(os.geteuid())).id,
-        config={"command": list(actor.command)},
+        config={"command": redacted_command(actor.command)},
         host=socket.gethostname(),
         pid=process,
         process_started=str(started),

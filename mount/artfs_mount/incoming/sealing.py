@@ -30,6 +30,7 @@ from artfs.content.files import sync_filesystem
 from artfs.content.long_paths import shown
 from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
+from artfs.redaction import has_secret, redacted
 from artfs.stores.local import local_path
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
@@ -234,6 +235,12 @@ class Sealing:
             ) from error
 
     def _measure_in_place(self, link: Path, target: str) -> seal.Measured:
+        if has_secret(target):
+            raise DraftHeld(
+                f"{link.name}: it links to {redacted(target)}, and a secret in a link would be kept; link to the URI "
+                "without it, and give credentials in the environment",
+                subject=link.name,
+            )
         if "://" not in target and not os.path.isabs(target):
             raise DraftHeld(
                 f"{link.name}: a relative link registers nothing; link to an absolute path or a URI", subject=link.name

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from artfs.content.digest import tagged
+from artfs.pipelines.logs import log_file
 from artfs_mount.tree import inode
 from artfs_mount.tree.node import TEXT_MODE, Attributes, Generated, Owner, stale
 
@@ -28,7 +29,7 @@ class StepLog(Generated):
     slow = True
 
     def __init__(self, context: Context, row: StepRun) -> None:
-        self._path = _inside(context.workspace.home.path, row.log_path)
+        self._path = log_file(context.workspace.home.path, row.log_path)
         status = _status(self._path)
         self.size = status.st_size if status else 0
         self.mtime_ns = status.st_mtime_ns if status else row.started_us * 1000
@@ -58,14 +59,6 @@ def step_log(context: Context, payload: int) -> StepLog:
     log = StepLog(context, row)
     log.ino = inode.pack(inode.Kind.STEP_LOG, payload)
     return log
-
-
-def _inside(home: Path, path: str | None) -> Path | None:
-    """The path of a log, if it lies in the home: a catalog must not make the daemon read other files."""
-    if path is None:
-        return None
-    whole = Path(os.path.normpath(home / path))
-    return whole if whole.is_relative_to(home) else None
 
 
 def _status(path: Path | None) -> os.stat_result | None:
