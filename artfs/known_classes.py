@@ -4,7 +4,7 @@ To import a module is to run its code. A catalog, and what lies in a store, may 
 somebody else, so a class that is named there is imported only if this file names it too, if artfs itself knows it, or
 if the caller trusts it in words. What is imported already may always be used: that runs no code.
 
-The file lies in the home and belongs to its user alone. A save writes it only for a class that is new to it.
+The file lies in the home, for those who may use that. A save writes it only for a class that is new to it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from artfs.content.files import atomic_write
 from artfs.errors import HomeError
 from artfs.materializers import builtin
 from artfs.materializers.classes import dotted
+from artfs.sharing import Sharing
 
 FILE_NAME = "classes.toml"
 
@@ -40,10 +41,12 @@ class KnownClasses:
 
     Args:
         path: of the file.
+        sharing: who may use the home.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sharing: Sharing) -> None:
         self._path = path
+        self._sharing = sharing
         self._read_as: _Stamp | None = None
         self._names: frozenset[str] = frozenset()
         self._trusted: set[str] = set()
@@ -91,13 +94,13 @@ class KnownClasses:
     def _change(self, change: Callable[[frozenset[str]], Iterable[str]], *, only_new: bool = False) -> None:
         """Write the file anew, one process at a time."""
         try:
-            with open(self._path.with_name(f"{FILE_NAME}.lock"), "a+b", opener=_private) as lock:
+            with open(self._path.with_name(f"{FILE_NAME}.lock"), "a+b", opener=self._sharing.opener) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if only_new and self._path.exists():
                     return
                 names = sorted(change(self._read()))
                 listed = "".join(f'    "{name}",\n' for name in names)
-                atomic_write(self._path, f"{_HEAD}{_KEY} = [\n{listed}]\n".encode(), mode=0o600)
+                atomic_write(self._path, f"{_HEAD}{_KEY} = [\n{listed}]\n".encode(), mode=self._sharing.file)
         except HomeError:
             raise
         except OSError as error:
@@ -141,7 +144,3 @@ def _is_artfs_own(name: str) -> bool:
 def _can_be_found(name: str) -> bool:
     """Whether another process could find it by its name at all: not what a script or a function defined for itself."""
     return not name.startswith("__main__.") and all(part.isidentifier() for part in name.split("."))
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)

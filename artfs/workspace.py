@@ -44,7 +44,7 @@ class Workspace:
         self.home = home
         self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
         self.checked = Checked()
-        self.classes = KnownClasses(home.path / FILE_NAME)
+        self.classes = KnownClasses(home.path / FILE_NAME, home.sharing)
         self._lock = threading.RLock()
         self._catalog: Catalog | None = None
 

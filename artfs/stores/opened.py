@@ -137,11 +137,8 @@ class Stores:
     def _open(self, row: StoreRow) -> Store:
         with self._lock:
             if row.id not in self._opened:
-                kind, root = (
-                    store_class(row.flavor, row.options, self._workspace.classes.allows),
-                    self.located(row).root,
-                )
-                store = kind(root, row.options, id=row.id, name=row.name)
+                kind = store_class(row.flavor, row.options, self._workspace.classes.allows)
+                store = kind(self.located(row).root, row.options, id=row.id, name=row.name)
                 store.share(self._workspace.home.sharing)
                 if store.is_local and (row.marked or self._can_be_marked(store)):
                     store.require_mark(mark_of(self._workspace.home, row.name))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from artfs.known_classes import KnownClasses
+from artfs.sharing import OWNER
 from support.installed import install
 from support.marked_module import write_marked
 from support.mount import ARTFS
@@ -128,8 +129,8 @@ def test_no_function_is_taken_for_a_factory_because_it_is_imported(python: In, h
         decoded = python(
             "from artfs.materializers.classes import importing_only\n"
             "from artfs.materializers.json_decode import decode\n"
-            "from artfs.known_classes import KnownClasses; from pathlib import Path; import os, artfs.home\n"
-            f"with importing_only(KnownClasses(Path({str(home / 'classes.toml')!r})).allows):\n"
+            "from artfs.known_classes import KnownClasses; from artfs.sharing import OWNER; from pathlib import Path; import os, artfs.home\n"
+            f"with importing_only(KnownClasses(Path({str(home / 'classes.toml')!r}), OWNER).allows):\n"
             f"    decode({json.dumps({'$defaultdict': [name, {}]}).encode()!r}, None, None, trusted=True)"
         )
         assert "UntrustedClass" in decoded.stderr
@@ -202,7 +203,7 @@ def test_a_home_that_cannot_be_written_is_read_all_the_same(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("artfs.known_classes.atomic_write", refuse)
-    known = KnownClasses(tmp_path / "classes.toml")
+    known = KnownClasses(tmp_path / "classes.toml", OWNER)
     known.begin(lambda: ["some.Class"])
     assert known.allows("some.Class") and not known.allows("other.Class")
     with pytest.raises(OSError, match="cannot write"):
@@ -214,4 +215,4 @@ def test_a_file_that_is_not_understood_is_one_clear_line(tmp_path: Path) -> None
     for text in ("classes = [", "classes = 3\n", "classes = [1]\n"):
         path.write_text(text)
         with pytest.raises(OSError, match=r"cannot read .*classes\.toml: .*correct the file"):
-            KnownClasses(path).allows("some.Class")
+            KnownClasses(path, OWNER).allows("some.Class")
