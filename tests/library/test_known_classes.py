@@ -129,7 +129,8 @@ def test_no_function_is_taken_for_a_factory_because_it_is_imported(python: In, h
         decoded = python(
             "from artfs.materializers.classes import importing_only\n"
             "from artfs.materializers.json_decode import decode\n"
-            "from artfs.known_classes import KnownClasses; from artfs.sharing import OWNER; from pathlib import Path; import os, artfs.home\n"
+            "from artfs.known_classes import KnownClasses; from artfs.sharing import OWNER\n"
+            "from pathlib import Path; import os, artfs.home\n"
             f"with importing_only(KnownClasses(Path({str(home / 'classes.toml')!r}), OWNER).allows):\n"
             f"    decode({json.dumps({'$defaultdict': [name, {}]}).encode()!r}, None, None, trusted=True)"
         )
