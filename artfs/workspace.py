@@ -70,11 +70,11 @@ class Workspace:
                     if self.home.is_writable:
                         _ensure_defaults(catalog, self.home)
                     self._catalog = catalog
-                    self.classes.begin(self._named_classes)
                     if may_begin:
                         self.home.catalog_begun()
                     if self.home.is_writable:
                         self._settle()
+                    self.classes.begin(self._named_classes)
                 except BaseException:
                     self._catalog = None
                     catalog.close()
