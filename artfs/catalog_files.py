@@ -11,12 +11,12 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from artfs.catalog import Catalog
 from artfs.content.files import sync_directory
-from artfs.errors import CatalogCorrupt, HomeError, SourceNotFound
+from artfs.errors import ArtfsError, CatalogBusy, CatalogCorrupt, CatalogMissing, HomeError, SourceNotFound
 from artfs.home import Home
 from artfs.sharing import make_file
 from artfs.workspace import Workspace
@@ -47,11 +47,10 @@ def restore(home: Home, backup: Path) -> Path | None:
             if (source := Path(f"{backup}{ending}")).exists():
                 make_file(Path(f"{fresh}{ending}"), home.sharing.file)
                 shutil.copyfile(source, f"{fresh}{ending}")
-        with Catalog.open(fresh, begin=False) as copy:
-            if damages := copy.check():
-                raise CatalogCorrupt(f"'{backup}' is damaged: {damages[0]}; take another backup", subject=backup)
+        _check_whole(fresh, backup)
         with _nobody_else(home):
-            before = _moved_aside(home, home.path / f"catalog-before-{_now()}.db")
+            with _nobody_writes(home):
+                before = _moved_aside(home, home.path / f"catalog-before-{_now()}.db")
             for ending in _ENDINGS:
                 if os.path.exists(f"{fresh}{ending}"):
                     os.rename(f"{fresh}{ending}", f"{home.catalog_path}{ending}")
@@ -61,6 +60,16 @@ def restore(home: Home, backup: Path) -> Path | None:
         for leftover in home.path.glob(f"{fresh.name}*"):
             leftover.unlink()
     return before
+
+
+def _check_whole(copy: Path, backup: Path) -> None:
+    try:
+        with Catalog.open(copy, begin=False) as opened:
+            damages = opened.check()
+    except (CatalogCorrupt, CatalogMissing) as error:
+        raise CatalogCorrupt(f"'{backup}' is not the backup of a catalog: take another file", subject=backup) from error
+    if damages:
+        raise CatalogCorrupt(f"'{backup}' is damaged: {damages[0]}; take another backup", subject=backup)
 
 
 def begin_anew(home: Home) -> Path:
@@ -76,14 +85,19 @@ def begin_anew(home: Home) -> Path:
         home.sharing.make_folder(aside)
         _moved_aside(home, aside / home.catalog_path.name)
         # The identity goes last: until then, whoever opens the home is told that its catalog is missing.
-        for path in (home.store_root, home.mounts, home.path / "cache", home.identity_path):
-            if path.exists():
-                path.rename(aside / path.name)
+        others = [path for path in home.path.iterdir() if path != home.identity_path and not _stays(path, home)]
+        for path in [*others, home.identity_path]:
+            path.rename(aside / path.name)
         sync_directory(home.path)
     fresh = Home(home.path).create()
     with Workspace(fresh) as workspace:
         workspace.catalog.check_in_place()
     return aside
+
+
+def _stays(path: Path, home: Home) -> bool:
+    """Whether something in a home is no part of what was made in it: its settings, and what was moved aside before."""
+    return path == home.config_path or path.name.startswith("before-") or path.name.endswith(".lock")
 
 
 def _moved_aside(home: Home, target: Path) -> Path | None:
@@ -117,6 +131,20 @@ def _nobody_else(home: Home) -> Iterator[None]:
     finally:
         for descriptor in locks:
             os.close(descriptor)
+
+
+@contextmanager
+def _nobody_writes(home: Home) -> Iterator[None]:
+    """Hold the right to write the catalog that is there: whoever waits for it finds that it was replaced."""
+    with ExitStack() as held:
+        try:
+            catalog = held.enter_context(Catalog.open(home.catalog_path, begin=False))
+            held.enter_context(catalog.transaction())
+        except CatalogBusy:
+            raise
+        except (ArtfsError, OSError):
+            pass  # it is missing or damaged, which is why it is restored
+        yield
 
 
 def _now() -> str:

@@ -60,7 +60,9 @@ class Home:
             return self.path / "cache"
         import platformdirs
 
-        return Path(platformdirs.user_cache_dir("artfs")) / self.identity
+        cache = Path(platformdirs.user_cache_dir("artfs")) / self.identity
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cache
 
     @property
     def mounts(self) -> Path:
@@ -93,6 +95,11 @@ class Home:
     def is_writable(self) -> bool:
         """Whether this user may write to the home; one on a read-only file system, or of somebody else, can be read."""
         return os.access(self.path, os.W_OK)
+
+    def check_writable(self) -> None:
+        """Raise HomeError where the home can only be read."""
+        if not self.is_writable:
+            raise HomeError(f"the home {self.path} cannot be written, only read: use another one", subject=self.path)
 
     @property
     def may_begin_catalog(self) -> bool:

@@ -91,7 +91,7 @@ def _of_home(home: Home, *, deeply: bool) -> Iterator[tuple[Path, bool]]:
     for area in _inside(home.mounts):
         # What users see as `/incoming` has the modes that they give it.
         own = [path for path in _inside(area) if path.name not in ("work", "scratch")]
-        yield from ((path, False) for path in (area, area / "scratch", *own))
+        yield from ((path, False) for path in (area / "scratch", *own))
         yield from ((path, False) for path in _below(area / "drafts", deeply=True))
 
 

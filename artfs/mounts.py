@@ -177,3 +177,8 @@ def _parsed(line: str) -> Mounted:
 def _unescape(text: str) -> str:
     """mountinfo writes spaces, tabs, newlines, backslashes and '#' as three octal digits."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+def order_at(mount_point: Path, about: str) -> Path:
+    """Return the file of a mount to set an order on. about: what the order is about; equal ones wait for each other."""
+    return mount_point / ".artfs" / "orders" / about

@@ -65,6 +65,7 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
     Raises:
         OlderCatalog: the catalog does not know all versions that are in its stores.
     """
+    workspace.home.check_writable()
     check_not_older(workspace)
     found = Garbage()
     if not dry_run:

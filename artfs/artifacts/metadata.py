@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
+REGISTERED_FROM = "registered_from"
+"""What a version of data in place says of where that is: the path or URI that the user registered."""
+
 
 def log_artifact_metadata(
     metadata: Mapping[str, Any],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts import seal
 from artfs.artifacts.measure import in_place
-from artfs.artifacts.metadata import storable
+from artfs.artifacts.metadata import REGISTERED_FROM, storable
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.content.files import walk_files
@@ -112,7 +112,7 @@ def register(
     given_metadata = storable(metadata or {})
     path = _resolved(source)
     measured = in_place(seal.measure(path, known=_hashed_ahead(path, advance, expect)), path)
-    facts = {"storage_size": StorageSize(measured.tree.bytes), "registered_from": Uri(path)}
+    facts = {"storage_size": StorageSize(measured.tree.bytes), REGISTERED_FROM: Uri(path)}
     scope = step_scope.get()
     made = seal.seal(
         measured,

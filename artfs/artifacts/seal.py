@@ -15,6 +15,7 @@ import contextlib
 import functools
 import os
 import uuid as uuids
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -56,6 +57,9 @@ __all__ = [
 ]
 
 Places = dict[Digest, Place]
+
+MOST_EQUAL_PLACES = 64
+"""Of so many equal files that are registered, the places are kept: whoever reads one goes through them all."""
 
 
 class VersionFacts(TypedDict, total=False):
@@ -240,6 +244,7 @@ def commit(
             measured.tree,
             uuid=uuid,
             places=places,
+            also_at=_more_in_place(measured, places) if measured.in_place else (),
             mode=measured.mode,
             mtime_ns=measured.mtime_ns,
             store_id=None if measured.in_place else store.id,
@@ -392,6 +397,18 @@ def _check_unchanged(file: MeasuredFile) -> None:
 
 def _in_place(file: MeasuredFile) -> Place:
     return Place(file.source_path, owned=False, mtime_ns=file.entry.mtime_ns)
+
+
+def _more_in_place(measured: Measured, places: Places) -> list[tuple[Digest, Place]]:
+    """Where else equal files of data in place lie: each is one more place of its content."""
+    found: list[tuple[Digest, Place]] = []
+    seen: Counter[Digest] = Counter()
+    for file in measured.files:
+        digest = file.digest.digest
+        seen[digest] += 1
+        if digest in places and places[digest].path != file.source_path and seen[digest] <= MOST_EQUAL_PLACES:
+            found.append((digest, _in_place(file)))
+    return found
 
 
 def _directory(artifact: str, uuid: str) -> bytes:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.comparing import Compare, VersionFile
 from artfs.artifacts.lookup import shown_name
+from artfs.artifacts.metadata import REGISTERED_FROM
 from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import remove_tree, write_all
 from artfs.content.long_paths import reachable
 from artfs.content.tree import Kind
+from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
 from artfs.stores.local import LocalStore, local_path
 
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from artfs.catalog.trees import EntryRow
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
-
-_REGISTERED = "preexisting"
 
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
@@ -65,7 +65,7 @@ def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = F
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     files = _files(workspace, current, rows)
     compare = Compare(workspace, only_looked_up)
-    directory = _common_directory(current, files)
+    directory = _common_directory(workspace, current, files)
     if directory is not None and _holds_exactly(directory, rows):
         failures = compare.failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
@@ -80,7 +80,7 @@ def location(workspace: Workspace, version: Version) -> str:
     if current is None or current.tree_id is None:
         return uri
     files = _files(workspace, current, list(workspace.catalog.trees.walk(current.tree_id)))
-    return _common_directory(current, files) or uri
+    return _common_directory(workspace, current, files) or uri
 
 
 def drop_view(workspace: Workspace, version_uuid: str) -> None:
@@ -96,7 +96,7 @@ def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> 
     blob = workspace.catalog.blobs.by_id(blob_id)
     assert blob is not None
     places = _places(workspace, blob_id)
-    if version.save_type == _REGISTERED:
+    if version.save_type == ArtifactSaveType.PREEXISTING:
         # What was registered is where the user has it, also when a store has the same.
         places.sort(key=lambda at: at[0].owned)
     return VersionFile(path, blob_id, blob.file if blob.kind == "content" else None, places)
@@ -125,12 +125,12 @@ def _places(workspace: Workspace, blob_id: int) -> list[tuple[BlobPlace, str]]:
     return found
 
 
-def _common_directory(version: Version, files: Sequence[VersionFile]) -> str | None:
+def _common_directory(workspace: Workspace, version: Version, files: Sequence[VersionFile]) -> str | None:
     """The local directory that all files are in, each under the path that it has in the version."""
     same: dict[object, list[VersionFile]] = defaultdict(list)
     for file in files:
         # Of registered files that are equal, the place of one is recorded.
-        same[file.blob_id if version.save_type == _REGISTERED else file.path].append(file)
+        same[file.blob_id if version.save_type == ArtifactSaveType.PREEXISTING else file.path].append(file)
     common: list[str] | None = None
     for equal in same.values():
         paths = [path for _, shown in equal[0].places if (path := local_path(shown)) is not None]
@@ -139,6 +139,9 @@ def _common_directory(version: Version, files: Sequence[VersionFile]) -> str | N
         common = found if common is None else [each for each in common if each in found]
         if not common:
             return None
+    if common and len(common) > 1 and (registered := workspace.catalog.metadata.value(version.id, REGISTERED_FROM)):
+        # Folders that hold the same were registered: this version is the one that the user named.
+        return next((each for each in common if each == registered.value), common[0])
     return common[0] if common else None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import is_removed, shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, Hasher, format_digest
+from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
@@ -37,11 +39,19 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
-    """A place of a content that is not good; fields as of `Damage`."""
+class _Look:
+    """A place of a content, and why it is not good.
+
+    Args:
+        place: of the bytes; None when there are none.
+        owned: whether artfs wrote them.
+        reason: None if it is good.
+        unreachable: as of `Damage`.
+    """
 
     place: str | None
-    reason: str
+    owned: bool
+    reason: str | None
     unreachable: bool = False
 
 
@@ -60,7 +70,7 @@ def verify(
     """
     # What a crash took of small files is written again, and is no damage.
     workspace.syncing.try_to_sync()
-    known: dict[Digest, list[_Problem]] = {}
+    known: dict[Digest, list[_Look]] = {}
     for version in versions:
         damages: list[Damage] = []
         try:
@@ -75,10 +85,10 @@ def verify(
 def _damages(
     workspace: Workspace,
     version: Version,
-    known: dict[Digest, list[_Problem]],
+    known: dict[Digest, list[_Look]],
     advance: Callable[[int], None],
 ) -> Iterator[Damage]:
-    """What is wrong with one version; `known` are the problems of the contents that were read already."""
+    """What is wrong with one version; `known` are the places of the contents that were read already."""
     if version.tree_id is None:
         return
     name = shown_name(version)
@@ -92,10 +102,11 @@ def _damages(
             continue
         digest = entry.file.digest
         if digest not in known:
-            known[digest] = list(_problems(workspace, digest, advance))
+            known[digest] = list(_looks(workspace, digest, advance))
         else:
             advance(entry.file.size)
-        for problem in known[digest]:
+        for problem in _problems_of(known[digest], version, path):
+            assert problem.reason is not None
             if not problem.unreachable:
                 yield Damage(name, path, problem.place, problem.reason)
             elif problem.reason not in told:
@@ -104,22 +115,40 @@ def _damages(
                 yield Damage(name, b"", None, problem.reason, unreachable=True)
 
 
-def _problems(workspace: Workspace, digest: Digest, advance: Callable[[int], None]) -> Iterator[_Problem]:
-    """The places of a blob that are not good, and why."""
+def _problems_of(looks: Sequence[_Look], version: Version, path: bytes) -> list[_Look]:
+    """What concerns a file of a version among the places of its content.
+
+    Bytes that artfs wrote and data that a user registered may be equal. What becomes of the one is no damage of the
+    other, as long as its own places are good.
+    """
+    if version.save_type == ArtifactSaveType.PREEXISTING:
+        own = [look for look in looks if look.place is not None and not look.owned and _ends_with(look.place, path)]
+        relevant = own or looks
+        is_good = any(look.reason is None for look in relevant)
+        return [] if is_good else [look for look in relevant if look.reason is not None]
+    relevant = [look for look in looks if look.owned] or looks
+    return [look for look in relevant if look.reason is not None]
+
+
+def _ends_with(place: str, path: bytes) -> bool:
+    return os.fsencode(place).endswith(b"/" + path)
+
+
+def _looks(workspace: Workspace, digest: Digest, advance: Callable[[int], None]) -> Iterator[_Look]:
+    """The places of a blob, and which are not good, and why."""
     blob = workspace.catalog.blobs.get(digest)
     candidates = workspace.candidates(blob.id) if blob is not None else []
     if blob is None or not candidates:
-        yield _Problem(None, "its bytes are in no store")
+        yield _Look(None, True, "its bytes are in no store")
         return
     for number, candidate in enumerate(candidates):
         # Only the first place counts as progress: the total is that of the files.
         try:
             reason = _why_not_good(blob, candidate, advance if number == 0 else lambda done: None)
         except StoreError as error:
-            yield _Problem(candidate.shown, str(error), unreachable=True)
+            yield _Look(candidate.shown, candidate.owned, str(error), unreachable=True)
             continue
-        if reason is not None:
-            yield _Problem(candidate.shown, reason)
+        yield _Look(candidate.shown, candidate.owned, reason)
 
 
 def _why_not_good(blob: Blob, candidate: Candidate, advance: Callable[[int], None]) -> str | None:

@@ -140,13 +140,19 @@ class Blobs:
         return found
 
     def insert(
-        self, files: Mapping[Digest, FileDigest], places: Mapping[Digest, Place], *, in_place: bool
+        self,
+        files: Mapping[Digest, FileDigest],
+        places: Mapping[Digest, Place],
+        also_at: Collection[tuple[Digest, Place]] = (),
+        *,
+        in_place: bool,
     ) -> dict[Digest, int]:
         """Record blobs and the places of new ones, and return the id of each.
 
         Args:
             files: what the blobs are.
             places: where bytes lie, at least for those that the catalog has no place of.
+            also_at: more places of them.
             in_place: whether bytes that the user registered in place are enough. They may change at any time, so they
                 are not for a version that artfs wrote itself.
 
@@ -163,7 +169,8 @@ class Blobs:
                 raise MissingPlace(missing)
             ids = {digest: at.blob_id for digest, at in known.items()}
             ids.update(self._insert_blobs([file for digest, file in files.items() if digest not in ids], places))
-            self._insert_places([(ids[digest], place) for digest, place in places.items() if digest in ids])
+            all_places = [*places.items(), *also_at]
+            self._insert_places([(ids[digest], place) for digest, place in all_places if digest in ids])
         return ids
 
     def add_place(self, blob_id: int, place: Place) -> None:

@@ -103,6 +103,8 @@ class SQLiteEngine:
                 # An interrupt that comes while this waits for another writer is raised when it has got the lock.
                 self.execute(begin)
                 connection.depth = depth + 1
+                if depth == 0:
+                    self.check_in_place()  # again: this may have waited for long
                 yield
                 if (failure := connection.failed.get(depth + 1)) is not None:
                     raise CatalogError("a part of this transaction failed, so nothing of it can stay") from failure
@@ -261,8 +263,8 @@ class SQLiteEngine:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             return CatalogCorrupt(
-                f"catalog {self.path} is damaged or not a catalog ({error}): restore it from a backup, or move it away "
-                "to begin anew",
+                f"catalog {self.path} is damaged or not a catalog ({error}): restore it from a backup (artfs "
+                "catalog restore FILE), or begin anew without it (artfs init --begin-anew, which says how)",
                 subject=str(self.path),
             )
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

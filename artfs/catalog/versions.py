@@ -107,6 +107,7 @@ class Versions:
         *,
         uuid: str,
         places: Mapping[Digest, Place],
+        also_at: Collection[tuple[Digest, Place]] = (),
         name: str | None = None,
         tags: Sequence[str] = (),
         state: str = LIVE,
@@ -131,6 +132,7 @@ class Versions:
             tree: what the version holds.
             uuid: its id, chosen by the caller, who has named places after it.
             places: where the bytes of files lie that the catalog does not have yet.
+            also_at: where else they lie.
             name: chosen name; None for the next number.
             state: `live`, or `staged` when bytes are still to be uploaded.
             mode, mtime_ns: of the root directory.
@@ -154,7 +156,7 @@ class Versions:
         with self._engine.transaction():
             user_id = self._users.ensure(user).id if user is not None else None
             artifact_id, number, version_name = self._claim(artifact_name, name, user_id)
-            blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
+            blob_ids = self._blobs.insert(files, places, also_at, in_place=save_type == "preexisting")
             if unsynced:
                 self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
             tree_id = self._trees.insert(tree, blob_ids)

@@ -196,6 +196,10 @@ def delete_version(session: Session, names: tuple[str, ...], force: bool, yes: b
     from artfs.artifacts.delete import delete_version as remove
 
     with session.workspace() as workspace:
+        if bare := [name for name in names if "/" not in name and workspace.catalog.artifacts.get(name)]:
+            raise click.UsageError(
+                f"'{bare[0]}' is an artifact: name the version, as in {bare[0]}/1; 'artfs artifact delete' removes all"
+            )
         found = {each.id: each for each in (version_named(workspace.catalog, name, purged=False) for name in names)}
         check_removable(workspace, list(found.values()), force=force)
         shown = [f"{each.artifact}/{each.name}" for each in found.values()]

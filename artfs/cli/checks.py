@@ -182,6 +182,8 @@ def file_system(home: Home, found: list[mounts.Mounted] | None = None) -> Check:
 def extended_attributes(home: Home) -> Check:
     """Whether the home's file system keeps what drafts need. Tried on a file without a name."""
     name = "extended attributes"
+    if home.exists and not home.is_writable:
+        return Check(name, Level.OK, f"{home.path} cannot be written, only read")
     try:
         with tempfile.TemporaryFile(dir=_existing(home.path)) as probe:
             os.setxattr(probe.fileno(), "user.artfs.probe", b"1")

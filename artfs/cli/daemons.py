@@ -48,7 +48,7 @@ def areas(home: Home) -> list[Area]:
     """Return the areas of a home."""
     if not home.mounts.is_dir():
         return []
-    return [_area(path) for path in sorted(home.mounts.iterdir()) if path.is_dir()]
+    return [_area(path) for path in sorted(home.mounts.iterdir()) if path.is_dir() and os.access(path, os.X_OK)]
 
 
 def daemon_of(mount_point: Path) -> int | None:

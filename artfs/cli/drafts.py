@@ -65,24 +65,12 @@ def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
         check_tag_name(tag)
     path = _draft_path(draft)
     try:
-        _order(path, json.dumps({"draft": path.name, "version": version, "tags": list(tags)}).encode())
+        wish = json.dumps({"draft": path.name, "version": version, "tags": list(tags)}).encode()
+        os.setxattr(mounts.order_at(path.parent.parent, path.name), COMMIT, wish)
     except OSError as error:
         why = _status_of(path).get("error") or explain(error)
         raise DraftHeld(f"{draft}: {_reason(path.name, why)}", subject=str(draft)) from error
     say(f"{path.name}/{_status_of(path)['version']}")
-
-
-def _order(path: Path, wish: bytes) -> None:
-    """Has a version made. A link has no extended attributes, so that the directory is the place for the order.
-
-    A directory in which everybody may make drafts takes orders from its owner alone: there they are set on the draft.
-    """
-    try:
-        os.setxattr(path.parent, COMMIT, wish)
-    except PermissionError:
-        if path.is_symlink():
-            raise
-        os.setxattr(path, COMMIT, wish)
 
 
 def _asked(root: Path) -> dict[str, Any]:

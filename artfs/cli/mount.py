@@ -35,11 +35,14 @@ def mount(session: Session, directory: Path, foreground: bool, allow_other: bool
     'artfs umount DIR'. The home is made where there is none yet.
     """
     _require_daemon()
+    is_new = not session.home.exists
     command = _daemon(session.home.path, directory, allow_other)
     if foreground:
         sys.stdout.flush()
         os.execv(sys.executable, [*command, "--foreground"])
     _start(command)
+    if is_new:
+        say(f"made a new artfs home at {session.home.path}")
     shown = shlex.quote(str(directory))
     say(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
 

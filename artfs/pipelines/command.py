@@ -179,8 +179,8 @@ def _finish_at(mount_point: Path, run: Run, failure: str | None) -> list[str]:
             answer = json.loads(os.getxattr(mount_point, SYNC))
             while not answer["done"]:
                 answer = json.loads(os.getxattr(mount_point, SYNC))
-        # Nobody but root may set an attribute of the mount's root, which cannot be written.
-        os.setxattr(mount_point / "incoming", FINISH, json.dumps({"run": run.uuid, "failure": failure}).encode())
+        order = json.dumps({"run": run.uuid, "failure": failure}).encode()
+        os.setxattr(mounts.order_at(mount_point, run.uuid), FINISH, order)
     except OSError as error:
         raise MountError(f"{mount_point}: the mount does not answer: {error.strerror}", subject=mount_point) from error
     return [] if failure else [f"{draft['draft']}: {draft['reason']}" for draft in answer["held"]]

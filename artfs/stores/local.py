@@ -30,7 +30,7 @@ from artfs.sharing import Sharing
 from artfs.stores.base import PathType, PlaceReader, Store
 from artfs.stores.claimed import is_claimed, set_claimed
 from artfs.stores.history import History, Newest
-from artfs.stores.mark import FOLDER, Mark, check_mark, is_marked, not_mounted
+from artfs.stores.mark import FOLDER, Mark, Stamp, check_mark, mark_stamp, not_mounted
 from artfs.stores.root import ATTEMPTS, Root
 
 FEW_FILES = 16
@@ -89,6 +89,7 @@ class LocalStore(Store):
         super().__init__(root, options, id=id, name=name)
         self._root = Root(self.root, self.name, self._followed, self._check_root)
         self._mark: Mark | None = None
+        self._seen: Stamp | None = None
         self._sync_lock = threading.Lock()
         self._lost_writes = False
 
@@ -108,8 +109,16 @@ class LocalStore(Store):
         self._root.close()
 
     def check_there(self) -> None:
-        if self._mark is not None and not is_marked(self.root):
-            raise not_mounted(self.root, self.name)
+        if self._mark is None:
+            return
+        try:
+            stamp = mark_stamp(self.root)
+        except FileNotFoundError:
+            raise not_mounted(self.root, self.name) from None
+        if stamp != self._seen:
+            # Another disk may be mounted there now: what is open here may be below it.
+            self._root.open_again()
+            self._seen = stamp
 
     def numbered(self, artifact: str, following: int) -> None:
         if self._mark is not None:

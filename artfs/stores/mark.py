@@ -26,6 +26,8 @@ from artfs.sharing import Sharing
 FOLDER = ".artfs"
 MARK = f"{FOLDER}/mark.json"
 
+Stamp = tuple[int, int, int]
+
 _ATTRIBUTE = "user.artfs.catalog"
 _NO_ATTRIBUTE = {errno.ENODATA, errno.EOPNOTSUPP, errno.ENOENT}
 
@@ -83,8 +85,14 @@ def check_mark(directory: int, root: str, expected: Mark) -> None:
 
 
 def is_marked(root: str) -> bool:
-    """Whether a root bears any mark just now: one system call, for whoever asks often."""
+    """Whether a root bears any mark just now."""
     return os.path.exists(f"{root}/{MARK}")
+
+
+def mark_stamp(root: str) -> Stamp:
+    """Return what differs between any two marks: one system call, for whoever asks often. Raises FileNotFoundError."""
+    status = os.stat(f"{root}/{MARK}")
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def not_mounted(root: str, store: str) -> StoreError:

@@ -47,12 +47,14 @@ class Stores:
         Raises:
             InvalidValue: there is no such stack.
             StoreError: it is the store of another home, or its disk is not mounted.
+            HomeError: the home can only be read.
         """
         name = self._workspace.home.config.active_stack
         stack = self._workspace.catalog.stacks.get(name)
         if stack is None:
             path = self._workspace.home.config_path
             raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
+        self._workspace.home.check_writable()
         store = self.by_id(stack.store_id)
         self.check_own(store)
         return store

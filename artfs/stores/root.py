@@ -120,6 +120,14 @@ class Root:
                 descriptor = self._descriptor
         return descriptor
 
+    def open_again(self) -> None:
+        """Open the directory that is at the path now, which the check may refuse."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            self.descriptor()
+        else:
+            self._reopened(descriptor)
+
     def close(self) -> None:
         """Give the descriptor back; the next use opens the directory again."""
         with self._lock:

@@ -14,7 +14,7 @@ import threading
 from io import TextIOWrapper
 from pathlib import Path
 
-from artfs.errors import ArtfsError
+from artfs.errors import ArtfsError, MountError
 from artfs.home import Home
 from artfs.log_format import SafeFormatter
 from artfs.redaction import redacted
@@ -37,6 +37,7 @@ def main() -> int:
     try:
         mount_point = mountpoint.prepare(arguments.mount_point)
         home = Home.find(arguments.home).create()
+        _check_not_led(home)
         area = areas.claim(home.mounts, mount_point, home.sharing)
         _log_to(area, also_to_terminal=arguments.foreground)
         _tell_stacks(area)
@@ -54,6 +55,14 @@ def main() -> int:
         return _refuse(ready, redacted(f"the daemon failed: {type(error).__name__}: {error}"))
     log.info("unmounted")
     return 0
+
+
+def _check_not_led(home: Home) -> None:
+    """Refuse to serve a group's home as root: its members may rename folders in it, and so lead root out of it."""
+    if home.group is not None and os.geteuid() == 0:
+        raise MountError(
+            f"{home.path} is shared with a group: mount it as one of its members, not as root", subject=home.path
+        )
 
 
 class _Ready:

@@ -23,7 +23,7 @@ import trio
 from artfs.errors import MountError
 from artfs.mounts import Mounted, is_left, mounted_at
 from artfs.workspace import Workspace
-from artfs_mount import leaving, tuning
+from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.blobs import Blobs
 from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
@@ -118,6 +118,7 @@ def _mount(operations: Operations, options: MountOptions) -> None:
     wanted = {"default_permissions", "fsname=artfs", "subtype=artfs", "nosuid", "nodev"}
     if options.allow_other:
         wanted.add("allow_other")
+    mountpoint.take_over(options.mount_point)
     try:
         pyfuse3.init(operations, str(options.mount_point), wanted)
     except RuntimeError as error:

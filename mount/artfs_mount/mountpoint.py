@@ -12,10 +12,10 @@ from artfs.mounts import is_dead, mounted_at, unmount, without_links
 def prepare(path: Path) -> Path:
     """Makes sure that artfs can be mounted at a path, and returns the path without links.
 
-    A mount of artfs whose daemon has died is taken away first; nothing else is changed. Raises MountError.
+    Nothing is changed: a mount of artfs whose daemon has died stays there until `take_over`. Raises MountError.
     """
     if is_dead(path):
-        _unmount_dead(path)
+        return _dead(path)
     try:
         resolved = path.resolve(strict=True)
     except FileNotFoundError:
@@ -30,13 +30,28 @@ def prepare(path: Path) -> Path:
         raise MountError(f"{path}: {what}; unmount it first, or choose another directory")
     if not os.access(resolved, os.R_OK | os.W_OK | os.X_OK):
         raise MountError(f"{path}: it belongs to somebody else; choose a directory that you may write to")
-    if any(resolved.iterdir()):
-        raise MountError(f"{path}: it is not empty, and a mount would hide what is in it; choose an empty directory")
+    _check_empty(resolved)
     return resolved
 
 
-def _unmount_dead(path: Path) -> None:
+def take_over(path: Path) -> None:
+    """Takes away a dead mount of artfs, right before the new one takes its place.
+
+    In the moment between the two, programs meet an empty directory, which a mirror would copy: so nothing else may be
+    left to do then. Raises MountError if the directory below is not empty.
+    """
+    if is_dead(path):
+        unmount(_dead(path), lazy=True)
+        _check_empty(path)
+
+
+def _dead(path: Path) -> Path:
     existing = mounted_at(without_links(path))
     if existing is None or not existing.is_artfs:
         raise MountError(f"{path}: a dead mount that is not ours lies there; unmount it first: fusermount3 -uz {path}")
-    unmount(existing.path, lazy=True)
+    return existing.path
+
+
+def _check_empty(path: Path) -> None:
+    if any(path.iterdir()):
+        raise MountError(f"{path}: it is not empty, and a mount would hide what is in it; choose an empty directory")

@@ -35,7 +35,7 @@ from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
 from artfs_mount.supervisor import Supervisor
-from artfs_mount.tree.inode import INCOMING_ROOT, Fixed, Kind, entry_of, linked_artifact, unpack
+from artfs_mount.tree.inode import Fixed, Kind, entry_of, linked_artifact, unpack
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
 
@@ -301,15 +301,13 @@ class Operations(pyfuse3.Operations):
     @handler
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
-        if inode == INCOMING_ROOT and name == control.FINISH:
-            await self._finish_run(control.finished_run(value), _caller(ctx))
+        if unpack(inode)[0] == Kind.ORDER:
+            await self._obey(name, value, _caller(ctx))
         elif node is None:
             await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
             named, request = control.commit_request(value)
-            draft = named or self._draft_name(node)
-            self.incoming.check_order(draft, _caller(ctx))
-            await self.sealer.seal(draft, request)
+            await self._commit(named or self._draft_name(node), request, _caller(ctx))
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
@@ -380,6 +378,19 @@ class Operations(pyfuse3.Operations):
         with trio.move_on_after(SYNC_SECONDS):
             await self.sealer.finish_all(ancestors(caller.pid), caller)
         return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
+
+    async def _obey(self, order: bytes, value: bytes, caller: Caller) -> None:
+        if order == control.COMMIT:
+            draft, request = control.commit_request(value)
+            await self._commit(control.named(draft), request, caller)
+        elif order == control.FINISH:
+            await self._finish_run(control.finished_run(value), caller)
+        else:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    async def _commit(self, draft: bytes, request: Request, caller: Caller) -> None:
+        self.incoming.check_order(draft, caller)
+        await self.sealer.seal(draft, request)
 
     async def _finish_run(self, ended: control.FinishedRun, caller: Caller) -> None:
         control.check_own_run(self.catalog, ended, caller)

@@ -6,6 +6,7 @@ import errno
 import functools
 import itertools
 import logging
+from collections import defaultdict
 
 import trio
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 0.1
 """Drafts are looked at no more often than this, however often they change."""
 SEALS_AT_ONCE = 2
+"""Of each user, so that nobody's huge drafts keep those of others from becoming versions."""
 CHANGING_SECONDS = 5.0
 CHANGING_ATTEMPTS = 3
 """So long, and so often at least, somebody's commit looks at a draft anew that changes while it is looked at."""
@@ -47,7 +49,7 @@ class Sealer:
         self._locks: dict[bytes, trio.Lock] = {}
         self._busy: dict[bytes, trio.Event] = {}
         self._stuck: dict[bytes, str] = {}
-        self._limit = trio.Semaphore(SEALS_AT_ONCE)
+        self._limits: defaultdict[int, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(SEALS_AT_ONCE))
         incoming.drafts.on_change = self._changed
 
     @property
@@ -170,7 +172,7 @@ class Sealer:
         """
         lock = self._locks.setdefault(draft.name, trio.Lock())
         try:
-            async with lock, self._limit:
+            async with lock, self._limits[self._incoming.owner(draft.name)]:
                 changes = draft.changes
                 try:
                     self._check_still(draft, changes)

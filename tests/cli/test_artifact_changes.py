@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from artfs import save_artifact
 from artfs.catalog.versions import Version
 from artfs.workspace import Workspace
 
@@ -205,3 +206,11 @@ class TestDelete:
         run("artifact", "delete", "model", "-y")
         found = json.loads(run("artifact", "version", "describe", versions[2].uuid, "--json").stdout)
         assert (found["artifact"], found["purge_reason"]) == ("model", "deleted with its artifact")
+
+
+def test_an_artifact_without_a_version_removes_no_version(run: Run, home: Path) -> None:
+    save_artifact(1, "demo")
+    result = run("artifact", "version", "delete", "demo", "--yes")
+    assert result.exit_code == 2
+    assert "name the version, as in demo/1" in result.stderr
+    assert run("artifact", "version", "list", "demo").stdout.startswith("demo\t1\t")

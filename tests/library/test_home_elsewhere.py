@@ -184,7 +184,7 @@ with Workspace.open() as workspace:
         script = "from artfs import save_artifact; save_artifact(1, 'x')"
         environment = {**os.environ, "ARTFS_HOME": str(read_only)}
         done = subprocess.run([sys.executable, "-c", script], env=environment, stderr=PIPE, text=True, check=False)
-        assert "Read-only file system" in done.stderr.splitlines()[-1]
+        assert done.stderr.splitlines()[-1].endswith("cannot be written, only read: use another one")
 
 
 class TestMark:
@@ -227,6 +227,20 @@ class TestMark:
         (tmp_path / "other/store").rename(used / "store")
         with Workspace.open(used) as workspace, pytest.raises(StoreError, match="another artifact store is at"):
             workspace.stores.active.open_place(b"b/file")
+
+    def test_also_by_a_process_that_has_the_store_open(self, used: Path, tmp_path: Path) -> None:
+        with Workspace.open(tmp_path / "other") as other:
+            save(other, {"b": 2}, "b")
+        with Workspace.open(used) as workspace:
+            [version] = workspace.catalog.versions.list()
+            save(workspace, 1, "c")
+            (used / "store").rename(used / "away")
+            (tmp_path / "other/store").rename(used / "store")
+            for use in (lambda: save(workspace, 2, "c"), lambda: load(workspace, version)):
+                with pytest.raises(StoreError, match="another artifact store is at"):
+                    use()
+            assert gc(workspace).errors != []
+        assert len(stored_files(used / "store")) == 1
 
     @needs_root
     def test_a_root_that_is_a_mount_point_is_noticed_when_its_disk_is_away(self, used: Path, tmp_path: Path) -> None:

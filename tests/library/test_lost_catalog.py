@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,8 +58,6 @@ class TestMissing:
         (path / "catalog.db").write_bytes(b"")
 
     def without_tables(self, path: Path) -> None:
-        import sqlite3
-
         self.gone(path)
         with sqlite3.connect(path / "catalog.db") as database:
             database.execute("VACUUM")
@@ -103,6 +104,22 @@ class TestReplaced:
             restore(Home(path), tmp_path / "backup.db")
             with pytest.raises(CatalogReplaced):
                 save(workspace, "second", "a")
+
+    def test_while_it_waited_to_write(self, path: Path, tmp_path: Path) -> None:
+        """The save waits for another writer, and the catalog is replaced meanwhile."""
+        with Workspace.open(path) as workspace, ThreadPoolExecutor(1) as pool:
+            workspace.catalog.back_up(tmp_path / "backup.db")
+            with closing(sqlite3.connect(path / "catalog.db", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                saving = pool.submit(save, workspace, "second", "a")
+                while not list((path / "store/a").glob("*/*.artfs-*")) and len(list((path / "store/a").iterdir())) < 2:
+                    assert not saving.done()
+                for ending in ("", "-wal", "-shm"):
+                    os.rename(path / f"catalog.db{ending}", path / f"moved.db{ending}")
+                shutil.copyfile(tmp_path / "backup.db", path / "catalog.db")
+                other.execute("ROLLBACK")
+            with pytest.raises(CatalogReplaced):
+                saving.result()
 
 
 @pytest.mark.expected_warnings(OLDER)

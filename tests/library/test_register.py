@@ -10,7 +10,11 @@ import pytest
 
 from artfs import load_artifact, register_artifact, save_artifact
 from artfs.artifacts.delete import delete_version
+from artfs.artifacts.verify import verify
+from artfs.catalog.versions import Version
 from artfs.client import Client
+from artfs.content.digest import hash_bytes
+from artfs.current import current_workspace
 from artfs.enums import ArtifactSaveType
 from artfs.errors import (
     InvalidName,
@@ -21,6 +25,7 @@ from artfs.errors import (
     UnsupportedFile,
     VersionExists,
 )
+from artfs.responses import ArtifactVersionResponse
 from support.stores import stored_files
 
 
@@ -169,3 +174,49 @@ def test_data_below_the_store_is_registered_in_place_too(home: Path) -> None:
     (prefix / "my_folder" / "x").write_text("x")
     register_artifact(prefix / "my_folder", name="data")
     assert load_artifact("data") == prefix / "my_folder"
+
+
+class TestEqualFiles:
+    """Each file's own path is a place of its content; what becomes of one place is no damage of another version."""
+
+    def test_a_file_is_read_when_its_equal_neighbour_changes(self, tmp_path: Path) -> None:
+        (tmp_path / "d").mkdir()
+        for name in ("a", "b"):
+            (tmp_path / "d" / name).write_text("one")
+        version = register_artifact(tmp_path / "d", name="d")
+        for changed, kept in (("b", "a"), ("a", "b")):
+            (tmp_path / "d" / changed).write_text("changed")
+            with current_workspace().open_blob(hash_bytes(b"one")) as reader:
+                assert bytes(reader.read(0, 3)) == b"one"
+            (tmp_path / "d" / changed).write_text("one")
+            assert (tmp_path / "d" / kept).read_text() == "one"
+        assert list(verify(current_workspace(), [row(version)])) == []
+        (tmp_path / "d" / "a").write_text("changed")
+        [damage] = verify(current_workspace(), [row(version)])
+        assert damage.path == b"a"
+
+    def test_what_is_saved_is_whole_whatever_becomes_of_an_equal_file(self, tmp_path: Path) -> None:
+        (tmp_path / "x").write_bytes(b"content" * 1000)
+        saved = save_artifact(tmp_path / "x", name="saved")
+        (tmp_path / "r").mkdir()
+        (tmp_path / "r" / "x").write_bytes(b"content" * 1000)
+        registered = register_artifact(tmp_path / "r", name="registered")
+        (tmp_path / "r" / "x").unlink()
+        assert list(verify(current_workspace(), [row(saved)])) == []
+        [damage] = verify(current_workspace(), [row(registered)])
+        assert damage.path == b"x"
+        Client().delete_artifact("registered")
+        assert list(verify(current_workspace(), current_workspace().catalog.versions.list())) == []
+
+    def test_equal_folders_are_each_loaded_as_its_own_path(self, tmp_path: Path) -> None:
+        for name in ("r3", "r4"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "b").write_text("same")
+            register_artifact(tmp_path / name, name=name)
+        assert [load_artifact(name) for name in ("r3", "r4")] == [tmp_path / "r3", tmp_path / "r4"]
+
+
+def row(version: ArtifactVersionResponse) -> Version:
+    found = current_workspace().catalog.versions.by_uuid(str(version.id))
+    assert found is not None
+    return found

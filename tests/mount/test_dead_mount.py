@@ -7,7 +7,9 @@ import signal
 
 import pytest
 
+from artfs_mount import mountpoint
 from support.mount import Mount, is_mounted
+from support.mount_fixtures import StartMount
 
 DEAD = re.compile("Transport endpoint is not connected|Software caused connection abort")
 
@@ -82,3 +84,16 @@ def assert_dead(mount: Mount) -> None:
         done = mount.run(question, check=False)
         assert done.returncode != 0
         assert DEAD.search(done.stderr)
+
+
+def test_a_dead_mount_stays_until_the_new_one_is_about_to_take_its_place(start_mount: StartMount) -> None:
+    """An empty directory in between would be copied by a mirror."""
+    mount = start_mount()
+    mount.kill(leave_dead=True)
+    assert mountpoint.prepare(mount.path) == mount.path
+    assert is_mounted(mount.path)
+    (mount.home / "catalog.db").rename(mount.home / "away.db")  # so that the start fails
+    assert mount.artfs("mount", mount.path, check=False).returncode == 1
+    assert is_mounted(mount.path)
+    (mount.home / "away.db").rename(mount.home / "catalog.db")
+    mount.remount()

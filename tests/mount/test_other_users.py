@@ -173,7 +173,7 @@ def test_a_run_of_somebody_else_is_not_his_to_finish(mount: Mount, name: str) ->
     wish = json.dumps({"run": json.loads((run_folder / "run.json").read_text())["id"], "failure": "said bea"})
     mount.incoming.chmod(0o777)  # a sticky directory keeps him from setting anything on it
     try:
-        assert not may(BEA, "setfattr", "-n", "user.artfs.finish", "-v", wish, mount.incoming)
+        assert not may(BEA, "setfattr", "-n", "user.artfs.finish", "-v", wish, mount.path / ".artfs/orders/run")
     finally:
         mount.incoming.chmod(0o1777)
 

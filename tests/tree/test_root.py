@@ -23,7 +23,7 @@ def test_the_root_lists_what_people_need(tree: MountTree) -> None:
 
 
 def test_the_state_of_the_daemon_is_there_but_not_listed(at: At) -> None:
-    assert names(at(".artfs")) == [b"status.json"]
+    assert names(at(".artfs")) == [b"orders", b"status.json"]
     assert json.loads(at(".artfs/status.json").content()) == {"drafts": []}
     with pytest.raises(FileNotFoundError):
         at(".artfs/other")

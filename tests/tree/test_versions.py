@@ -208,7 +208,7 @@ def test_the_directory_of_a_purged_version_is_an_error_and_not_empty(
 
 
 def test_numbers_of_nothing_are_not_found(tree: MountTree) -> None:
-    for kind in inode.Kind:
+    for kind in set(inode.Kind) - {inode.Kind.ORDER}:  # an order may be about anything
         with pytest.raises(FileNotFoundError):
             node = tree.node(inode.pack(kind, 0xABCDEF012345))
             node.attributes()

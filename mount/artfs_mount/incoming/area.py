@@ -14,6 +14,7 @@ area that nobody uses, so that no draft is left behind; a second daemon on one h
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -73,7 +74,7 @@ def claim(mounts: Path, mount_point: Path, sharing: Sharing = OWNER) -> Area:
     is in use.
     """
     sharing.make_folder(mounts)
-    areas = sorted((path for path in mounts.iterdir() if path.is_dir()), key=_number)
+    areas = sorted((path for path in mounts.iterdir() if _is_own(path)), key=_number)
     own = [path for path in areas if mounted_at(path) == str(mount_point)]
     for path in own + [path for path in areas if path not in own]:
         lock = _lock(path, sharing)
@@ -86,8 +87,8 @@ def claim(mounts: Path, mount_point: Path, sharing: Sharing = OWNER) -> Area:
     number = 1 + max((_number(path) for path in areas), default=0)
     while True:
         path = mounts / str(number)
-        sharing.make_folder(path)
-        lock = _lock(path, sharing)
+        _make_private(path)
+        lock = _lock(path, sharing) if _is_own(path) else None
         if lock is not None:
             return _prepared(Area(path, lock, sharing))
         number += 1
@@ -124,6 +125,20 @@ def _lock(path: Path, sharing: Sharing) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a folder is an area of this user, and not of another one with whom he shares the home."""
+    return path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.geteuid()
+
+
+def _make_private(path: Path) -> None:
+    """Make the folder of an area, which nobody but the daemon's user may enter, also where a group shares the home.
+
+    Whoever could change what is in it behind the daemon's back could lead the daemon anywhere with a link.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(0o700)
 
 
 def _prepared(area: Area) -> Area:

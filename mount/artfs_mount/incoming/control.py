@@ -4,8 +4,8 @@ on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {
              get user.artfs.version   the last version made from it
              get user.artfs.error     why it was not sealed the last time
              get user.artfs.state     open, settling, sealed or held
-on /incoming set user.artfs.commit    the same for the draft named by {"draft": ...}: links have no extended attributes
-on /incoming set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
+on an order  set user.artfs.commit    the same for the draft named by {"draft": ...}, also a link; see tree/orders.py
+             set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
 on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
 
 An order is about the drafts that whoever gives it may write (callers.py), whatever file it is set on.
@@ -72,6 +72,13 @@ def commit_request(value: bytes) -> tuple[bytes | None, Request]:
         ) from None
     name = draft.encode("utf-8", "surrogateescape") if draft is not None else None
     return name, Request(version=version, tags=tuple(tags))
+
+
+def named(draft: bytes | None) -> bytes:
+    """The draft that an order is about. Raises InvalidValue if it names none."""
+    if draft is None:
+        raise InvalidValue('user.artfs.commit: name the draft, as in {"draft": "my_model"}')
+    return draft
 
 
 @dataclass(frozen=True)

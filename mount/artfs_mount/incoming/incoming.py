@@ -76,6 +76,13 @@ class Incoming:
             return DraftKind.DIRECTORY
         return DraftKind.LINK if stat.S_ISLNK(mode) else DraftKind.FILE
 
+    def owner(self, name: bytes) -> int:
+        """The number of the user whose draft it is. Raises DraftNotFound."""
+        try:
+            return os.lstat(self.path(self.draft(name).name)).st_uid
+        except FileNotFoundError:
+            raise DraftNotFound(f"{os.fsdecode(name)!r}: nothing of this name is in /incoming", subject=name) from None
+
     def open_writers(self) -> Counter[bytes]:
         """How many handles that may write are open in each draft."""
         counts: Counter[bytes] = Counter()

@@ -101,7 +101,7 @@ class Sealing:
 
         path = Path(os.fsdecode(self._incoming.path(draft.name)))
         if self._incoming.kind(draft.name) is DraftKind.LINK:
-            return Measurement(changes, self._measure_linked(path))
+            return Measurement(changes, self._measure_linked(path, stop))
         known = _Known(self._incoming.drafts.digests, os.fsencode(path))
         measured = seal.measure(path, known=known.digest_of, cancelled=stop)
         known.check_links(measured)
@@ -221,10 +221,10 @@ class Sealing:
         owner, *others = content.owners or {os.geteuid()}
         return self._workspace.user if others else users.name_of(owner)
 
-    def _measure_linked(self, link: Path) -> seal.Measured:
+    def _measure_linked(self, link: Path, stop: Callable[[], bool]) -> seal.Measured:
         """Looks at what a link leads to with the rights of the link's owner, who may have nobody's but his own."""
         owner = os.lstat(link).st_uid
-        look = functools.partial(self._measure_in_place, link, os.readlink(link))
+        look = functools.partial(self._measure_in_place, link, os.readlink(link), stop)
         try:
             return look() if owner == os.geteuid() else run_as(users.by_uid(owner), look)
         except PermissionError as error:
@@ -234,7 +234,7 @@ class Sealing:
                 subject=link.name,
             ) from error
 
-    def _measure_in_place(self, link: Path, target: str) -> seal.Measured:
+    def _measure_in_place(self, link: Path, target: str, stop: Callable[[], bool]) -> seal.Measured:
         if has_secret(target):
             raise DraftHeld(
                 f"{link.name}: it links to {redacted(target)}, and a secret in a link would be kept; link to the URI "
@@ -252,7 +252,7 @@ class Sealing:
             )
         if self._mount_point.is_relative_to(resolved):
             raise DraftHeld(f"{link.name}: the mount itself lies in {target}; link to a part of it", subject=link.name)
-        return seal.measure_in_place(target)
+        return seal.measure_in_place(target, cancelled=stop)
 
     def _artifact(self, draft: Draft, request: Request) -> str:
         if request.artifact is not None:

@@ -49,6 +49,8 @@ class Kind(IntEnum):
     """`.artfs/visualizations` of a version: version id."""
     VISUALIZATION = 0x0B
     """A file in `.artfs/visualizations`: version id << 24 | hash of name and content."""
+    ORDER = 0x0C
+    """`/.artfs/orders/<anything>`: hash of the name."""
     INCOMING = 0x10
     """Below `/incoming`: a number that the daemon gives out."""
     PIPELINE = 0x20
@@ -100,6 +102,7 @@ class Fixed(IntEnum):
     LINEAGE = 6
     TAGS = 7
     DOT_ARTFS = 8
+    ORDERS = 9
 
 
 INCOMING_ROOT: Final = int(Fixed.INCOMING)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from artfs_mount.tree import inode
+from artfs_mount.tree import inode, orders
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
@@ -93,12 +93,14 @@ class MountState(Directory):
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, 1, FOREVER, FOREVER)
 
     def lookup(self, name: bytes) -> Node:
+        if name == orders.NAME:
+            return orders.Orders(self._context)
         if name != STATUS:
             raise no_entry(name)
         return self._status()
 
     def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(STATUS, self._status())]
+        return [(orders.NAME, orders.Orders(self._context)), (STATUS, self._status())]
 
     def _status(self) -> Text:
         return Text(b"/.artfs/" + STATUS, self._make(), time.time_ns(), self._reader)

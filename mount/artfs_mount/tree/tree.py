@@ -12,6 +12,7 @@ from artfs_mount.tree import (
     inode,
     lineage,
     links,
+    orders,
     run,
     runs,
     step,
@@ -38,6 +39,7 @@ _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
     inode.Kind.LATEST: artifact.latest_link,
     inode.Kind.TAG_LINK: artifact.tag_link,
     inode.Kind.DOT_ARTFS: dot_artfs.DotArtfs,
+    inode.Kind.ORDER: orders.order,
     inode.Kind.VERSION_TEXT: dot_artfs.version_text,
     inode.Kind.VISUALIZATIONS: visualizations.visualizations,
     inode.Kind.VISUALIZATION: visualizations.visualization,
@@ -70,6 +72,7 @@ _FIXED: Final[Mapping[int, Make]] = {
     inode.Fixed.LINEAGE: lineage.Lineage,
     inode.Fixed.TAGS: tags.Tags,
     inode.Fixed.DOT_ARTFS: MountState,
+    inode.Fixed.ORDERS: orders.Orders,
 }
 
 _LISTED: Final[Mapping[bytes, Make]] = {
