@@ -13,6 +13,7 @@ from artfs import ExternalArtifact, pipeline, step
 from artfs.cli import cli
 from artfs.client import Client
 from support import programs
+from support.stores import stored_files
 
 
 def explained(step_name: str) -> dict[str, Any]:
@@ -81,9 +82,8 @@ def test_what_else_makes_a_step_run_is_said(home: Path) -> None:
     simple(False)
     assert explained("simple/make")["reasons"] == ["caching is off for it"]
     assert "ExternalArtifact" in explained("simple/use")["reasons"][0]
-    for path in (home / "store").rglob("*"):
-        if path.is_file():
-            path.unlink()
+    for path in stored_files(home / "store"):
+        path.unlink()
     simple(True)
     assert explained("simple/make")["reasons"] == ["the bytes of the earlier output 'output' are gone"]
 
