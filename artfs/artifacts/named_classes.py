@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.errors import ArtfsError
 from artfs.materializers.classes import dotted
-from artfs.stores.registry import CLASS_OPTION, CUSTOM
+from artfs.stores.built_in import CLASS_OPTION, CUSTOM
 
 if TYPE_CHECKING:
     from artfs.workspace import Workspace
