@@ -62,7 +62,7 @@ SECTIONS = (
     Section("Where steps run: `artfs.pipelines.executors`", "artfs.pipelines.executors", ("Executor",)),
     Section("Lists in pages: `artfs.pages`", "artfs.pages"),
     Section("Materializers: `artfs.materializers`", "artfs.materializers.base", ("BaseMaterializer",)),
-    Section("Stores: `artfs.stores`", "artfs.stores.base"),
+    Section("Stores: `artfs.stores`", "artfs.stores.base", ("PlaceReader", "Store")),
     Section("Files in stores: `artfs.io.fileio`", "artfs.io.fileio"),
     Section("Files in stores, whole: `artfs.io.io_utils`", "artfs.io.io_utils"),
     Section("Enumerations: `artfs.enums`", "artfs.enums"),

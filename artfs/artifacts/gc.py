@@ -65,7 +65,7 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
     Raises:
         OlderCatalog: the catalog does not know all versions that are in its stores.
     """
-    check_not_older(workspace)
+    check_not_older(workspace.catalog, workspace.stores)
     found = Garbage()
     if not dry_run:
         tell("small files that are not synced yet")

@@ -24,6 +24,7 @@ from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_byt
 from artfs.content.files import remove_tree, write_all
 from artfs.content.long_paths import reachable
 from artfs.content.tree import Kind
+from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
 from artfs.stores.local import LocalStore, local_path
 
@@ -37,9 +38,6 @@ _WORTH_A_THREAD = 2 * BLOCK_SIZE
 """Below so many bytes, threads cost more than they bring."""
 _MOST_THREADS = 8
 _SPAN_BLOCKS = 4
-
-_REGISTERED = "preexisting"
-
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -119,7 +117,7 @@ def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> 
     blob = workspace.catalog.blobs.by_id(blob_id)
     assert blob is not None
     places = _places(workspace, blob_id)
-    if version.save_type == _REGISTERED:
+    if version.save_type == ArtifactSaveType.PREEXISTING:
         # What was registered is where the user has it, also when a store has the same.
         places.sort(key=lambda at: at[0].owned)
     return _File(path, blob_id, blob.file if blob.kind == "content" else None, places)
@@ -153,7 +151,7 @@ def _common_directory(version: Version, files: Sequence[_File]) -> str | None:
     same: dict[object, list[_File]] = defaultdict(list)
     for file in files:
         # Of registered files that are equal, the place of one is recorded.
-        same[file.blob_id if version.save_type == _REGISTERED else file.path].append(file)
+        same[file.blob_id if version.save_type == ArtifactSaveType.PREEXISTING else file.path].append(file)
     common: list[str] | None = None
     for equal in same.values():
         paths = [path for _, shown in equal[0].places if (path := local_path(shown)) is not None]

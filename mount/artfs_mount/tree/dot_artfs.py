@@ -12,6 +12,7 @@ from artfs.catalog.versions import PURGED
 from artfs.content.b3sums import b3sums
 from artfs.content.digest import Digest, format_digest
 from artfs.content.tree import Kind
+from artfs.enums import ArtifactSaveType
 from artfs_mount.tree import inode
 from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
 from artfs_mount.tree.lineage import lineage_picture
@@ -192,7 +193,7 @@ def _walk(context: Context, version: Version) -> Iterator[tuple[bytes, EntryRow,
     """Every path of a version with its entry, and with its digest if that is known."""
     assert version.tree_id is not None, "only purged versions have no tree"
     # Only data registered in place can be without a digest of its content.
-    may_lack_digests = version.save_type == "preexisting"
+    may_lack_digests = version.save_type == ArtifactSaveType.PREEXISTING
     for path, row in context.catalog.trees.walk(version.tree_id):
         lacks = may_lack_digests and row.blob_id is not None and _lacks_digest(context, row.blob_id)
         yield path, row, None if lacks else row.digest
