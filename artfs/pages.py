@@ -10,6 +10,9 @@ from artfs.errors import InvalidValue
 
 T = TypeVar("T")
 
+PAGE_SIZE = 20
+"""Items of a page when nobody says how many."""
+
 
 class Page(Generic[T]):
     """One page of a list. It acts as the whole list from this page on: iterating fetches the next pages.

@@ -23,14 +23,16 @@ from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import AlreadyExists, InvalidValue, VersionExists
+from artfs.lineage.explain import WHY
 from artfs.names import check_run_name
-from artfs.pipelines.cache_key import WHY, CacheKey, cache_key
+from artfs.objects.references import LateReference, OutputReference, StepInput, VersionReference
+from artfs.pipelines.cache_key import CacheKey, cache_key
 from artfs.pipelines.code import code_parts
 from artfs.pipelines.config import CachePolicy, ExternalArtifact
 from artfs.pipelines.environment import environment
 from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.executors import EXECUTORS, Executor
-from artfs.pipelines.graph import Composition, Invocation, LateReference, OutputReference, Value, VersionReference
+from artfs.pipelines.graph import Composition, Invocation
 from artfs.pipelines.logs import captured_output
 from artfs.pipelines.memory import Key, Memory
 from artfs.pipelines.plan import Names, OutputPlan, StepTask, plan_outputs
@@ -236,13 +238,14 @@ class Runner:
         values = source if isinstance(source, tuple) else (source,)
         return [self._version(value, invocation, slot) for value in values]
 
-    def _version(self, value: Value, invocation: Invocation, slot: str) -> Version:
+    def _version(self, value: StepInput, invocation: Invocation, slot: str) -> Version:
         if isinstance(value, VersionReference):
             return value.version
         if isinstance(value, LateReference):
             return value.find()
         if isinstance(value, OutputReference):
             return self._versions[value.invocation, value.slot]
+        assert isinstance(value, ExternalArtifact), "nothing else stands for a version"
         if id(value) not in self._externals:
             self._externals[id(value)] = save(
                 self._workspace,

@@ -82,7 +82,7 @@ def test_what_else_makes_a_step_run_is_said(home: Path) -> None:
     assert explained("simple/make")["reasons"] == ["caching is off for it"]
     assert "ExternalArtifact" in explained("simple/use")["reasons"][0]
     for path in (home / "store").rglob("*"):
-        if path.is_file():
+        if path.is_file() and ".artfs" not in path.parts:  # without its mark it would not be the store
             path.unlink()
     simple(True)
     assert explained("simple/make")["reasons"] == ["the bytes of the earlier output 'output' are gone"]

@@ -1,6 +1,6 @@
-"""What the client gives back: artifacts, versions and tags as objects.
+"""A version, as users hold it.
 
-They show what was in the catalog when they were fetched; tags, metadata and other things that may change are asked for
+It shows what was in the catalog when it was fetched; tags, metadata and other things that may change are asked for
 again each time.
 """
 
@@ -20,21 +20,18 @@ from artfs import html
 from artfs.content.digest import format_digest
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import ArtifactNotFound, VersionNotFound
-from artfs.pages import Page
+from artfs.objects.references import StepInput, VersionReference
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from artfs.artifacts.diff import PathChange
-    from artfs.catalog.artifacts import Artifact
-    from artfs.catalog.tags import Tag
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
-    from artfs.lineage.view import VersionLineage
-    from artfs.pipelines.responses import PipelineRunResponse, StepRunResponse
-    from artfs.workspace import Workspace
-
-PAGE_SIZE = 20
+    from artfs.objects.artifact import ArtifactResponse
+    from artfs.objects.lineage import VersionLineage
+    from artfs.objects.objects import Objects
+    from artfs.objects.run import PipelineRunResponse, StepRunResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,11 @@ class MetadataValue:
     created: datetime
 
 
-class ArtifactVersionResponse:
+class ArtifactVersionResponse(StepInput):
     """A version of an artifact."""
 
-    def __init__(self, workspace: Workspace, version: Version) -> None:
-        self._workspace = workspace
+    def __init__(self, objects: Objects, version: Version) -> None:
+        self._objects = objects
         self._version = version
 
     @property
@@ -82,10 +79,10 @@ class ArtifactVersionResponse:
     @property
     def artifact(self) -> ArtifactResponse:
         """The artifact that it is a version of."""
-        row = self._workspace.catalog.artifacts.by_id(self._version.artifact_id)
+        row = self._objects.catalog.artifacts.by_id(self._version.artifact_id)
         if row is None:
             raise ArtifactNotFound(f"artifact '{self.name}' was removed", subject=self.name)
-        return ArtifactResponse(self._workspace, row)
+        return self._objects.artifact(row)
 
     @property
     def type(self) -> ArtifactType:
@@ -130,7 +127,7 @@ class ArtifactVersionResponse:
     @property
     def user(self) -> str | None:
         """Login name of who made it."""
-        row = self._workspace.catalog.users.by_id(self._version.user_id) if self._version.user_id else None
+        row = self._objects.catalog.users.by_id(self._version.user_id) if self._version.user_id else None
         return row.name if row is not None else None
 
     @property
@@ -138,42 +135,40 @@ class ArtifactVersionResponse:
         """Name of the store that it was saved in; None for data that was registered where it is."""
         if self._version.store_id is None:
             return None
-        return self._workspace.stores.by_id(self._version.store_id).name
+        return self._objects.workspace.stores.by_id(self._version.store_id).name
 
     @property
     def uri(self) -> str:
         """The directory or URI that its files are in."""
         from artfs.artifacts.standing import location
 
-        return location(self._workspace, self._version)
+        return location(self._objects.workspace, self._version)
 
     @property
     def tags(self) -> list[str]:
         """Its tags, sorted."""
-        return list(self._workspace.catalog.tags.of_version(self._version.id))
+        return list(self._objects.catalog.tags.of_version(self._version.id))
 
     @property
     def run_metadata(self) -> dict[str, MetadataValue]:
         """Everything that was logged about it: `run_metadata["shape"].value`."""
-        rows = self._workspace.catalog.metadata.rows(self._version.id)
+        rows = self._objects.catalog.metadata.rows(self._version.id)
         return {row.key: MetadataValue(row.value, row.type, _moment(row.created_us)) for row in rows}
 
     @property
     def metadata(self) -> dict[str, Any]:
         """Everything that was logged about it, as plain values by key."""
-        return self._workspace.catalog.metadata.get(self._version.id)
+        return self._objects.catalog.metadata.get(self._version.id)
 
     @property
     def visualizations(self) -> Sequence[Visualization]:
         """The pictures and pages that show it."""
-        return self._workspace.catalog.visualizations.list(self._version.id)
+        return self._objects.catalog.visualizations.list(self._version.id)
 
     @property
     def lineage(self) -> VersionLineage:
         """What it was made from, by which step of which run, and what was made from it."""
-        from artfs.lineage.view import VersionLineage
-
-        return VersionLineage(self._workspace, self._version)
+        return self._objects.lineage(self._version)
 
     @property
     def run(self) -> PipelineRunResponse | None:
@@ -189,7 +184,7 @@ class ArtifactVersionResponse:
         """Return its value; see `artfs.load_artifact`."""
         from artfs.artifacts.load import load
 
-        return load(self._workspace, self._version, trust=trust)
+        return load(self._objects.workspace, self._version, trust=trust)
 
     @property
     def data(self) -> Any:
@@ -204,13 +199,13 @@ class ArtifactVersionResponse:
         """Copy its files into a directory, or into a file that ends in `.zip`; see `artifacts.download`."""
         from artfs.artifacts.download import download
 
-        return download(self._workspace, self._version, path, overwrite=overwrite)
+        return download(self._objects.workspace, self._version, path, overwrite=overwrite)
 
     def diff(self, other: ArtifactVersionResponse) -> list[PathChange]:
         """Return the paths that were added, removed or changed from this version to another."""
         from artfs.artifacts.diff import diff
 
-        return list(diff(self._workspace, self._version, other._version))
+        return list(diff(self._objects.workspace, self._version, other._version))
 
     def visualize(self, *, open_browser: bool = True) -> Path | None:
         """Show it: in the notebook where there is one, else as a page in the browser.
@@ -223,14 +218,18 @@ class ArtifactVersionResponse:
         """
         from artfs.artifacts.visualize import visualize
 
-        return visualize(self._workspace, self._version, open_browser=open_browser)
+        return visualize(self._objects.workspace, self._version, open_browser=open_browser)
 
     def refresh(self) -> ArtifactVersionResponse:
         """Return it as it is in the catalog now. Raises VersionNotFound."""
-        row = self._workspace.catalog.versions.by_id(self._version.id)
+        row = self._objects.catalog.versions.by_id(self._version.id)
         if row is None or row.tree_id is None:
             raise VersionNotFound(f"version {self.name}/{self.version} was removed", subject=self.version)
-        return ArtifactVersionResponse(self._workspace, row)
+        return self._objects.version(row)
+
+    def as_source(self) -> StepInput:
+        """Return what stands for it when a step is called with it: this version."""
+        return VersionReference(self._version)
 
     def summary(self) -> dict[str, object]:
         """Return what a list shows of it."""
@@ -256,118 +255,6 @@ class ArtifactVersionResponse:
 
     def _repr_html_(self) -> str:
         return html.facts({**self.summary(), **self.metadata}, f"{self.name}/{self.version}")
-
-
-class ArtifactResponse:
-    """A name with versions."""
-
-    def __init__(self, workspace: Workspace, artifact: Artifact) -> None:
-        self._workspace = workspace
-        self._artifact = artifact
-
-    @property
-    def id(self) -> int:
-        """Its row in the catalog."""
-        return self._artifact.id
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._artifact.name
-
-    @property
-    def created(self) -> datetime:
-        """When its name was first used, UTC."""
-        return _moment(self._artifact.created_us)
-
-    @property
-    def tags(self) -> list[str]:
-        """Its own tags, sorted."""
-        return list(self._workspace.catalog.tags.of_artifact(self._artifact.id))
-
-    @property
-    def versions(self) -> Page[ArtifactVersionResponse]:
-        """All its versions, oldest first."""
-        return version_page(self._workspace, self._artifact.id)
-
-    @property
-    def latest_version(self) -> ArtifactVersionResponse | None:
-        """Its newest version."""
-        row = self._workspace.catalog.versions.latest(self._artifact.id)
-        return ArtifactVersionResponse(self._workspace, row) if row is not None else None
-
-    @property
-    def latest_version_name(self) -> str | None:
-        """Number or name of its newest version."""
-        row = self._workspace.catalog.versions.latest(self._artifact.id)
-        return row.name if row is not None else None
-
-    def load(self, version: str | int | None = None, *, trust: bool = False) -> Any:
-        """Return the value of a version, the newest when none is given; see `artfs.load_artifact`."""
-        from artfs.artifacts.load import load
-        from artfs.artifacts.lookup import LATEST, version_of
-
-        wanted = LATEST if version is None else str(version)
-        return load(self._workspace, version_of(self._workspace.catalog, self._artifact, wanted), trust=trust)
-
-    def summary(self) -> dict[str, object]:
-        """Return what a list shows of it."""
-        return {
-            "artifact": self.name,
-            "versions": self._workspace.catalog.versions.count(self._artifact.id),
-            "latest": self.latest_version_name,
-            "tags": self.tags,
-            "created": f"{self.created:%Y-%m-%d %H:%M:%S}",
-        }
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ArtifactResponse) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __repr__(self) -> str:
-        facts = self.summary()
-        return f"<artifact {self.name}: {facts['versions']} versions, latest {facts['latest']}, tags {self.tags}>"
-
-    def _repr_html_(self) -> str:
-        return html.facts(self.summary(), self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class TagResponse:
-    """A label; at most one version of an artifact carries an exclusive one."""
-
-    name: str
-    exclusive: bool
-
-    @classmethod
-    def of(cls, row: Tag) -> TagResponse:
-        """Return the tag of a row."""
-        return cls(row.name, row.exclusive)
-
-    def summary(self) -> dict[str, object]:
-        """Return what a list shows of it."""
-        return {"tag": self.name, "exclusive": self.exclusive}
-
-
-def version_page(
-    workspace: Workspace,
-    artifact_id: int | None = None,
-    where: dict[str, object] | None = None,
-    *,
-    any_of: bool = False,
-    sort: str | None = None,
-    page: int = 1,
-    size: int = PAGE_SIZE,
-) -> Page[ArtifactVersionResponse]:
-    """Return a page of versions; the arguments are those of `catalog.versions.list`."""
-
-    def fetch(index: int) -> list[ArtifactVersionResponse]:
-        rows = workspace.catalog.versions.list(artifact_id, where, any_of=any_of, sort=sort, page=index, size=size)
-        return [ArtifactVersionResponse(workspace, row) for row in rows]
-
-    return Page(fetch, page, size, lambda: workspace.catalog.versions.count(artifact_id, where, any_of=any_of))
 
 
 def _moment(microseconds: int) -> datetime:
