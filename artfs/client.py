@@ -90,14 +90,8 @@ class Client:
         Raises:
             InvalidValue: a field or operator is not known.
         """
-        objects, any_of = self._objects, _any_of(logical_operator)
-        where = _where(filters)
-
-        def fetch(index: int) -> list[ArtifactResponse]:
-            rows = objects.catalog.artifacts.list(where, any_of=any_of, sort=sort_by, page=index, size=size)
-            return [objects.artifact(row) for row in rows]
-
-        return Page(fetch, page, size, lambda: objects.catalog.artifacts.count(where, any_of=any_of))
+        any_of = _any_of(logical_operator)
+        return self._objects.artifact_page(_where(filters), any_of=any_of, sort=sort_by, page=page, size=size)
 
     def update_artifact(
         self,
@@ -361,14 +355,8 @@ class Client:
         Raises:
             InvalidValue: a field or operator is not known.
         """
-        objects, any_of = self._objects, _any_of(logical_operator)
-        where = _where({"pipeline": pipeline, **filters})
-
-        def fetch(index: int) -> list[PipelineRunResponse]:
-            rows = objects.catalog.runs.list(None, where, any_of=any_of, sort=sort_by, page=index, size=size)
-            return [objects.run(row) for row in rows]
-
-        return Page(fetch, page, size, lambda: objects.catalog.runs.count(None, where, any_of=any_of))
+        where, any_of = _where({"pipeline": pipeline, **filters}), _any_of(logical_operator)
+        return self._objects.run_page(where, any_of=any_of, sort=sort_by, page=page, size=size)
 
     # Tags.
 

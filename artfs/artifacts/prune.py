@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from artfs.catalog.versions import STAGED
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, InvalidValue, StoreError
 from artfs.older import check_not_older
+from artfs.times import moment
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -233,7 +234,7 @@ def _newest(newer: int, keep_last: int) -> str | None:
 def _young(version: Version, before_us: int | None) -> str | None:
     if before_us is None or version.created_us < before_us:
         return None
-    return f"made since {datetime.fromtimestamp(before_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"made since {moment(before_us):%Y-%m-%d %H:%M} UTC"
 
 
 def _why_removed(version: Version) -> str:

@@ -130,6 +130,10 @@ class Engine(Protocol):
         ...
 
 
+BATCH = 1000
+"""Rows that are read at a time where there may be very many."""
+
+
 def now_us() -> int:
     """Return the time, in integer microseconds since 1970 UTC."""
     return time.time_ns() // 1000

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.blobs import Blobs, Place
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.sound import sound_name
@@ -250,6 +250,40 @@ class Versions:
         )
         return [(sound_name("a version", row[0]), row[1]) for row in rows]
 
+    def newest_of(self, artifact_ids: Collection[int]) -> Sequence[Version]:
+        """Return the newest version that is not purged of each of some artifacts that has one."""
+        found: list[int] = []
+        for part in chunks(sorted(artifact_ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT (SELECT MAX(v.id) FROM version v WHERE v.artifact_id = a.id AND {_NOT_PURGED}) "
+                f"FROM artifact a WHERE a.id IN ({names})",
+                parameters,
+            )
+            found += [row[0] for row in rows if row[0] is not None]
+        return self.by_ids(found)
+
+    def newest(self, artifact_id: int | None, count: int) -> Sequence[Version]:
+        """Return so many of the newest versions that are not purged, of one artifact or of all, oldest first."""
+        found = self._many(
+            _scope(artifact_id), {"artifact": artifact_id, "count": count}, "ORDER BY v.id DESC LIMIT :count"
+        )
+        return found[::-1]
+
+    def batches(self, artifact_id: int | None, size: int = BATCH) -> Iterator[Sequence[Version]]:
+        """Yield all versions that are not purged, of one artifact or of all, oldest first, so many at a time."""
+        last = -1
+        while True:
+            found = self._many(
+                f"{_scope(artifact_id)} AND v.id > :last",
+                {"artifact": artifact_id, "last": last, "size": size},
+                "ORDER BY v.id LIMIT :size",
+            )
+            yield found
+            if len(found) < size:
+                return
+            last = found[-1].id
+
     def list(
         self,
         artifact_id: int | None = None,
@@ -384,6 +418,10 @@ class Versions:
     def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
         rows = self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
         return [_version(row) for row in rows]
+
+
+def _scope(artifact_id: int | None) -> str:
+    return _NOT_PURGED if artifact_id is None else f"v.artifact_id = :artifact AND {_NOT_PURGED}"
 
 
 def _version(row: Row) -> Version:

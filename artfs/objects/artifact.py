@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from artfs import html
 from artfs.artifacts.lookup import LATEST, version_of
+from artfs.describe.versions import artifacts
 from artfs.objects.references import LateReference, StepInput
 from artfs.pages import Page
+from artfs.times import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
     from artfs.objects.objects import Objects
@@ -25,6 +28,11 @@ class ArtifactResponse(StepInput):
         self._artifact = artifact
 
     @property
+    def row(self) -> Artifact:
+        """The catalog's row, as it was when this was fetched."""
+        return self._artifact
+
+    @property
     def id(self) -> int:
         """Its row in the catalog."""
         return self._artifact.id
@@ -37,7 +45,7 @@ class ArtifactResponse(StepInput):
     @property
     def created(self) -> datetime:
         """When its name was first used, UTC."""
-        return _moment(self._artifact.created_us)
+        return moment(self._artifact.created_us)
 
     @property
     def tags(self) -> list[str]:
@@ -72,15 +80,9 @@ class ArtifactResponse(StepInput):
         """Return what stands for it when a step is called with it: the version that is newest when the step begins."""
         return LateReference(self.name, self._newest)
 
-    def summary(self) -> dict[str, object]:
-        """Return what a list shows of it."""
-        return {
-            "artifact": self.name,
-            "versions": self._objects.catalog.versions.count(self._artifact.id),
-            "latest": self.latest_version_name,
-            "tags": self.tags,
-            "created": f"{self.created:%Y-%m-%d %H:%M:%S}",
-        }
+    def summary(self) -> dict[str, Any]:
+        """Return what lists say of it; see `artfs.describe`."""
+        return artifacts(self._objects.catalog, [self._artifact])[0]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArtifactResponse) and self.name == other.name
@@ -97,7 +99,3 @@ class ArtifactResponse(StepInput):
 
     def _newest(self) -> Version:
         return version_of(self._objects.catalog, self._artifact, LATEST)
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)

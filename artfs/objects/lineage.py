@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from artfs.describe.graph import graph as describe
 from artfs.lineage.graph import Graph, version_graph
 from artfs.lineage.labels import step_label
 
@@ -84,9 +85,7 @@ class VersionLineage:
 
     def to_json(self) -> dict[str, Any]:
         """Return the graph as plain values."""
-        from artfs.lineage.as_json import to_values
-
-        return to_values(self.graph())
+        return describe(self.graph())
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

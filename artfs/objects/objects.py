@@ -6,10 +6,12 @@ knows all these classes; each of them asks it for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from artfs.describe.runs import runs
+from artfs.describe.versions import artifacts, versions
 from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.late import LateArtifactVersion
 from artfs.objects.lineage import VersionLineage
@@ -21,10 +23,14 @@ from artfs.runs import find_run
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.catalog import Catalog
+    from artfs.catalog.filters import Where
     from artfs.catalog.runs import Run
     from artfs.catalog.steps import StepRun
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
+
+_SHOWN = ("artifact", "version", "type", "bytes", "tags", "created", "id")
+"""What a notebook shows of each version of a page."""
 
 
 class Objects:
@@ -73,7 +79,7 @@ class Objects:
     def version_page(
         self,
         artifact_id: int | None = None,
-        where: dict[str, object] | None = None,
+        where: Where | None = None,
         *,
         any_of: bool = False,
         sort: str | None = None,
@@ -81,9 +87,42 @@ class Objects:
         size: int = PAGE_SIZE,
     ) -> Page[ArtifactVersionResponse]:
         """Return a page of versions; the arguments are those of `catalog.versions.list`."""
+        rows = self.catalog.versions
 
         def fetch(index: int) -> list[ArtifactVersionResponse]:
-            rows = self.catalog.versions.list(artifact_id, where, any_of=any_of, sort=sort, page=index, size=size)
-            return [self.version(row) for row in rows]
+            found = rows.list(artifact_id, where, any_of=any_of, sort=sort, page=index, size=size)
+            return [self.version(row) for row in found]
 
-        return Page(fetch, page, size, lambda: self.catalog.versions.count(artifact_id, where, any_of=any_of))
+        def describe(items: Sequence[ArtifactVersionResponse]) -> list[dict[str, object]]:
+            described = versions(self.catalog, [item.row for item in items])
+            return [{key: each[key] for key in _SHOWN} for each in described]
+
+        return Page(fetch, page, size, lambda: rows.count(artifact_id, where, any_of=any_of), describe)
+
+    def artifact_page(
+        self, where: Where, *, any_of: bool, sort: str | None, page: int, size: int
+    ) -> Page[ArtifactResponse]:
+        """Return a page of artifacts; the arguments are those of `catalog.artifacts.list`."""
+        rows = self.catalog.artifacts
+
+        def fetch(index: int) -> list[ArtifactResponse]:
+            return [self.artifact(row) for row in rows.list(where, any_of=any_of, sort=sort, page=index, size=size)]
+
+        def describe(items: Sequence[ArtifactResponse]) -> list[dict[str, object]]:
+            return artifacts(self.catalog, [item.row for item in items])
+
+        return Page(fetch, page, size, lambda: rows.count(where, any_of=any_of), describe)
+
+    def run_page(
+        self, where: Where, *, any_of: bool, sort: str | None, page: int, size: int
+    ) -> Page[PipelineRunResponse]:
+        """Return a page of runs; the arguments are those of `catalog.runs.list`."""
+        rows = self.catalog.runs
+
+        def fetch(index: int) -> list[PipelineRunResponse]:
+            return [self.run(row) for row in rows.list(None, where, any_of=any_of, sort=sort, page=index, size=size)]
+
+        def describe(items: Sequence[PipelineRunResponse]) -> list[dict[str, object]]:
+            return runs(self.catalog, [item.row for item in items])
+
+        return Page(fetch, page, size, lambda: rows.count(None, where, any_of=any_of), describe)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from artfs import html
 from artfs.catalog.runs import Run
 from artfs.catalog.steps import Input, Output, StepRun
+from artfs.describe.runs import run
 from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
 from artfs.lineage.explain import Explanation, explain_step
 from artfs.runs import log_file
+from artfs.times import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from artfs.objects.objects import Objects
     from artfs.objects.version import ArtifactVersionResponse
 
@@ -48,12 +52,12 @@ class _Begun:
     @property
     def started(self) -> datetime:
         """When it began, UTC."""
-        return _moment(self.row.started_us)
+        return moment(self.row.started_us)
 
     @property
     def ended(self) -> datetime | None:
         """When it ended, UTC; None while it runs."""
-        return _moment(self.row.ended_us) if self.row.ended_us is not None else None
+        return moment(self.row.ended_us) if self.row.ended_us is not None else None
 
     @property
     def duration(self) -> timedelta | None:
@@ -178,6 +182,10 @@ class PipelineRunResponse(_Begun):
         """What was logged about it."""
         return self._objects.catalog.run_metadata.get(self.row.id)
 
+    def summary(self) -> dict[str, Any]:
+        """Return what lists and `run.json` say of it; see `artfs.describe`."""
+        return run(self._objects.catalog, self.row)
+
     def refresh(self) -> PipelineRunResponse:
         """The run as it is in the catalog now."""
         return self._objects.find_run(self.row.uuid)
@@ -187,17 +195,13 @@ class PipelineRunResponse(_Begun):
         return f"<run {self.pipeline}/{self.name}: {self.status}, {count} step{'' if count == 1 else 's'}>"
 
     def _repr_html_(self) -> str:
-        facts: dict[str, object] = {"run": self.name, "status": str(self.status), "started": f"{self.started:%F %T}"}
-        facts.update({step.name: str(step.status) for step in self.steps.values()})
-        return html.facts(facts, f"{self.pipeline}/{self.name}")
+        described = self.summary()
+        shown = {key: described[key] for key in ("run", "status", "started", "seconds")}
+        return html.facts({**shown, **described["steps"]}, f"{self.pipeline}/{self.name}")
 
 
 def _status(text: str) -> ExecutionStatus | str:
     return ExecutionStatus(text) if text in set(ExecutionStatus) else text
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def _duration(started_us: int, ended_us: int | None) -> timedelta | None:

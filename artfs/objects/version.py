@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ import humanize
 
 from artfs import html
 from artfs.content.digest import format_digest
+from artfs.describe.versions import versions
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import ArtifactNotFound, VersionNotFound
 from artfs.objects.references import StepInput, VersionReference
+from artfs.times import moment
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -122,7 +124,7 @@ class ArtifactVersionResponse(StepInput):
     @property
     def created(self) -> datetime:
         """When it was made, UTC."""
-        return _moment(self._version.created_us)
+        return moment(self._version.created_us)
 
     @property
     def user(self) -> str | None:
@@ -153,7 +155,7 @@ class ArtifactVersionResponse(StepInput):
     def run_metadata(self) -> dict[str, MetadataValue]:
         """Everything that was logged about it: `run_metadata["shape"].value`."""
         rows = self._objects.catalog.metadata.rows(self._version.id)
-        return {row.key: MetadataValue(row.value, row.type, _moment(row.created_us)) for row in rows}
+        return {row.key: MetadataValue(row.value, row.type, moment(row.created_us)) for row in rows}
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -231,17 +233,9 @@ class ArtifactVersionResponse(StepInput):
         """Return what stands for it when a step is called with it: this version."""
         return VersionReference(self._version)
 
-    def summary(self) -> dict[str, object]:
-        """Return what a list shows of it."""
-        return {
-            "artifact": self.name,
-            "version": self.version,
-            "type": self.type.value,
-            "size": humanize.naturalsize(self.size),
-            "tags": self.tags,
-            "created": f"{self.created:%Y-%m-%d %H:%M:%S}",
-            "id": str(self.id),
-        }
+    def summary(self) -> dict[str, Any]:
+        """Return what lists and `info.json` say of it; see `artfs.describe`."""
+        return versions(self._objects.catalog, [self._version])[0]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArtifactVersionResponse) and self.id == other.id
@@ -255,7 +249,3 @@ class ArtifactVersionResponse(StepInput):
 
     def _repr_html_(self) -> str:
         return html.facts({**self.summary(), **self.metadata}, f"{self.name}/{self.version}")
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)

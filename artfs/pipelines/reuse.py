@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from artfs.artifacts.presence import bytes_are_there
 from artfs.catalog.engine import now_us
@@ -13,6 +12,7 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
 from artfs.pipelines.config import CachePolicy
 from artfs.pipelines.plan import OutputPlan
+from artfs.times import iso
 from artfs.workspace import Workspace
 
 
@@ -58,7 +58,7 @@ def _other_now(workspace: Workspace, read: Version, earlier: StepRun) -> str | N
     newest = versions.latest(read.artifact_id)
     if newest is None or newest.digest == read.digest:
         return None
-    before = f"lt:{datetime.fromtimestamp(earlier.started_us / 1_000_000, UTC).isoformat()}"
+    before = f"lt:{iso(earlier.started_us)}"
     then = versions.list(read.artifact_id, {"created": before}, sort="desc:created", size=1)
     if not then or then[0].id <= read.id:
         return "there is a newer version"
