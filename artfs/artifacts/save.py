@@ -41,11 +41,15 @@ class SaveOptions(TypedDict, total=False):
     """How a value is saved.
 
     Args:
+        version: name of the version; the next number when not given.
+        artifact_type: what the artifact is for; the materializer says so when not given.
+        tags, metadata: for the version.
+        materializer: what turns the value into files, as class or "module.ClassName"; chosen by type when not given.
         data_type: what to record as the type of the value, where that is not its class.
+        extract_metadata: whether to log what the materializer finds out about the value.
+        include_visualizations: whether to keep pictures or pages that show it.
         save_type: how the version comes to be.
         producer_id: the step run that makes it; the one that runs here when not given.
-
-    The others are as for `artfs.save_artifact`.
     """
 
     version: str | int | None
@@ -61,7 +65,13 @@ class SaveOptions(TypedDict, total=False):
 
 
 def save(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]) -> Version:
-    """Save a value in a workspace and return the version's row. What is raised is as for `artfs.save_artifact`."""
+    """Save a value in a workspace and return the version's row.
+
+    Raises:
+        InvalidName, InvalidValue: an argument cannot be used.
+        VersionExists: the artifact has, or had, a version of that name.
+        MaterializerError: the value cannot be turned into files.
+    """
     with prepared(workspace, data, name, **options) as make:
         saved = make()
     if (scope := step_scope.get()) is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import BATCH, Engine, Row, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, in_batches, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
@@ -212,14 +212,10 @@ class Runs:
 
     def batches(self, pipeline_id: int | None, size: int = BATCH) -> Iterator[Sequence[Run]]:
         """Yield all runs, of one pipeline or of all, oldest first, so many at a time."""
-        last = -1
-        while True:
-            parameters = {"scope": pipeline_id, "last": last, "size": size}
-            found = self._many(f"{_scope(pipeline_id)} AND r.id > :last", parameters, "ORDER BY r.id LIMIT :size")
-            yield found
-            if len(found) < size:
-                return
-            last = found[-1].id
+        sql, tail = f"{_scope(pipeline_id)} AND r.id > :last", "ORDER BY r.id LIMIT :count"
+        return in_batches(
+            lambda last, count: self._many(sql, {"scope": pipeline_id, "last": last, "count": count}, tail), size
+        )
 
     def names(self, pipeline_id: int) -> Sequence[tuple[str, int]]:
         """Return the name and row id of every run of a pipeline, oldest first."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.blobs import Blobs, Place
-from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_list, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_batches, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.sound import sound_name
@@ -20,6 +20,7 @@ from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
 from artfs.content.digest import Digest
 from artfs.content.tree import Tree
+from artfs.enums import ArtifactSaveType
 from artfs.errors import InvalidValue, VersionExists, VersionNotFound
 from artfs.names import check_version_name
 
@@ -154,7 +155,7 @@ class Versions:
         with self._engine.transaction():
             user_id = self._users.ensure(user).id if user is not None else None
             artifact_id, number, version_name = self._claim(artifact_name, name, user_id)
-            blob_ids = self._blobs.insert(files, places, in_place=save_type == "preexisting")
+            blob_ids = self._blobs.insert(files, places, in_place=save_type == ArtifactSaveType.PREEXISTING)
             if unsynced:
                 self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
             tree_id = self._trees.insert(tree, blob_ids)
@@ -272,17 +273,10 @@ class Versions:
 
     def batches(self, artifact_id: int | None, size: int = BATCH) -> Iterator[Sequence[Version]]:
         """Yield all versions that are not purged, of one artifact or of all, oldest first, so many at a time."""
-        last = -1
-        while True:
-            found = self._many(
-                f"{_scope(artifact_id)} AND v.id > :last",
-                {"artifact": artifact_id, "last": last, "size": size},
-                "ORDER BY v.id LIMIT :size",
-            )
-            yield found
-            if len(found) < size:
-                return
-            last = found[-1].id
+        sql, tail = f"{_scope(artifact_id)} AND v.id > :last", "ORDER BY v.id LIMIT :count"
+        return in_batches(
+            lambda last, count: self._many(sql, {"artifact": artifact_id, "last": last, "count": count}, tail), size
+        )
 
     def list(
         self,

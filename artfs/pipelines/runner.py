@@ -36,7 +36,7 @@ from artfs.pipelines.graph import Composition, Invocation
 from artfs.pipelines.logs import captured_output
 from artfs.pipelines.memory import Key, Memory
 from artfs.pipelines.plan import Names, OutputPlan, StepTask, plan_outputs
-from artfs.pipelines.reuse import Found, find_earlier
+from artfs.pipelines.reuse import Reusable, find_earlier
 from artfs.pipelines.types_used import types_used
 from artfs.processes import start_time
 from artfs.workspace import Workspace
@@ -260,11 +260,11 @@ class Runner:
 
     def _look_up(
         self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
-    ) -> tuple[CacheKey | None, Found]:
+    ) -> tuple[CacheKey | None, Reusable]:
         if invocation.options.enable_cache is False:
-            return None, Found(None, why="caching is off for it")
+            return None, Reusable(None, why="caching is off for it")
         if any(isinstance(value, ExternalArtifact) for _, value in invocation.values()):
-            return None, Found(None, why="an input is an ExternalArtifact, which is never cached")
+            return None, Reusable(None, why="an input is an ExternalArtifact, which is never cached")
         policy = invocation.options.cache_policy or CachePolicy()
         key = cache_key(invocation, self._code_of(invocation, inputs, outputs), inputs, outputs, policy)
         return key, find_earlier(self._workspace, key.digest, policy, outputs)
@@ -292,7 +292,7 @@ class Runner:
                 )
 
     def _record(
-        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], key: CacheKey | None, found: Found
+        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], key: CacheKey | None, found: Reusable
     ) -> StepRun:
         why = {WHY: found.why} if found.why else {}
         cached = found.earlier is not None
@@ -315,7 +315,7 @@ class Runner:
                 self._catalog.steps.add_input(step_run.id, slot, version.id, how=how, position=position)
         return step_run
 
-    def _take_over(self, step_run: StepRun, found: Found, outputs: Sequence[OutputPlan], name: str) -> None:
+    def _take_over(self, step_run: StepRun, found: Reusable, outputs: Sequence[OutputPlan], name: str) -> None:
         for output in found.outputs:
             self._catalog.steps.add_output(
                 step_run.id, output.slot, output.version_id, position=output.position, produced=False
