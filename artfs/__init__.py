@@ -6,10 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from artfs.artifacts.load import load_artifact
-    from artfs.artifacts.metadata import log_artifact_metadata
-    from artfs.artifacts.register import register_artifact
-    from artfs.artifacts.save import save_artifact
+    from artfs.functions import load_artifact, log_artifact_metadata, register_artifact, save_artifact
     from artfs.pipelines.config import ArtifactConfig, ExternalArtifact
     from artfs.pipelines.context import get_step_context
     from artfs.pipelines.pipeline import pipeline
@@ -34,11 +31,11 @@ _EXPORTS: dict[str, str] = {
     "ArtifactConfig": "artfs.pipelines",
     "ExternalArtifact": "artfs.pipelines",
     "get_step_context": "artfs.pipelines",
-    "load_artifact": "artfs.artifacts.load",
-    "log_artifact_metadata": "artfs.artifacts.metadata",
+    "load_artifact": "artfs.functions",
+    "log_artifact_metadata": "artfs.functions",
     "pipeline": "artfs.pipelines",
-    "register_artifact": "artfs.artifacts.register",
-    "save_artifact": "artfs.artifacts.save",
+    "register_artifact": "artfs.functions",
+    "save_artifact": "artfs.functions",
     "step": "artfs.pipelines",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +12,12 @@ from artfs.artifacts.lookup import find_artifact, find_version
 from artfs.current import current_workspace
 from artfs.errors import InvalidValue
 from artfs.home import Home
-from artfs.pages import Page
-from artfs.responses import (
-    PAGE_SIZE,
-    ArtifactResponse,
-    ArtifactVersionResponse,
-    TagResponse,
-    version_page,
-)
+from artfs.objects.artifact import ArtifactResponse
+from artfs.objects.objects import Objects
+from artfs.objects.tag import TagResponse
+from artfs.objects.version import ArtifactVersionResponse
+from artfs.pages import PAGE_SIZE, Page
+from artfs.scopes import current_composition
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from artfs.artifacts.prune import Pruned, PrunePlan
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
-    from artfs.pipelines.responses import PipelineRunResponse
+    from artfs.objects.run import PipelineRunResponse
     from artfs.stacks import Stack
     from artfs.workspace import Workspace
 
@@ -72,7 +69,7 @@ class Client:
         Raises:
             ArtifactNotFound: there is none.
         """
-        return ArtifactResponse(self.workspace, self._artifact(name_id_or_prefix))
+        return self._objects.artifact(self._artifact(name_id_or_prefix))
 
     def list_artifacts(
         self,
@@ -93,14 +90,8 @@ class Client:
         Raises:
             InvalidValue: a field or operator is not known.
         """
-        workspace, any_of = self.workspace, _any_of(logical_operator)
-        where = _where(filters)
-
-        def fetch(index: int) -> list[ArtifactResponse]:
-            rows = workspace.catalog.artifacts.list(where, any_of=any_of, sort=sort_by, page=index, size=size)
-            return [ArtifactResponse(workspace, row) for row in rows]
-
-        return Page(fetch, page, size, lambda: workspace.catalog.artifacts.count(where, any_of=any_of))
+        any_of = _any_of(logical_operator)
+        return self._objects.artifact_page(_where(filters), any_of=any_of, sort=sort_by, page=page, size=size)
 
     def update_artifact(
         self,
@@ -121,7 +112,7 @@ class Client:
         updated = update_artifact(
             self.workspace, artifact, new_name=new_name, add_tags=add_tags, remove_tags=remove_tags
         )
-        return ArtifactResponse(self.workspace, updated)
+        return self._objects.artifact(updated)
 
     def delete_artifact(self, name_id_or_prefix: str, *, force: bool = False) -> None:
         """Remove an artifact with all its versions.
@@ -154,13 +145,10 @@ class Client:
 
         In the function of a pipeline it is looked up late: when the step begins that it is given to.
         """
-        graph = sys.modules.get("artfs.pipelines.graph")
-        if graph is not None and graph.current_composition.get() is not None and isinstance(name_id_or_prefix, str):
-            from artfs.pipelines.late import LateArtifactVersion
-
+        if current_composition.get() is not None and isinstance(name_id_or_prefix, str):
             name = name_id_or_prefix
-            return LateArtifactVersion(self.workspace, name, lambda: self._version(name, version))
-        return ArtifactVersionResponse(self.workspace, self._version(name_id_or_prefix, version))
+            return self._objects.late_version(name, lambda: self._version(name, version))
+        return self._objects.version(self._version(name_id_or_prefix, version))
 
     def list_artifact_versions(
         self,
@@ -203,8 +191,7 @@ class Client:
             where["tag"] = [*([tag] if tag is not None else []), *(tags or ())]
         for key, condition in {**(metadata or {}), **(run_metadata or {})}.items():
             where[f"metadata.{key}"] = condition
-        return version_page(
-            self.workspace,
+        return self._objects.version_page(
             scope,
             where,
             any_of=_any_of(logical_operator),
@@ -248,7 +235,7 @@ class Client:
             pin=pin,
             unpin=unpin,
         )
-        return ArtifactVersionResponse(self.workspace, updated)
+        return self._objects.version(updated)
 
     def delete_artifact_version(
         self, name_id_or_prefix: str | UUID, version: str | int | None = None, *, force: bool = False
@@ -344,9 +331,7 @@ class Client:
             RunNotFound: there is none.
             InvalidValue: several runs are meant.
         """
-        from artfs.pipelines.responses import run_response
-
-        return run_response(self.workspace, name_id_or_prefix)
+        return self._objects.find_run(name_id_or_prefix)
 
     def list_pipeline_runs(
         self,
@@ -370,16 +355,8 @@ class Client:
         Raises:
             InvalidValue: a field or operator is not known.
         """
-        from artfs.pipelines.responses import PipelineRunResponse
-
-        workspace, any_of = self.workspace, _any_of(logical_operator)
-        where = _where({"pipeline": pipeline, **filters})
-
-        def fetch(index: int) -> list[PipelineRunResponse]:
-            rows = workspace.catalog.runs.list(None, where, any_of=any_of, sort=sort_by, page=index, size=size)
-            return [PipelineRunResponse(workspace, row) for row in rows]
-
-        return Page(fetch, page, size, lambda: workspace.catalog.runs.count(None, where, any_of=any_of))
+        where, any_of = _where({"pipeline": pipeline, **filters}), _any_of(logical_operator)
+        return self._objects.run_page(where, any_of=any_of, sort=sort_by, page=page, size=size)
 
     # Tags.
 
@@ -419,6 +396,10 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self.workspace.home.path}>"
+
+    @property
+    def _objects(self) -> Objects:
+        return Objects(self.workspace)
 
     def _artifact(self, name: str) -> Artifact:
         return find_artifact(self.workspace.catalog, name)

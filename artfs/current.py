@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from artfs.home import HOME_VARIABLE, Home
 
 if TYPE_CHECKING:
-    from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
 
@@ -40,18 +38,6 @@ class _Current:
         # Another thread may have held the lock when the process was copied.
         self._lock = threading.Lock()
 
-
-class Scope(Protocol):
-    """Who saves and loads in this context, and wants to know what: a step that runs."""
-
-    step_run_id: int
-
-    def saved(self, version: Version) -> None: ...
-
-    def loaded(self, version: Version) -> None: ...
-
-
-step_scope: ContextVar[Scope | None] = ContextVar("artfs_step_scope", default=None)
 
 _current = _Current()
 os.register_at_fork(after_in_child=_current.after_fork)

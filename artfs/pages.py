@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Generic, TypeVar, overload
 
 from artfs.errors import InvalidValue
 
 T = TypeVar("T")
+
+PAGE_SIZE = 20
+"""Items of a page when nobody says how many."""
 
 
 class Page(Generic[T]):
@@ -20,13 +23,19 @@ class Page(Generic[T]):
         max_size: items of a full page.
         count: counts the items of the whole list; asked only when somebody wants to know, as it may take longer than
             a page.
+        describe: returns what a notebook shows of items, a dictionary each.
 
     Raises:
         InvalidValue: there can be no such page.
     """
 
     def __init__(
-        self, fetch: Callable[[int], Sequence[T]], index: int, max_size: int, count: Callable[[], int]
+        self,
+        fetch: Callable[[int], Sequence[T]],
+        index: int,
+        max_size: int,
+        count: Callable[[], int],
+        describe: Callable[[Sequence[T]], Sequence[Mapping[str, object]]],
     ) -> None:
         if not isinstance(index, int) or not isinstance(max_size, int):
             raise InvalidValue(f"page {index!r} of {max_size!r} items: both must be whole numbers")
@@ -35,6 +44,7 @@ class Page(Generic[T]):
         self.index = index
         self.max_size = max_size
         self._count = count
+        self._describe = describe
 
     @cached_property
     def total(self) -> int:
@@ -88,8 +98,9 @@ class Page(Generic[T]):
     def _repr_html_(self) -> str:
         from artfs.html import table
 
-        rows = [item.summary() for item in self.items if hasattr(item, "summary")]
-        return table(rows, caption=f"Page {self.index} of {self.total_pages}, {self.total} in all")
+        return table(
+            self._describe(self.items), caption=f"Page {self.index} of {self.total_pages}, {self.total} in all"
+        )
 
     def _page(self, index: int, *, keep: bool) -> Sequence[T]:
         found = self._pages.get(index)

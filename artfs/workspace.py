@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from artfs import users
 from artfs.artifacts.checked import Checked
+from artfs.artifacts.named_classes import named_classes
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists
@@ -61,40 +62,17 @@ class Workspace:
     def catalog(self) -> Catalog:
         """What exists; with the default store and stack in it."""
         with self._lock:
-            if self._catalog is None:
-                from artfs.catalog.catalog import Catalog
-
-                may_begin = self.home.may_begin_catalog
-                catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
-                try:
-                    if self.home.is_writable:
-                        _ensure_defaults(catalog, self.home)
-                    self._catalog = catalog
-                    if may_begin:
-                        self.home.catalog_begun()
-                    if self.home.is_writable:
-                        self._settle()
-                    self.classes.begin(self._named_classes)
-                except BaseException:
-                    self._catalog = None
-                    catalog.close()
-                    raise
-            return self._catalog
-
-    def _named_classes(self) -> set[str]:
-        from artfs.artifacts.named_classes import named_classes  # here: needed once in the life of a home
-
-        return named_classes(self)
+            return self._catalog or self._open_catalog()
 
     @cached_property
     def stores(self) -> Stores:
         """The stores that the catalog names."""
-        return Stores(self)
+        return Stores(self.home, lambda: self.catalog, self.classes)
 
     @cached_property
     def syncing(self) -> Syncing:
         """Which small files are still to be synced."""
-        return Syncing(self)
+        return Syncing(self.home, lambda: self.catalog, self.stores)
 
     @cached_property
     def user(self) -> str:
@@ -124,12 +102,31 @@ class Workspace:
         """Return the places where the bytes of a blob should be, best first."""
         return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
 
-    def _settle(self) -> None:
-        """Put right what happened to the home and its machine since the catalog was open the last time."""
-        assert self._catalog is not None
+    def _open_catalog(self) -> Catalog:
+        """Open the catalog and put right what happened to it, the home and the machine since it was open last."""
+        from artfs.catalog.catalog import Catalog
+
+        may_begin = self.home.may_begin_catalog
+        catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
+        try:
+            if self.home.is_writable:
+                _ensure_defaults(catalog, self.home)
+            self._catalog = catalog  # what recovers asks for it
+            if may_begin:
+                self.home.catalog_begun()
+            if self.home.is_writable:
+                self._recover(catalog)
+            self.classes.begin(lambda: named_classes(catalog, self.open_blob))
+        except BaseException:
+            self._catalog = None
+            catalog.close()
+            raise
+        return catalog
+
+    def _recover(self, catalog: Catalog) -> None:
         self.stores.write_down_relative()
-        catch_up(self)
-        if self._catalog.unsynced.any_from_earlier_boots():
+        catch_up(catalog, self.stores)
+        if catalog.unsynced.any_from_earlier_boots():
             self.syncing.try_to_sync()
 
     def close(self) -> None:

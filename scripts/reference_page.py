@@ -50,19 +50,19 @@ PUBLIC = (
 SECTIONS = (
     Section("Saving, loading and pipelines: `artfs`", "artfs", PUBLIC),
     Section("Client: `artfs.client`", "artfs.client", ("Client", "Filter")),
-    Section("What the client returns: `artfs.responses`", "artfs.responses"),
-    Section("Lineage: `version.lineage`", "artfs.lineage.view"),
-    Section(
-        "Runs: `artfs.pipelines.responses`", "artfs.pipelines.responses", ("PipelineRunResponse", "StepRunResponse")
-    ),
-    Section("Why a step ran: `step_run.explain()`", "artfs.pipelines.explain", ("Explanation",)),
+    Section("Versions: `artfs.objects.version`", "artfs.objects.version"),
+    Section("Artifacts: `artfs.objects.artifact`", "artfs.objects.artifact"),
+    Section("Runs: `artfs.objects.run`", "artfs.objects.run"),
+    Section("Lineage: `version.lineage`", "artfs.objects.lineage"),
+    Section("Tags: `artfs.objects.tag`", "artfs.objects.tag"),
+    Section("Why a step ran: `step_run.explain()`", "artfs.lineage.explain", ("Explanation",)),
     Section(
         "Steps and pipelines: `artfs.pipelines`", "artfs.pipelines", ("Step", "Pipeline", "StepContext", "CachePolicy")
     ),
     Section("Where steps run: `artfs.pipelines.executors`", "artfs.pipelines.executors", ("Executor",)),
-    Section("Lists in pages: `artfs.pages`", "artfs.pages"),
+    Section("Lists in pages: `artfs.pages`", "artfs.pages", ("Page",)),
     Section("Materializers: `artfs.materializers`", "artfs.materializers.base", ("BaseMaterializer",)),
-    Section("Stores: `artfs.stores`", "artfs.stores.base"),
+    Section("Stores: `artfs.stores`", "artfs.stores.base", ("PlaceReader", "Store")),
     Section("Files in stores: `artfs.io.fileio`", "artfs.io.fileio"),
     Section("Files in stores, whole: `artfs.io.io_utils`", "artfs.io.io_utils"),
     Section("Enumerations: `artfs.enums`", "artfs.enums"),

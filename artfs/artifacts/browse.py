@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,6 +14,7 @@ from artfs.artifacts.inside import Inside
 from artfs.artifacts.lookup import find_artifact, version_of
 from artfs.content.digest import format_digest
 from artfs.content.tree import Kind
+from artfs.times import moment
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
@@ -94,7 +95,7 @@ class Browser:
         name, version, _ = _split(path)
         artifact = self._artifact(name)
         created_us = self._version(artifact, version)[0].created_us if version else artifact.created_us
-        return datetime.fromtimestamp(created_us / 1e6, UTC)
+        return moment(created_us)
 
     def _artifact(self, name: str) -> Artifact:
         # In a URL a name may be encoded, as one with `::` in it has to be.

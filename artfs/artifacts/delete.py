@@ -42,7 +42,17 @@ def delete_version(workspace: Workspace, version: Version, *, force: bool = Fals
 
 
 def delete_artifact(workspace: Workspace, artifact: Artifact, *, force: bool = False) -> Swept:
-    """Remove an artifact with all its versions; arguments and errors are as for `delete_version`."""
+    """Remove an artifact with all its versions, and return what became of their bytes.
+
+    Args:
+        workspace: where it is.
+        artifact: what to remove.
+        force: also when a run uses one of them; the run then shows that it was removed.
+
+    Raises:
+        InvalidValue: a run uses one of them, or one is pinned; nothing was changed.
+        VersionNotFound: one was removed meanwhile.
+    """
     catalog = workspace.catalog
     with catalog.transaction():
         versions = catalog.versions.list(artifact.id)

@@ -66,7 +66,7 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
         OlderCatalog: the catalog does not know all versions that are in its stores.
     """
     workspace.home.check_writable()
-    check_not_older(workspace)
+    check_not_older(workspace.catalog, workspace.stores)
     found = Garbage()
     if not dry_run:
         tell("small files that are not synced yet")

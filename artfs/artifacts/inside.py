@@ -21,7 +21,7 @@ _REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Position:
     """What is at a path.
 
     Args:
@@ -48,7 +48,7 @@ class Inside:
         self._trees = trees
         self._entry = lru_cache(_REMEMBERED)(trees.entry)
 
-    def find(self, tree_id: int, path: Sequence[bytes]) -> Found:
+    def find(self, tree_id: int, path: Sequence[bytes]) -> Position:
         """Return what is at a path, given by its components, in the version whose root is `tree_id`.
 
         Raises:
@@ -85,13 +85,13 @@ class Inside:
             is_link = is_link or not pending
             pending += reversed(target.split(b"/"))
         names = tuple(entry.name for entry in at)
-        return Found(names, at[-1] if at else None, at[-1].child_id if at else tree_id, is_link)
+        return Position(names, at[-1] if at else None, at[-1].child_id if at else tree_id, is_link)
 
     def entries(self, tree_id: int) -> Sequence[EntryRow]:
         """Return what is in a directory, in name order."""
         return self._trees.entries(tree_id)
 
-    def leads_up(self, tree_id: int, path: Sequence[bytes], found: Found) -> bool:
+    def leads_up(self, tree_id: int, path: Sequence[bytes], found: Position) -> bool:
         """Whether a directory is one of those above `path`, so that going down into it would never end."""
         if found.tree_id is None:
             return False

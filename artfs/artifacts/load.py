@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from artfs.artifacts.lookup import find_version, told_if_removed
+from artfs.artifacts.lookup import told_if_removed
 from artfs.artifacts.standing import standing
-from artfs.current import current_workspace, step_scope
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.classes import importing_only
 from artfs.materializers.registry import registry
+from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -24,35 +23,6 @@ _GIVE_PATHS = (
     "artfs.materializers.paths.PreexistingDataMaterializer",
 )
 """What does not read the files: what is loaded is where they are."""
-
-
-def load_artifact(name_or_id: str | UUID, version: str | int | None = None, *, trust: bool = False) -> Any:
-    """Return the value of a version.
-
-    What artfs saved comes back as the value it was. What was registered, or came through `/incoming`, comes as a
-    `pathlib.Path` of the file or folder, which is to be read and not written. Large data in place that this process has
-    compared with its digests before is looked at by its size and times alone then: a program that changes it through a
-    memory mapping may go unnoticed until artfs reads it itself (`artfs verify`, the mount, a download).
-
-    Args:
-        name_or_id: the name of an artifact, or the id of a version or its beginning.
-        version: a number, a name, `latest` or `@tag`; the newest when not given.
-        trust: whether code may be run that this catalog did not save itself, as unpickling does, and modules may be
-            imported that nothing saved here has named.
-
-    Raises:
-        ArtifactNotFound, VersionNotFound: there is none.
-        DigestMismatch, PlaceChanged: a file is not what was stored; the line names it.
-        UntrustedPickle: loading would run code that is not trusted.
-        UntrustedClass: it would import a module that nothing which this home saved has named.
-        MaterializerError, MaterializerNotFound, ClassNotFound: the value cannot be made here.
-
-    Example:
-        >>> load_artifact("settings")["lr"]
-        0.1
-    """
-    workspace = current_workspace()
-    return load(workspace, find_version(workspace.catalog, name_or_id, version), trust=trust)
 
 
 def load(
@@ -69,7 +39,7 @@ def load(
         materializer: what makes the value of the files, where that is not what saved it.
         data_type: what the value is to be, where that is not what was saved.
 
-    The other arguments, and what is raised, are as for `load_artifact`.
+    The other arguments, and what is raised, are as for `artfs.load_artifact`.
     """
     is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):

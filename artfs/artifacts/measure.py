@@ -125,9 +125,11 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
 
     Args:
         target: an absolute path or a `file://` URI. When it is itself a link, what it points to is taken.
-        cancelled: as for `measure`.
+        cancelled: asked now and then; True ends it with Cancelled.
 
-    Raises what `measure` raises, and InvalidValue or StoreError for a target that names nothing on this machine.
+    Raises:
+        InvalidValue, StoreError: the target names nothing on this machine.
+        ChangedWhileReading: something was written to meanwhile.
     """
     given = os.fspath(target)
     path = local_path(given)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from artfs.errors import ArtfsError
 from artfs.materializers.classes import dotted
-from artfs.stores.registry import CLASS_OPTION, CUSTOM
+from artfs.stores.built_in import CLASS_OPTION, CUSTOM
 
 if TYPE_CHECKING:
-    from artfs.workspace import Workspace
+    from artfs.catalog.catalog import Catalog
+    from artfs.content.digest import Digest
+    from artfs.stores.verified import BlobReader
 
 _LARGEST = 16 * 2**20
 """Larger files of JSON are data: reading them all would keep whoever opens the home waiting."""
@@ -22,9 +24,13 @@ _TAGS = frozenset(("$enum", "$namedtuple", "$dataclass", "$model"))
 logger = logging.getLogger(__name__)
 
 
-def named_classes(workspace: Workspace) -> set[str]:
-    """Return the names of all classes that loading what this home has saved may need."""
-    catalog = workspace.catalog
+def named_classes(catalog: Catalog, open_blob: Callable[[Digest], BlobReader]) -> set[str]:
+    """Return the names of all classes that loading what this home has saved may need.
+
+    Args:
+        catalog: what it has saved.
+        open_blob: opens a content of it.
+    """
     names = catalog.class_names.of_versions()
     names |= {
         dotted(target)
@@ -33,7 +39,7 @@ def named_classes(workspace: Workspace) -> set[str]:
     }
     for digest in catalog.class_names.contents_called(b".json", _LARGEST):
         try:
-            with workspace.open_blob(digest) as reader:
+            with open_blob(digest) as reader:
                 names.update(_names_in(json.loads(bytes(reader.read(0, reader.size)))))
         except (OSError, ArtfsError, ValueError, RecursionError) as error:
             # One whose bytes are gone cannot be loaded anyway.

@@ -67,7 +67,7 @@ def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
 
 
 def remove_orphan_anywhere(workspace: Workspace, uuid: str) -> bool:
-    """Do as `remove_orphan` in all stores of this machine; answer whether there was anything."""
+    """Remove what an attempt to seal left in any store of this machine; answer whether there was anything."""
     removed = [remove_orphan(store, workspace.catalog, uuid) for store in workspace.stores.local()]
     return any(removed)
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,10 @@ from artfs.artifacts.lookup import find_artifact, shown_name
 from artfs.artifacts.purge import Advance, Loose, held_by_drafts, make_tombstones, sweep
 from artfs.catalog.engine import chunks, now_us
 from artfs.catalog.versions import STAGED
+from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, InvalidValue, StoreError
 from artfs.older import check_not_older
+from artfs.times import moment
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -39,8 +41,6 @@ Age = timedelta | datetime
 
 _AT_ONCE = 1000
 """How many versions one transaction removes, so that writers get their turn in between."""
-
-_IN_PLACE = "preexisting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def apply(
         StoreError: bytes could not be removed; their versions are tombstones already, and `gc` tries again.
         OlderCatalog: the catalog does not know all versions that are in its stores.
     """
-    check_not_older(workspace)
+    check_not_older(workspace.catalog, workspace.stores)
     if only_artifact and only_metadata:
         raise InvalidValue("only_artifact and only_metadata exclude each other: give one of them, or none for both")
     done, loose = Pruned(), Loose()
@@ -234,11 +234,13 @@ def _newest(newer: int, keep_last: int) -> str | None:
 def _young(version: Version, before_us: int | None) -> str | None:
     if before_us is None or version.created_us < before_us:
         return None
-    return f"made since {datetime.fromtimestamp(before_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"made since {moment(before_us):%Y-%m-%d %H:%M} UTC"
 
 
 def _why_removed(version: Version) -> str:
-    in_place = "; its files stay where they were registered" if version.save_type == _IN_PLACE else ""
+    in_place = (
+        "; its files stay where they were registered" if version.save_type == ArtifactSaveType.PREEXISTING else ""
+    )
     return f"no run, tag or pin needs it{in_place}"
 
 

@@ -89,7 +89,7 @@ def make_tombstones(
         VersionNotFound: one of them was removed already.
         OlderCatalog: the catalog does not know all versions that are in its stores.
     """
-    check_not_older(workspace)
+    check_not_older(workspace.catalog, workspace.stores)
     catalog, loose = workspace.catalog, Loose()
     with catalog.transaction():
         user = catalog.users.ensure(workspace.user)

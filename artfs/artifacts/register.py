@@ -17,70 +17,22 @@ from artfs.artifacts.save import checked_tags, checked_type
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat, reachable
-from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
 from artfs.materializers.classes import qualified_name
 from artfs.names import check_artifact_name, name_of_version
 from artfs.redaction import has_secret, redacted
+from artfs.scopes import step_scope
 from artfs.stores.local import local_path
 from artfs.types import StorageSize, Uri
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.materializers.base import BaseMaterializer
-    from artfs.responses import ArtifactVersionResponse
     from artfs.workspace import Workspace
 
 
 Advance = Callable[[int], None]
-
-
-def register_artifact(
-    folder_or_file_uri: str | os.PathLike[str],
-    name: str,
-    version: str | int | None = None,
-    artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-) -> ArtifactVersionResponse:
-    """Make a version of a file or folder that stays where it is.
-
-    Every file is listed with its size and digest. If one changes later, reading that file of the version is an error
-    that says so, and never other bytes. Nothing that artfs does removes the data.
-
-    Args:
-        folder_or_file_uri: path or `file://` URI.
-        name: of the artifact; it is made if there is none.
-        version: name of the version, which the artifact must not have had; the next number when not given.
-        artifact_type: what the artifact is for; DataArtifact when not given.
-        tags: for the version.
-        metadata: values to log about the version, as for `log_artifact_metadata`.
-
-    Raises:
-        SourceNotFound: nothing is there.
-        InvalidName, InvalidValue: an argument cannot be used.
-        VersionExists: the artifact has, or had, a version of that name.
-        ChangedWhileReading: something was written to meanwhile.
-
-    Example:
-        >>> register_artifact("/data/images", name="images", tags=["raw"])
-        >>> load_artifact("images")
-        PosixPath('/data/images')
-    """
-    from artfs.responses import ArtifactVersionResponse  # here: verbs know nothing of responses otherwise
-
-    workspace = current_workspace()
-    made = register(
-        workspace,
-        folder_or_file_uri,
-        name,
-        version=version,
-        artifact_type=artifact_type,
-        tags=tags,
-        metadata=metadata,
-    )
-    return ArtifactVersionResponse(workspace, made)
 
 
 def register(
@@ -103,7 +55,7 @@ def register(
         advance: called with the number of bytes measured since the last call, from several threads.
         expect: called with the number of bytes that were found to be measured, while they are looked for.
 
-    The other arguments, and what is raised, are as for `register_artifact`.
+    The other arguments, and what is raised, are as for `artfs.register_artifact`.
     """
     check_artifact_name(name)
     version_name = name_of_version(version) if version is not None else None

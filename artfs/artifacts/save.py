@@ -17,7 +17,6 @@ from artfs.artifacts.staging import staging_directory
 from artfs.artifacts.syncing import SMALL_VERSION
 from artfs.content.long_paths import lstat, reachable
 from artfs.content.tree import Kind
-from artfs.current import current_workspace, step_scope
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
 from artfs.materializers import builtin
@@ -26,10 +25,10 @@ from artfs.materializers.classes import qualified_name, recording_names
 from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
 from artfs.processes import umask
+from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.responses import ArtifactVersionResponse
     from artfs.sharing import Sharing
     from artfs.workspace import Workspace
 
@@ -38,71 +37,19 @@ logger = logging.getLogger(__name__)
 MaterializerChoice = type[BaseMaterializer] | str
 
 
-def save_artifact(
-    data: Any,
-    name: str,
-    version: str | int | None = None,
-    artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    materializer: MaterializerChoice | None = None,
-    extract_metadata: bool = True,
-    include_visualizations: bool = True,
-    *,
-    user_metadata: Mapping[str, Any] | None = None,
-) -> ArtifactVersionResponse:
-    """Save a value as a new version of an artifact.
-
-    When this returns, the version is complete and on stable storage, and every mount shows it. When it fails, nothing
-    was made.
-
-    Args:
-        data: any value.
-        name: of the artifact; it is made if there is none.
-        version: name of the version, which the artifact must not have had; the next number when not given.
-        artifact_type: what the artifact is for; the materializer says so when not given.
-        tags: for the version.
-        metadata: values to log about the version, as for `log_artifact_metadata`.
-        materializer: what turns `data` into files, as class or "module.ClassName"; chosen by type when not given.
-        extract_metadata: whether to log what the materializer finds out about `data` (shape, length, ...).
-        include_visualizations: whether to keep pictures or pages that show `data`.
-        user_metadata: the same as `metadata`.
-
-    Raises:
-        InvalidName, InvalidValue: an argument cannot be used.
-        VersionExists: the artifact has, or had, a version of that name.
-        MaterializerError: `data` cannot be turned into files.
-
-    Example:
-        >>> save_artifact({"lr": 0.1}, name="settings", tags=["candidate"])
-    """
-    from artfs.responses import ArtifactVersionResponse  # here: verbs know nothing of responses otherwise
-
-    workspace = current_workspace()
-    saved = save(
-        workspace,
-        data,
-        name,
-        version=version,
-        artifact_type=artifact_type,
-        tags=tags,
-        metadata={**storable(metadata or {}), **storable(user_metadata or {})} if metadata or user_metadata else None,
-        materializer=materializer,
-        extract_metadata=extract_metadata,
-        include_visualizations=include_visualizations,
-    )
-    return ArtifactVersionResponse(workspace, saved)
-
-
 class SaveOptions(TypedDict, total=False):
     """How a value is saved.
 
     Args:
+        version: name of the version; the next number when not given.
+        artifact_type: what the artifact is for; the materializer says so when not given.
+        tags, metadata: for the version.
+        materializer: what turns the value into files, as class or "module.ClassName"; chosen by type when not given.
         data_type: what to record as the type of the value, where that is not its class.
+        extract_metadata: whether to log what the materializer finds out about the value.
+        include_visualizations: whether to keep pictures or pages that show it.
         save_type: how the version comes to be.
         producer_id: the step run that makes it; the one that runs here when not given.
-
-    The others are as for `save_artifact`.
     """
 
     version: str | int | None
@@ -118,7 +65,13 @@ class SaveOptions(TypedDict, total=False):
 
 
 def save(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]) -> Version:
-    """Save a value in a workspace and return the version's row. What is raised is as for `save_artifact`."""
+    """Save a value in a workspace and return the version's row.
+
+    Raises:
+        InvalidName, InvalidValue: an argument cannot be used.
+        VersionExists: the artifact has, or had, a version of that name.
+        MaterializerError: the value cannot be turned into files.
+    """
     with prepared(workspace, data, name, **options) as make:
         saved = make()
     if (scope := step_scope.get()) is not None:

@@ -31,6 +31,7 @@ from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat, reachable
 from artfs.content.long_paths import shown as shown_path
 from artfs.content.tree import Kind, Tree
+from artfs.enums import ArtifactSaveType
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 
@@ -229,7 +230,7 @@ def commit(
     The other arguments, and what is raised, are as for `seal`.
     """
     if measured.in_place:
-        facts["save_type"] = "preexisting"
+        facts["save_type"] = ArtifactSaveType.PREEXISTING.value
 
     def complete_and_remember(version: Version) -> None:
         if complete is not None:

@@ -17,7 +17,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,10 +29,11 @@ from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
     from artfs.artifacts.measure import MeasuredFile
+    from artfs.catalog.catalog import Catalog
     from artfs.catalog.unsynced import UnsyncedPlace
     from artfs.home import Home
     from artfs.stores.base import Store
-    from artfs.workspace import Workspace
+    from artfs.stores.opened import Stores
 
 SMALL_FILE = 16 * 2**10
 """Bytes of the largest file whose sync may wait."""
@@ -55,16 +56,20 @@ def small_contents(files: Mapping[Digest, MeasuredFile]) -> dict[Digest, bytes] 
 
 
 class Syncing:
-    """Which small files of a workspace are to be synced, and when. Many threads may use it.
+    """Which small files of a home are to be synced, and when. Many threads may use it.
 
     Args:
-        workspace: where they are.
+        home: whose files they are.
+        catalog: gives the catalog that keeps their bytes.
+        stores: where they are.
     """
 
     # There is no lock that a fork could leave locked: two syncs at once do the same twice, and no harm.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores) -> None:
+        self._home = home
+        self._catalog = catalog
+        self._stores = stores
         self._own: set[Digest] = set()
         self._count: int | None = None
         self._thread: threading.Thread | None = None
@@ -105,7 +110,7 @@ class Syncing:
         own, self._own = self._own, set()
         mine: list[list[UnsyncedPlace]] = []
         others: list[list[UnsyncedPlace]] = []
-        for _, same in groupby(self._workspace.catalog.unsynced.places(), key=lambda place: place.digest):
+        for _, same in groupby(self._catalog().unsynced.places(), key=lambda place: place.digest):
             places = list(same)
             (mine if places[0].digest in own else others).append(places)
         # What this process wrote is synced at once: it would be told of a failure. For the rest, each file is asked.
@@ -117,7 +122,7 @@ class Syncing:
 
     def _counted(self) -> int:
         try:
-            return self._workspace.catalog.unsynced.count()
+            return self._catalog().unsynced.count()
         except (ArtfsError, OSError):
             return MOST_UNSYNCED  # the sync meets it again, and tells
 
@@ -131,10 +136,10 @@ class Syncing:
                     by_store.setdefault(place.store_id, []).append(place)
             except (ArtfsError, OSError) as error:
                 failures.append(error)
-        unsynced = self._workspace.catalog.unsynced
+        unsynced = self._catalog().unsynced
         for store_id, ready in by_store.items():
             try:
-                self._workspace.stores.by_id(store_id).sync([place.path for place in ready])
+                self._stores.by_id(store_id).sync([place.path for place in ready])
                 unsynced.remove(ready)
             except FileNotFoundError:
                 continue  # somebody has just removed a version: the next sync finds what is left
@@ -149,22 +154,21 @@ class Syncing:
         in_doubt = place.boot is None
         if not in_doubt and self._is_right(place):
             return True
-        workspace = self._workspace
-        store = workspace.stores.by_id(place.store_id)
+        catalog, store = self._catalog(), self._stores.by_id(place.store_id)
         # Nobody can remove the version meanwhile: its file must not come back after that.
-        with workspace.catalog.transaction():
-            content = workspace.catalog.unsynced.get(place.blob_id)
-            if content is None or place not in workspace.catalog.unsynced.places(place.blob_id):
+        with catalog.transaction():
+            content = catalog.unsynced.get(place.blob_id)
+            if content is None or place not in catalog.unsynced.places(place.blob_id):
                 return False
             if not in_doubt:
                 if self._is_right(place):
                     return True
                 if not is_left_by_a_crash(self._read(place), content):
                     return False  # whoever reads it is to be told
-            workspace.stores.check_own(store)
+            self._stores.check_own(store)
             if not in_doubt:
                 logger.warning("'%s' was lost, as by a crash, and is written again", store.place_path(place.path))
-            _write_again(store, place, content, workspace.home)
+            _write_again(store, place, content, self._home)
         return True
 
     def _is_right(self, place: UnsyncedPlace) -> bool:
@@ -174,7 +178,7 @@ class Syncing:
     def _read(self, place: UnsyncedPlace) -> bytes | None:
         """What is in a file, or None if there is none; of a file that is too long so much that this can be seen."""
         try:
-            with self._workspace.stores.by_id(place.store_id).open_place(place.path) as reader:
+            with self._stores.by_id(place.store_id).open_place(place.path) as reader:
                 return reader.pread(0, SMALL_FILE + 1)
         except FileNotFoundError:
             return None

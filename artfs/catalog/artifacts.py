@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, Row, now_us, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, ArtifactNotFound, InvalidValue
@@ -147,11 +147,18 @@ class Artifacts:
         )
         return found
 
-    def counts(self) -> dict[int, int]:
-        """Return the number of versions of every artifact that has any, by artifact id."""
-        return dict(
-            self._engine.query("SELECT artifact_id, COUNT(*) FROM version WHERE state <> 'purged' GROUP BY artifact_id")
-        )
+    def counts(self, artifact_ids: Collection[int]) -> dict[int, int]:
+        """Return the number of versions of those of these artifacts that have any, by the artifact's id."""
+        found: dict[int, int] = {}
+        for part in chunks(sorted(artifact_ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                "SELECT artifact_id, COUNT(*) FROM version "
+                f"WHERE artifact_id IN ({names}) AND state <> 'purged' GROUP BY artifact_id",
+                parameters,
+            )
+            found.update((row[0], row[1]) for row in rows)
+        return found
 
     def rename(self, artifact_id: int, name: str) -> Artifact:
         """Give an artifact another name.

@@ -18,6 +18,16 @@ Parameters = Mapping[str, Any]
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
+
+class HasId(Protocol):
+    """A row with an id."""
+
+    @property
+    def id(self) -> int: ...
+
+
+R = TypeVar("R", bound=HasId)
+
 NO_PARAMETERS: Parameters = {}
 
 CHUNK = 500
@@ -130,6 +140,10 @@ class Engine(Protocol):
         ...
 
 
+BATCH = 1000
+"""Rows that are read at a time where there may be very many."""
+
+
 def now_us() -> int:
     """Return the time, in integer microseconds since 1970 UTC."""
     return time.time_ns() // 1000
@@ -145,6 +159,22 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Yield `values` in parts of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def in_batches(read: Callable[[int, int], Sequence[R]], size: int) -> Iterator[Sequence[R]]:
+    """Yield all rows of a list, so many at a time, without holding more.
+
+    Args:
+        read: returns at most so many rows whose id is greater than a number, in the order of their ids.
+        size: of a batch.
+    """
+    last = -1
+    while True:
+        found = read(last, size)
+        yield found
+        if len(found) < size:
+            return
+        last = found[-1].id
 
 
 def insert_sql(table: str, columns: Iterable[str]) -> str:

@@ -5,8 +5,7 @@ A version's direct inputs are what its producer read; only older versions count,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import NamedTuple
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list
@@ -15,15 +14,6 @@ from artfs.content.digest import Digest
 
 _UPSTREAM = "version v JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id"
 _DOWNSTREAM = "step_input i JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id"
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A version, one that was made from it, and the step run that did."""
-
-    input_id: int
-    output_id: int
-    step_run_id: int
 
 
 class VersionFacts(NamedTuple):
@@ -136,19 +126,6 @@ class Lineage:
             "JOIN version v ON v.producer_id = i.step_run_id AND v.id > i.version_id) SELECT id FROM found ORDER BY id",
             version_id,
         )
-
-    def edges(self, version_ids: Collection[int]) -> Sequence[Edge]:
-        """Return the direct edges into the given versions, to draw a graph."""
-        found: list[Edge] = []
-        for part in chunks(sorted(version_ids)):
-            names, parameters = in_list(part)
-            rows = self._engine.query(
-                f"SELECT DISTINCT i.version_id, v.id, i.step_run_id FROM {_UPSTREAM} WHERE v.id IN ({names}) "
-                "ORDER BY v.id, i.version_id",
-                parameters,
-            )
-            found += [Edge(*row) for row in rows]
-        return found
 
     def versions(self, version_ids: Collection[int]) -> list[VersionFacts]:
         """Return what graphs show of versions, oldest first, also of tombstones."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, in_batches, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
@@ -203,6 +203,18 @@ class Runs:
             f"{_scope(pipeline_id)} AND {condition}",
             {**parameters, **order_parameters, **limit_parameters, "scope": pipeline_id},
             f"ORDER BY {order} {limit}",
+        )
+
+    def newest(self, pipeline_id: int | None, count: int) -> Sequence[Run]:
+        """Return so many of the newest runs, of one pipeline or of all, oldest first."""
+        parameters = {"scope": pipeline_id, "count": count}
+        return self._many(_scope(pipeline_id), parameters, "ORDER BY r.id DESC LIMIT :count")[::-1]
+
+    def batches(self, pipeline_id: int | None, size: int = BATCH) -> Iterator[Sequence[Run]]:
+        """Yield all runs, of one pipeline or of all, oldest first, so many at a time."""
+        sql, tail = f"{_scope(pipeline_id)} AND r.id > :last", "ORDER BY r.id LIMIT :count"
+        return in_batches(
+            lambda last, count: self._many(sql, {"scope": pipeline_id, "last": last, "count": count}, tail), size
         )
 
     def names(self, pipeline_id: int) -> Sequence[tuple[str, int]]:

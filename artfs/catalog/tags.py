@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, TagNotFound, VersionNotFound
 from artfs.names import check_tag_name
@@ -143,6 +143,10 @@ class Tags:
         )
         return [sound_name("a tag", row[0]) for row in rows]
 
+    def of_versions(self, version_ids: Collection[int]) -> dict[int, Sequence[str]]:
+        """Return the names of tags, sorted, of those of these versions that carry any, by the version's id."""
+        return self._of_many("version_tag", "version_id", version_ids)
+
     def newest(self, artifact_id: int) -> dict[str, int]:
         """Return the tags that versions of an artifact carry, and the id of the newest such version of each."""
         rows = self._engine.query(
@@ -198,6 +202,23 @@ class Tags:
             {"artifact": artifact_id},
         )
         return [sound_name("a tag", row[0]) for row in rows]
+
+    def of_artifacts(self, artifact_ids: Collection[int]) -> dict[int, Sequence[str]]:
+        """Return the names of tags, sorted, of those of these artifacts that carry any, by the artifact's id."""
+        return self._of_many("artifact_tag", "artifact_id", artifact_ids)
+
+    def _of_many(self, table: str, column: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
+        found: dict[int, tuple[str, ...]] = {}
+        for part in chunks(sorted(ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT x.{column}, g.name FROM {table} x JOIN tag g ON g.id = x.tag_id "
+                f"WHERE x.{column} IN ({names}) ORDER BY g.name",
+                parameters,
+            )
+            for id_, name in rows:
+                found[id_] = (*found.get(id_, ()), sound_name("a tag", name))
+        return {**found}
 
     def _required(self, name: str) -> Tag:
         tag = self.get(name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.blobs import Blobs, Place
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_batches, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.sound import sound_name
@@ -20,6 +20,7 @@ from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
 from artfs.content.digest import Digest
 from artfs.content.tree import Tree
+from artfs.enums import ArtifactSaveType
 from artfs.errors import InvalidValue, VersionExists, VersionNotFound
 from artfs.names import check_version_name
 
@@ -156,7 +157,8 @@ class Versions:
         with self._engine.transaction():
             user_id = self._users.ensure(user).id if user is not None else None
             artifact_id, number, version_name = self._claim(artifact_name, name, user_id)
-            blob_ids = self._blobs.insert(files, places, also_at, in_place=save_type == "preexisting")
+            in_place = save_type == ArtifactSaveType.PREEXISTING
+            blob_ids = self._blobs.insert(files, places, also_at, in_place=in_place)
             if unsynced:
                 self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
             tree_id = self._trees.insert(tree, blob_ids)
@@ -251,6 +253,33 @@ class Versions:
             {"artifact": artifact_id},
         )
         return [(sound_name("a version", row[0]), row[1]) for row in rows]
+
+    def newest_of(self, artifact_ids: Collection[int]) -> Sequence[Version]:
+        """Return the newest version that is not purged of each of some artifacts that has one."""
+        found: list[int] = []
+        for part in chunks(sorted(artifact_ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT (SELECT MAX(v.id) FROM version v WHERE v.artifact_id = a.id AND {_NOT_PURGED}) "
+                f"FROM artifact a WHERE a.id IN ({names})",
+                parameters,
+            )
+            found += [row[0] for row in rows if row[0] is not None]
+        return self.by_ids(found)
+
+    def newest(self, artifact_id: int | None, count: int) -> Sequence[Version]:
+        """Return so many of the newest versions that are not purged, of one artifact or of all, oldest first."""
+        found = self._many(
+            _scope(artifact_id), {"artifact": artifact_id, "count": count}, "ORDER BY v.id DESC LIMIT :count"
+        )
+        return found[::-1]
+
+    def batches(self, artifact_id: int | None, size: int = BATCH) -> Iterator[Sequence[Version]]:
+        """Yield all versions that are not purged, of one artifact or of all, oldest first, so many at a time."""
+        sql, tail = f"{_scope(artifact_id)} AND v.id > :last", "ORDER BY v.id LIMIT :count"
+        return in_batches(
+            lambda last, count: self._many(sql, {"artifact": artifact_id, "last": last, "count": count}, tail), size
+        )
 
     def list(
         self,
@@ -386,6 +415,10 @@ class Versions:
     def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
         rows = self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
         return [_version(row) for row in rows]
+
+
+def _scope(artifact_id: int | None) -> str:
+    return _NOT_PURGED if artifact_id is None else f"v.artifact_id = :artifact AND {_NOT_PURGED}"
 
 
 def _version(row: Row) -> Version:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.printing import (
     count,
-    iso_time,
     json_option,
     listed,
     moment,
+    print_described,
     print_json,
     print_record,
-    print_table,
     size,
     text,
 )
 from artfs.cli.selection import artifact_named, complete_artifact
 from artfs.cli.session import Session, pass_session
-
-if TYPE_CHECKING:
-    from artfs.catalog import Catalog
-    from artfs.catalog.artifacts import Artifact
 
 COMMANDS = {
     "list": Lazy("artfs.cli.artifact:list_", "List all artifacts."),
@@ -50,8 +43,9 @@ COLUMNS = {
     "created": moment("created"),
     "user": text("user"),
     "tags": listed("tags"),
-    "versions by tag": listed("versions by tag"),
+    "versions_by_tag": listed("versions by tag"),
 }
+LISTED = ("name", "versions", "latest", "bytes", "updated", "tags")
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
@@ -67,16 +61,14 @@ def list_(session: Session, as_json: bool) -> None:
 
     Columns: name, number of versions, the newest version, its bytes, when it was made, the artifact's tags.
     """
+    from artfs.describe.versions import artifacts
+
     with session.workspace() as workspace:
-        catalog = workspace.catalog
-        counts = catalog.artifacts.counts()
-        found = [_facts(catalog, each, counts.get(each.id, 0)) for each in catalog.artifacts.list(sort="asc:name")]
+        found = artifacts(workspace.catalog, workspace.catalog.artifacts.list(sort="asc:name"))
     if as_json:
-        print_json([_for_json(facts) for facts in found])
+        print_json(found)
         return
-    shown = ("name", "versions", "latest", "bytes", "updated", "tags")
-    rows = [[facts[key] for key in shown] for facts in found]
-    print_table([COLUMNS[key] for key in shown], rows, empty="No artifacts yet.")
+    print_described({key: COLUMNS[key] for key in LISTED}, found, empty="No artifacts yet.")
 
 
 @click.command()
@@ -85,36 +77,12 @@ def list_(session: Session, as_json: bool) -> None:
 @pass_session
 def show(session: Session, name: str, as_json: bool) -> None:
     """Show one artifact."""
+    from artfs.describe.versions import artifact as described
+
     with session.workspace() as workspace:
-        catalog = workspace.catalog
-        found = artifact_named(catalog, name)
-        user = catalog.users.by_id(found.user_id) if found.user_id is not None else None
-        tagged = {tag: catalog.versions.by_id(id_) for tag, id_ in catalog.tags.newest(found.id).items()}
-        facts = {
-            **_facts(catalog, found, catalog.versions.count(found.id)),
-            "user": user.name if user else None,
-            "versions by tag": {tag: version.name for tag, version in tagged.items() if version is not None},
-        }
+        facts = described(workspace.catalog, artifact_named(workspace.catalog, name))
     if as_json:
-        print_json({**_for_json(facts), "versions_by_tag": facts.pop("versions by tag")})
+        print_json(facts)
         return
-    facts["versions by tag"] = [f"@{tag} -> {version}" for tag, version in facts["versions by tag"].items()]
+    facts["versions_by_tag"] = [f"@{tag} -> {version}" for tag, version in facts["versions_by_tag"].items()]
     print_record([(column, facts[key]) for key, column in COLUMNS.items()])
-
-
-def _facts(catalog: Catalog, artifact: Artifact, versions: int) -> dict[str, Any]:
-    latest = catalog.versions.latest(artifact.id)
-    return {
-        "name": artifact.name,
-        "versions": versions,
-        "latest": latest.name if latest else None,
-        "bytes": latest.bytes if latest else None,
-        "updated": latest.created_us if latest else None,
-        "created": artifact.created_us,
-        "tags": list(catalog.tags.of_artifact(artifact.id)),
-    }
-
-
-def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
-    times = {key: iso_time(facts[key]) for key in ("updated", "created")}
-    return {**facts, **times}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from artfs.cli.artifact_files import values
-from artfs.cli.artifact_version import version_facts, version_json
 from artfs.cli.confirming import confirm, yes_option
 from artfs.cli.printing import (
     json_option,
@@ -213,11 +212,13 @@ def delete_version(session: Session, names: tuple[str, ...], force: bool, yes: b
 
 
 def _tell_version(workspace: Workspace, version: Version, *, as_json: bool) -> None:
-    tags = list(workspace.catalog.tags.of_version(version.id))
+    from artfs.describe.versions import versions
+
+    (facts,) = versions(workspace.catalog, [version])
     if as_json:
-        print_json(version_json(version_facts(version, tags)))
+        print_json(facts)
     else:
-        say(f"{version.artifact}/{version.name}: {', '.join(tags) or 'no tags'}")
+        say(f"{version.artifact}/{version.name}: {', '.join(facts['tags']) or 'no tags'}")
 
 
 def _tell_removed(removed: Mapping[str, Swept], *, as_json: bool) -> None:

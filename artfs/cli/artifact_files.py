@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from artfs.cli.artifact_version import version_facts, version_json
 from artfs.cli.printing import json_option, measuring, print_json, print_table, progress, say, size, text
 from artfs.cli.selection import complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
@@ -56,6 +55,7 @@ def register(
     nothing that artfs does removes the data. If it changes later, reading the version is an error that says so.
     """
     from artfs.artifacts.register import register as register_data
+    from artfs.describe.versions import versions
 
     with session.workspace() as workspace:
         with measuring("measuring") as amounts:
@@ -70,9 +70,9 @@ def register(
                 advance=amounts.advance,
                 expect=amounts.expect,
             )
-        tagged = workspace.catalog.tags.of_version(made.id)
+        facts = versions(workspace.catalog, [made])[0]
     if as_json:
-        print_json(version_json(version_facts(made, tagged)))
+        print_json(facts)
     else:
         say(f"{made.artifact}/{made.name}")
 

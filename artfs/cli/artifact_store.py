@@ -13,10 +13,10 @@ from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.printing import (
     Column,
     count,
-    iso_time,
     json_option,
     listed,
     moment,
+    print_described,
     print_json,
     print_record,
     print_table,
@@ -25,11 +25,10 @@ from artfs.cli.printing import (
 )
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
-from artfs.errors import ArtfsError, StoreNotFound
+from artfs.errors import StoreNotFound
 
 if TYPE_CHECKING:
-    from artfs.catalog.stores import Store as StoreRow
-    from artfs.workspace import Workspace
+    pass
 
 FLAVOR_COMMANDS = {
     "list": Lazy("artfs.cli.artifact_store:list_flavors", "List the kinds of artifact stores."),
@@ -68,6 +67,9 @@ def complete_flavor(context: click.Context, parameter: click.Parameter, incomple
     from artfs.stores.registry import registry
 
     return [CompletionItem(each.name) for each in registry.flavors() if each.name.startswith(incomplete)]
+
+
+LISTED = ("name", "flavor", "path", "stacks", "created")
 
 
 @click.group("artifact-store", cls=LazyGroup, lazy=COMMANDS)
@@ -131,13 +133,14 @@ def list_(session: Session, as_json: bool) -> None:
 
     Columns: name, flavor, path, the stacks that use it, when it was registered.
     """
+    from artfs.describe.stores import stores
+
     with session.workspace() as workspace:
-        found = [_facts(workspace, row) for row in workspace.stores.rows()]
+        found = stores(workspace, workspace.stores.rows())
     if as_json:
-        print_json([_for_json(facts) for facts in found])
+        print_json(found)
         return
-    shown = ("name", "flavor", "path", "stacks", "created")
-    print_table([COLUMNS[key] for key in shown], [[facts[key] for key in shown] for facts in found], empty="")
+    print_described({key: COLUMNS[key] for key in LISTED}, found, empty="")
 
 
 @click.command()
@@ -146,15 +149,17 @@ def list_(session: Session, as_json: bool) -> None:
 @pass_session
 def describe(session: Session, name: str, as_json: bool) -> None:
     """Show all that is known of one artifact store."""
+    from artfs.describe.stores import store as described
+
     with session.workspace() as workspace:
         row = next((row for row in workspace.stores.rows() if row.name == name), None)
         if row is None:
             raise StoreNotFound(
                 f"no artifact store is named '{name}'; 'artfs artifact-store list' lists them", subject=name
             )
-        facts = {**_facts(workspace, row), **_more_facts(workspace, row)}
+        facts = described(workspace, row)
     if as_json:
-        print_json(_for_json({**facts, "options": row.options}))
+        print_json(facts)
         return
     record: list[tuple[Column, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
     print_record([*record, *((text(f"option.{key}"), value) for key, value in row.options.items())])
@@ -173,29 +178,6 @@ def delete(session: Session, name: str) -> None:
     with session.workspace() as workspace:
         delete_store(workspace, name)
         say(f"deleted artifact store {name}")
-
-
-def _facts(workspace: Workspace, row: StoreRow) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "flavor": row.flavor,
-        "path": row.root,
-        "stacks": [stack.name for stack in workspace.catalog.stacks.list() if stack.store_id == row.id],
-        "created": row.created_us,
-    }
-
-
-def _more_facts(workspace: Workspace, row: StoreRow) -> dict[str, Any]:
-    try:
-        workspace.stores.by_id(row.id)
-        problem = None
-    except ArtfsError as error:
-        problem = str(error)
-    return {"versions": workspace.catalog.versions.count(where={"store": ("equals", row.name)}), "problem": problem}
-
-
-def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
-    return {**facts, "created": iso_time(facts["created"])}
 
 
 def _setting(option: str) -> tuple[str, Any]:

@@ -76,6 +76,6 @@ def accept(session: Session, context: click.Context, words: str | None) -> None:
     from artfs.older import catch_up, give_up
 
     with session.workspace() as workspace:
-        catch_up(workspace)
-        stores = give_up(workspace)
+        catch_up(workspace.catalog, workspace.stores)
+        stores = give_up(workspace.catalog, workspace.stores, workspace.user)
     say(f"{stores} stores knew of versions that are given up" if stores else "the catalog is not an older one")

@@ -274,7 +274,7 @@ def stores(home: Home) -> Iterator[Check]:
                 except StoreError as error:
                     away.append(Check("stores", Level.FAIL, str(error), "mount its disk"))
             found = len(workspace.stores.rows())
-            check_not_older(workspace)
+            check_not_older(workspace.catalog, workspace.stores)
     except OlderCatalog as error:
         away.append(Check("stores", Level.FAIL, str(error), "docs/operations.md has more: Back up, restore, move"))
     except (ArtfsError, OSError):

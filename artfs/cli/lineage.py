@@ -74,9 +74,9 @@ def _text(catalog: Catalog, graph: Graph, format_: str, namespace: str) -> str:
 
         return to_svg(graph)
     if format_ == "json":
-        from artfs.lineage.as_json import to_values
+        from artfs.describe.graph import graph as described
 
-        return json.dumps(to_values(graph), indent=2) + "\n"
+        return json.dumps(described(graph), indent=2) + "\n"
     if format_ == "openlineage":
         from artfs.lineage.openlineage import to_openlineage
 

@@ -7,17 +7,17 @@ sizes in bytes, times in ISO 8601 UTC, so that `cut`, `sort` and `awk` need no o
 from __future__ import annotations
 
 import json
-import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from artfs.describe.plain import plain
 from artfs.printable import printable
 
 if TYPE_CHECKING:
@@ -59,8 +59,14 @@ def size(title: str) -> Column:
 
 
 def moment(title: str) -> Column:
-    """A column of times, in microseconds since 1970 UTC."""
-    return Column(title, _optional(readable_time), _optional(iso_time))
+    """A column of times, in ISO 8601."""
+    return Column(title, _optional(readable_time), _optional(str))
+
+
+def took(title: str) -> Column:
+    """A column of durations in seconds."""
+    shown = _optional(readable_duration)
+    return Column(title, shown, shown)
 
 
 def listed(title: str) -> Column:
@@ -90,8 +96,8 @@ def print_text(lines: str) -> None:
     click.echo(printable(lines, keep="\n"), nl=False)
 
 
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
-    """Print rows.
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print rows; in a pipe each as soon as it is there, however many there are.
 
     Args:
         columns: what the values of a row are.
@@ -101,11 +107,23 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, emp
     if not sys.stdout.isatty():
         for row in rows:
             values = (column.plain(value) for column, value in zip(columns, row, strict=True))
-            click.echo("\t".join(map(printable, values)))
-    elif not rows:
-        click.echo(empty)
+            sys.stdout.write("\t".join(map(printable, values)) + "\n")  # many: click.echo would flush each
+        sys.stdout.flush()
+    elif all_rows := list(rows):
+        _print_rich(columns, all_rows)
     else:
-        _print_rich(columns, rows)
+        click.echo(empty)
+
+
+def print_described(columns: Mapping[str, Column], things: Iterable[Mapping[str, Any]], *, empty: str) -> None:
+    """Print a table of things as `artfs.describe` describes them.
+
+    Args:
+        columns: by key, in order.
+        things: a description each.
+        empty: said on a terminal when there are none.
+    """
+    print_table(list(columns.values()), ([thing[key] for key in columns] for thing in things), empty=empty)
 
 
 def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
@@ -124,7 +142,16 @@ def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
-    click.echo(json.dumps(_json_value(value), indent=2))
+    click.echo(json.dumps(plain(value), indent=2))
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print a list as JSON, one value a line, each as soon as it is there."""
+    before = "[\n  "
+    for value in values:
+        sys.stdout.write(before + json.dumps(plain(value)))
+        before = ",\n  "
+    click.echo("[]" if before.startswith("[") else "\n]")
 
 
 def readable_size(bytes_: int) -> str:
@@ -139,14 +166,16 @@ def readable_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def readable_time(microseconds: int) -> str:
-    """Return a time for people, in the time zone at hand."""
-    return _datetime(microseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def readable_time(time: str) -> str:
+    """Return a time in ISO 8601 for people, in the time zone at hand."""
+    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def iso_time(microseconds: int | None) -> str | None:
-    """Return a time for programs: ISO 8601 in UTC."""
-    return None if microseconds is None else _datetime(microseconds).isoformat(timespec="microseconds")
+def readable_duration(seconds: float) -> str:
+    """Return how long something took, for people: `3 min 5 s`."""
+    from artfs.lineage.labels import lasting
+
+    return lasting(max(seconds, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,22 +279,3 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Non
 
 def _optional(function: Callable[[Any], str | None]) -> Callable[[Any], str]:
     return lambda value: "" if value is None else function(value) or ""
-
-
-def _datetime(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-
-
-def _json_value(value: Any) -> Any:
-    """The same with what JSON does not have (values of metadata) as text or list."""
-    if isinstance(value, Mapping):
-        return {str(key): _json_value(each) for key, each in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_json_value(each) for each in value), key=str)
-    if isinstance(value, list | tuple):
-        return [_json_value(each) for each in value]
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return str(value)

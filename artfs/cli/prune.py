@@ -11,7 +11,6 @@ import click
 
 from artfs.cli.confirming import confirm, yes_option
 from artfs.cli.printing import (
-    iso_time,
     json_option,
     moment,
     print_json,
@@ -27,6 +26,7 @@ from artfs.cli.printing import (
 from artfs.cli.reporting import complain
 from artfs.cli.selection import artifact_named, complete_artifact
 from artfs.cli.session import Session, pass_session
+from artfs.times import iso
 
 if TYPE_CHECKING:
     from artfs.artifacts.prune import Decision, Pruned, PrunePlan
@@ -146,7 +146,7 @@ def _print_done(done: Pruned, *, left: bool, as_json: bool) -> None:
 def _row(decision: Decision) -> Sequence[Any]:
     version = decision.version
     action = "keep" if decision.keep else "remove"
-    return [action, version.artifact, version.name, version.bytes, version.created_us, decision.reason]
+    return [action, version.artifact, version.name, version.bytes, iso(version.created_us), decision.reason]
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
@@ -158,5 +158,5 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "keep": decision.keep,
         "reason": decision.reason,
         "bytes": version.bytes,
-        "created": iso_time(version.created_us),
+        "created": iso(version.created_us),
     }

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.lineage import COLOURS
-from artfs.cli.printing import Column, iso_time, json_option, moment, print_json, print_table, say, text
+from artfs.cli.paging import paged, wanted
+from artfs.cli.printing import (
+    Column,
+    json_option,
+    moment,
+    print_described,
+    print_json,
+    print_json_list,
+    say,
+    text,
+    took,
+)
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 from artfs.errors import InvalidValue, RunNotFound
@@ -37,7 +48,7 @@ COLUMNS: dict[str, Column] = {
     "status": text("status"),
     "kind": text("kind"),
     "started": moment("started"),
-    "took": text("took"),
+    "seconds": took("took"),
     "id": text("id"),
 }
 
@@ -56,24 +67,30 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
 
 @click.command("list")
 @click.argument("pipeline", required=False)
+@paged
 @json_option
 @pass_session
-def list_(session: Session, pipeline: str | None, as_json: bool) -> None:
+def list_(session: Session, pipeline: str | None, limit: int | None, everything: bool, as_json: bool) -> None:
     """List runs, of one pipeline or of all, oldest first.
 
     Columns: pipeline, run, status, kind, when it began, how long it took, id.
     """
+    from artfs.describe.runs import runs
+
+    part = wanted(limit, everything, as_json)
     with session.workspace() as workspace:
         catalog = workspace.catalog
         found = catalog.runs.pipeline(pipeline) if pipeline is not None else None
         if pipeline is not None and found is None:
             raise RunNotFound(f"no pipeline is named '{pipeline}'; 'artfs run list' lists all runs", subject=pipeline)
-        facts = [_facts(each) for each in catalog.runs.list(found.id if found else None)]
-    if as_json:
-        print_json([_for_json(each) for each in facts])
-        return
-    rows = [[each[key] for key in COLUMNS] for each in facts]
-    print_table(list(COLUMNS.values()), rows, empty="No runs yet.")
+        scope, rows = found.id if found else None, catalog.runs
+        batches = rows.batches(scope) if part.newest is None else [rows.newest(scope, part.newest)]
+        described = (each for batch in batches for each in runs(catalog, batch))
+        if as_json:
+            print_json_list(described)
+            return
+        print_described(COLUMNS, described, empty="No runs yet.")
+        part.tell_rest(lambda: rows.count(scope), "runs")
 
 
 @click.command()
@@ -85,22 +102,28 @@ def show(session: Session, run: str, as_json: bool) -> None:
 
     Without RUN the newest run of the pipeline is meant. An id, or its beginning, is understood too.
     """
-    from artfs.lineage.as_json import to_values
+    from artfs.describe.graph import graph as described_graph
+    from artfs.describe.runs import run as described
     from artfs.lineage.graph import run_graph
+    from artfs.lineage.labels import duration
     from artfs.lineage.tree_text import run_tree
 
     with session.workspace() as workspace:
         found = run_named(workspace.catalog, run)
         graph = run_graph(workspace.catalog, found.id)
+        facts = described(workspace.catalog, found)
         errors = [
             (step.name, _error(workspace.catalog, step)) for step in graph.steps.values() if step.status == "failed"
         ]
     if as_json:
-        print_json({**_for_json(_facts(found)), "error": found.error, "config": found.config, **to_values(graph)})
+        print_json({**facts, **described_graph(graph)})
         return
-    facts = _facts(found)
-    took = f" {facts['took']}" if facts["took"] else ""
-    say(f"{found.pipeline}/{found.name}  {found.status}{took}", fg=COLOURS.get(found.status), bold=True)
+    lasted = duration(found.started_us, found.ended_us)
+    say(
+        f"{found.pipeline}/{found.name}  {found.status}{f' {lasted}' if lasted else ''}",
+        fg=COLOURS.get(found.status),
+        bold=True,
+    )
     for line, status in run_tree(graph):
         say(line, fg=COLOURS.get(status))
     for name, error in errors:
@@ -179,23 +202,3 @@ def _error(catalog: Catalog, step: StepFacts) -> str:
     """What a failed step's traceback ends with."""
     row = catalog.steps.by_id(step.id)
     return row.error.strip().splitlines()[-1] if row is not None and row.error and row.error.strip() else "failed"
-
-
-def _facts(row: Run) -> dict[str, Any]:
-    from artfs.lineage.labels import duration
-
-    return {
-        "pipeline": row.pipeline,
-        "run": row.name,
-        "status": row.status,
-        "kind": row.kind,
-        "started": row.started_us,
-        "ended": row.ended_us,
-        "took": duration(row.started_us, row.ended_us),
-        "id": row.uuid,
-    }
-
-
-def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
-    times: dict[str, Any] = {"started": iso_time(facts["started"]), "ended": iso_time(facts["ended"])}
-    return {key: value for key, value in (facts | times).items() if key != "took"}

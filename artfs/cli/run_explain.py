@@ -28,7 +28,7 @@ def explain(session: Session, step: str, as_json: bool) -> None:
     Without STEP all steps of the run are explained, and without RUN those of the newest run. An id of a run, or its
     beginning, is understood too.
     """
-    from artfs.pipelines.explain import explain_step
+    from artfs.lineage.explain import explain_step
 
     with session.workspace() as workspace:
         catalog = workspace.catalog

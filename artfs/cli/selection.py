@@ -44,7 +44,7 @@ def version_named(catalog: Catalog, text: str, *, purged: bool = True) -> Versio
 def versions_named(catalog: Catalog, texts: Iterable[str]) -> Sequence[Version]:
     """Return the versions that texts mean, each once; an artifact alone means all of its versions.
 
-    Raises as `version_named` does.
+    Raises ArtifactNotFound, VersionNotFound, or InvalidValue if several ids begin so.
     """
     found: dict[int, Version] = {}
     for text in texts:

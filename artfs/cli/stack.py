@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -11,12 +11,11 @@ from artfs.cli.artifact_store import complete_store
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.printing import (
     Column,
-    iso_time,
     json_option,
     moment,
+    print_described,
     print_json,
     print_record,
-    print_table,
     say,
     text,
     yes_no,
@@ -25,8 +24,7 @@ from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from artfs.stacks import Stack
-    from artfs.workspace import Workspace
+    pass
 
 COMMANDS = {
     "register": Lazy("artfs.cli.stack:register", "Make a stack, whose versions go to an artifact store."),
@@ -89,14 +87,15 @@ def list_(session: Session, as_json: bool) -> None:
 
     Columns: name, whether it is the active one, its artifact store, that store's path, when it was registered.
     """
+    from artfs.describe.stores import stacks
     from artfs.stacks import list_stacks
 
     with session.workspace() as workspace:
-        found = [_facts(workspace, each) for each in list_stacks(workspace)]
+        found = stacks(workspace, list_stacks(workspace))
     if as_json:
-        print_json([_for_json(facts) for facts in found])
+        print_json(found)
         return
-    print_table(list(COLUMNS.values()), [[facts[key] for key in COLUMNS] for facts in found], empty="")
+    print_described(COLUMNS, found, empty="")
 
 
 @click.command()
@@ -105,13 +104,14 @@ def list_(session: Session, as_json: bool) -> None:
 @pass_session
 def describe(session: Session, name: str | None, as_json: bool) -> None:
     """Show one stack, or the active one."""
+    from artfs.describe.stores import stacks
     from artfs.stacks import active_stack, find_stack
 
     with session.workspace() as workspace:
         found = find_stack(workspace, name) if name is not None else active_stack(workspace)
-        facts = _facts(workspace, found)
+        (facts,) = stacks(workspace, [found])
     if as_json:
-        print_json(_for_json(facts))
+        print_json(facts)
         return
     print_record([(column, facts[key]) for key, column in COLUMNS.items()])
 
@@ -141,18 +141,3 @@ def delete(session: Session, name: str) -> None:
     with session.workspace() as workspace:
         delete_stack(workspace, name)
         say(f"deleted stack {name}")
-
-
-def _facts(workspace: Workspace, stack: Stack) -> dict[str, Any]:
-    roots = {row.name: row.root for row in workspace.stores.rows()}
-    return {
-        "name": stack.name,
-        "active": stack.active,
-        "artifact_store": stack.store_name,
-        "path": roots.get(stack.store_name),
-        "created": stack.created_us,
-    }
-
-
-def _for_json(facts: dict[str, Any]) -> dict[str, Any]:
-    return {**facts, "created": iso_time(facts["created"])}

@@ -14,6 +14,7 @@ from artfs import mounts
 from artfs.cli.printing import count, json_option, moment, print_json, print_record, print_table, say, size, text
 from artfs.cli.session import Session, pass_session
 from artfs.errors import MountError
+from artfs.times import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _print_mount(found: dict[str, Any]) -> None:
             (text("mount point"), mount.path),
             (text("home"), found.get("home")),
             (text("process"), found.get("pid")),
-            (moment("since"), _microseconds(found.get("started"))),
+            (moment("since"), _time(found.get("started"))),
             (size("memory"), found.get("rss_peak_bytes")),
             (count("open files"), found.get("open_files")),
             (count("errors"), mount.errors.get("count")),
@@ -141,9 +142,9 @@ def _print_mount(found: dict[str, Any]) -> None:
     )
     if failures := mount.errors.get("last"):
         say()
-        rows = [[_microseconds(failure["at"]), failure["request"], failure["message"]] for failure in failures]
+        rows = [[_time(failure["at"]), failure["request"], failure["message"]] for failure in failures]
         print_table([moment("at"), text("request"), text("error")], rows, empty="")
 
 
-def _microseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else int(seconds * 1_000_000)
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else iso(int(seconds * 1_000_000))

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from artfs.catalog.lineage import StepFacts, Use, VersionFacts
+    from artfs.catalog.versions import Version
 
 
-def version_label(version: VersionFacts) -> str:
+def version_label(version: Version | VersionFacts) -> str:
     """Return `iris/3`."""
     return f"{version.artifact}/{version.name}"
 
@@ -18,6 +19,11 @@ def step_label(step: StepFacts) -> str:
     return f"{step.pipeline}/{step.run}/{step.name}"
 
 
+def step_path(step: StepFacts) -> str:
+    """Return the path of a step run below `/runs`: `training/first/steps/fit`."""
+    return f"{step.pipeline}/{step.run}/steps/{step.name}"
+
+
 def slot_label(use: Use) -> str:
     """Return the slot, and its position if it is one of a list: `data`, `data.1`."""
     return f"{use.slot}.{use.position}" if use.position else use.slot
@@ -25,9 +31,11 @@ def slot_label(use: Use) -> str:
 
 def duration(started_us: int, ended_us: int | None) -> str:
     """Return how long something took, for people: `21 ms`, `3.2 s`, `3 min 5 s`; nothing while it goes on."""
-    if ended_us is None:
-        return ""
-    seconds = max(ended_us - started_us, 0) / 1_000_000
+    return "" if ended_us is None else lasting(max(ended_us - started_us, 0) / 1_000_000)
+
+
+def lasting(seconds: float) -> str:
+    """Return so many seconds for people."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

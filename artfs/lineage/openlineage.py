@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from artfs import __version__
 from artfs.content.digest import format_digest
+from artfs.times import iso
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
@@ -86,7 +86,7 @@ def _event(
         job_facets["sourceCode"] = _facet("1-0-1/SourceCodeJobFacet", source)
     return {
         "eventType": kind,
-        "eventTime": _iso(at_us),
+        "eventTime": iso(at_us),
         "producer": PRODUCER,
         "schemaURL": _EVENT,
         "run": {"runId": step.uuid, "facets": run_facets},
@@ -125,7 +125,3 @@ def _tag(key: str, value: str) -> dict[str, str]:
 
 def _digest(version: VersionFacts) -> str:
     return format_digest(version.digest)
-
-
-def _iso(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="microseconds")

@@ -26,6 +26,8 @@ from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue
+from artfs.materializers import builtin
+from artfs.materializers.classes import qualified_name
 from artfs.types import StorageSize
 
 
@@ -59,9 +61,7 @@ class BaseMaterializer(ABC):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if not cls.__dict__.get("SKIP_REGISTRATION", False):
-            from artfs.materializers.registry import registry  # here: the registry is built on this class
-
-            registry.register(cls)
+            defined.add(cls)
 
     def __init__(self, uri: str | os.PathLike[str], artifact_store: Any = None) -> None:
         self._uri = os.fspath(uri)
@@ -134,6 +134,48 @@ class BaseMaterializer(ABC):
         path = Path(self.visualizations_dir, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+class Defined:
+    """The materializers that classes of this process defined, by what they save. There is one, `defined`.
+
+    `artfs.materializers.registry` chooses among them, the built-in ones and those that packages announce.
+    """
+
+    def __init__(self) -> None:
+        self.by_type: dict[str, type[BaseMaterializer]] = {}
+        self.by_name: dict[str, type[BaseMaterializer]] = {}
+        self.types: dict[str, type] = {}
+        """Associated types by name, for those that cannot be imported."""
+
+    def add(self, materializer: type[BaseMaterializer]) -> None:
+        """Choose `materializer` from now on for its associated types; subclassing BaseMaterializer calls this.
+
+        Raises:
+            InvalidValue: an associated type is neither a class nor a name with a dot.
+        """
+        if builtin.is_built_in(qualified_name(materializer)):
+            return  # artfs.materializers.builtin says what for, without an import
+        names = [_name_of_type(associated, materializer) for associated in materializer.ASSOCIATED_TYPES]
+        self.by_name[qualified_name(materializer)] = materializer
+        self.by_type.update(dict.fromkeys(names, materializer))
+        for associated in materializer.ASSOCIATED_TYPES:
+            if isinstance(associated, type):
+                self.types[qualified_name(associated)] = associated
+
+
+defined = Defined()
+
+
+def _name_of_type(associated: type | str, materializer: type[BaseMaterializer]) -> str:
+    if isinstance(associated, type):
+        return qualified_name(associated)
+    if isinstance(associated, str) and "." in associated:
+        return associated
+    raise InvalidValue(
+        f"{qualified_name(materializer)}.ASSOCIATED_TYPES has {associated!r}: give a class, or its name as"
+        " 'module.QualName'"
+    )
 
 
 def _size_below(directory: str) -> int:

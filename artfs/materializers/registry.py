@@ -18,9 +18,9 @@ import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, get_origin
 
-from artfs.errors import ClassNotFound, InvalidValue, MaterializerNotFound, UntrustedClass, UntrustedPickle
+from artfs.errors import ClassNotFound, MaterializerNotFound, UntrustedClass, UntrustedPickle
 from artfs.materializers import builtin
-from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.base import BaseMaterializer, Defined, defined
 from artfs.materializers.classes import dotted, find_by_name, importing_only, is_importable, qualified_name
 
 if TYPE_CHECKING:
@@ -34,38 +34,16 @@ logger = logging.getLogger(__name__)
 class MaterializerRegistry:
     """The materializers that this process knows. There is one, `registry`."""
 
-    def __init__(self) -> None:
-        self._installing = threading.RLock()  # held while entry points are read; never needed to register
-        self._by_type: dict[str, type[BaseMaterializer]] = {}  # what was registered: type name -> class
-        self._by_name: dict[str, type[BaseMaterializer]] = {}  # the same classes by their own name
-        self._types: dict[str, type] = {}  # associated types by name, for those that cannot be imported
+    def __init__(self, defined: Defined) -> None:
+        self._installing = threading.RLock()  # held while entry points are read; never needed to define a class
+        self._defined = defined
         self._announced: dict[str, EntryPoint] = {}  # installed for a type, and not imported yet
         self._installed_read = False
-
-    def register(self, materializer: type[BaseMaterializer]) -> None:
-        """Choose `materializer` from now on for its associated types; subclassing BaseMaterializer calls this.
-
-        Raises:
-            InvalidValue: an associated type is neither a class nor a name with a dot.
-        """
-        if builtin.is_built_in(qualified_name(materializer)):
-            return  # built in: artfs.materializers.builtin says what for, without an import
-        names = [_name_of_type(associated, materializer) for associated in materializer.ASSOCIATED_TYPES]
-        self._by_name[qualified_name(materializer)] = materializer
-        self._by_type.update(dict.fromkeys(names, materializer))
-        for associated in materializer.ASSOCIATED_TYPES:
-            if isinstance(associated, type):
-                self._types[qualified_name(associated)] = associated
-
-    def unregister(self, materializer: type[BaseMaterializer]) -> None:
-        """Forget `materializer`; what it was chosen for goes to the next best again."""
-        self._by_type = {name: other for name, other in self._by_type.items() if other is not materializer}
-        self._by_name = {name: other for name, other in self._by_name.items() if other is not materializer}
 
     def registered(self, kinds: Collection[Any] | None = None) -> list[type[BaseMaterializer]]:
         """Return what was registered for these classes or what they derive from, by name; None: for any class."""
         names = None if kinds is None else {qualified_name(base) for kind in kinds for base in _bases(kind)}
-        found = {each for name, each in self._by_type.items() if names is None or name in names}
+        found = {each for name, each in self._defined.by_type.items() if names is None or name in names}
         return sorted(found, key=qualified_name)
 
     def name_for(self, data_type: type[Any]) -> str:
@@ -101,7 +79,7 @@ class MaterializerRegistry:
             UntrustedPickle: a module that is not artfs's would have to be imported, and `trusted` is False.
             UntrustedClass: the same, and `importing_only` does not allow it.
         """
-        found: Any = self._by_name.get(name)
+        found: Any = self._defined.by_name.get(name)
         if found is None:
             try:
                 found = _find(name, trusted or builtin.is_built_in(name))
@@ -125,7 +103,7 @@ class MaterializerRegistry:
             UntrustedPickle: its module would have to be imported, and `trusted` is False.
             UntrustedClass: the same, and `importing_only` does not allow it.
         """
-        found = self._types.get(name) or _find(_BUILTIN_ALIASES.get(name, name), trusted)
+        found = self._defined.types.get(name) or _find(_BUILTIN_ALIASES.get(name, name), trusted)
         if not isinstance(found, type):
             raise ClassNotFound(f"{name} is needed to load this value, but is no class (any more)", subject=name)
         return found
@@ -148,15 +126,15 @@ class MaterializerRegistry:
 
     def can_find(self, data_type: type[Any]) -> bool:
         """Return whether `type_by_name` will find this class again: it was registered, or its module has it."""
-        return self._types.get(qualified_name(data_type)) is data_type or is_importable(data_type)
+        return self._defined.types.get(qualified_name(data_type)) is data_type or is_importable(data_type)
 
     def _custom(self, type_name: str) -> str | None:
-        registered = self._by_type.get(type_name)
+        registered = self._defined.by_type.get(type_name)
         if registered is None and type_name in self._announced:
             with self._installing:
                 if type_name in self._announced:
                     self._load(self._announced.pop(type_name), type_name)
-            registered = self._by_type.get(type_name)
+            registered = self._defined.by_type.get(type_name)
         return qualified_name(registered) if registered is not None else None
 
     def _read_installed(self) -> None:
@@ -177,7 +155,7 @@ class MaterializerRegistry:
         try:
             loaded = entry.load()
             if type_name is not None:
-                self._by_type.setdefault(type_name, self._checked(loaded, entry))
+                self._defined.by_type.setdefault(type_name, self._checked(loaded, entry))
         except Exception as error:  # noqa: BLE001 - importing runs a stranger's code, which may raise anything
             logger.warning("the entry point %r of %s is left out: %s", entry.name, ENTRY_POINT_GROUP, error)
 
@@ -188,7 +166,7 @@ class MaterializerRegistry:
         raise MaterializerNotFound(f"{entry.value} is no subclass of BaseMaterializer", subject=entry.value)
 
 
-registry = MaterializerRegistry()
+registry = MaterializerRegistry(defined)
 
 
 def materializer_for(data: Any) -> type[BaseMaterializer]:
@@ -227,14 +205,3 @@ def _is_announced(name: str) -> bool:
 
 def _bases(kind: Any) -> tuple[type, ...]:
     return kind.__mro__ if isinstance(kind, type) else ()
-
-
-def _name_of_type(associated: type | str, materializer: type[BaseMaterializer]) -> str:
-    if isinstance(associated, type):
-        return qualified_name(associated)
-    if isinstance(associated, str) and "." in associated:
-        return associated
-    raise InvalidValue(
-        f"{qualified_name(materializer)}.ASSOCIATED_TYPES has {associated!r}: give a class, or its name as"
-        " 'module.QualName'"
-    )

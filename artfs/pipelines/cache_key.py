@@ -12,17 +12,12 @@ from artfs.artifacts.measure import measure
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, hash_file, tagged
 from artfs.errors import SourceNotFound
+from artfs.lineage.explain import Parts
 from artfs.materializers.classes import qualified_name
 from artfs.pipelines.code import plain_text
 from artfs.pipelines.config import CachePolicy
 from artfs.pipelines.graph import Invocation
 from artfs.pipelines.plan import OutputPlan
-
-Parts = Mapping[str, str]
-"""Digests in hex, by what they are of: `code:<function>`, `parameter:<name>`, `input:<slot>`, `output:<slot>`,
-`file:<path>`, `environment:<name>`. Under `WHY`, in words, what else decided."""
-
-WHY = "why"
 
 
 @dataclass(frozen=True)
@@ -62,21 +57,6 @@ def cache_key(
     pieces = (piece for name, digest in sorted(parts.items()) for piece in (name.encode(), digest))
     key = tagged(b"cache key", invocation.step.name.encode(), *pieces)
     return CacheKey(key, {name: digest.hex() for name, digest in sorted(parts.items())})
-
-
-def differences(before: Parts, now: Parts) -> list[str]:
-    """What is different between two keys, a line each.
-
-    >>> differences({"parameter:rate": "aa"}, {"parameter:rate": "bb"})
-    ["parameter 'rate' changed"]
-    """
-    lines = []
-    for name in sorted((before.keys() | now.keys()) - {WHY}):
-        if before.get(name) != now.get(name):
-            kind, _, what = name.partition(":")
-            verb = "changed" if name in before and name in now else "is new" if name in now else "is no longer there"
-            lines.append(f"{kind} '{what}' {verb}")
-    return lines
 
 
 def _input(versions: Sequence[Version], as_list: bool) -> Digest:

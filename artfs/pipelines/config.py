@@ -10,6 +10,7 @@ from typing import Any
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue
 from artfs.materializers.base import BaseMaterializer
+from artfs.objects.references import OutputReference, StepInput
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ArtifactConfig:
 
 
 @dataclass(frozen=True)
-class ExternalArtifact:
+class ExternalArtifact(StepInput):
     """A value from outside, given to a step as an input: it is saved as a version first, and the step is never cached.
 
     Args:
@@ -52,6 +53,9 @@ class ExternalArtifact:
     materializer: type[BaseMaterializer] | str | None = None
     store_artifact_metadata: bool = True
     store_artifact_visualizations: bool = True
+
+    def as_source(self) -> ExternalArtifact:
+        return self
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,6 @@ class Options:
 def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, Any]:
     """Returns parameters as JSON keeps them, or raises InvalidValue: what is more than JSON must be an artifact."""
     import json
-
-    from artfs.pipelines.graph import OutputReference
 
     checked = {}
     for name, value in parameters.items():

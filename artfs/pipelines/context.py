@@ -47,9 +47,9 @@ class StepContext:
     def pipeline_run(self) -> Any:
         """The run that the step belongs to, as far as it has come."""
         from artfs.current import current_workspace
-        from artfs.pipelines.responses import run_response
+        from artfs.objects.objects import Objects
 
-        return run_response(current_workspace(), self.task.run_uuid)
+        return Objects(current_workspace()).find_run(self.task.run_uuid)
 
     @property
     def step_run(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from artfs.pipelines.cache_key import WHY
+from artfs.lineage.explain import WHY
 from artfs.pipelines.code import TYPES, code_parts
 from artfs.pipelines.plan import StepTask
 from artfs.pipelines.types_used import types_used

@@ -13,15 +13,14 @@ from typing import Any
 from artfs.artifacts.load import load
 from artfs.artifacts.save import prepared
 from artfs.catalog.versions import Version
-from artfs.current import step_scope
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import Cancelled, InvalidValue
 from artfs.pipelines.context import StepContext, current_context
-from artfs.pipelines.graph import current_composition
 from artfs.pipelines.logs import step_log
 from artfs.pipelines.plan import OutputPlan, StepTask
 from artfs.pipelines.scope import StepScope
 from artfs.pipelines.validation import checked
+from artfs.scopes import current_composition, step_scope
 from artfs.workspace import Workspace
 
 logger = logging.getLogger(__name__)

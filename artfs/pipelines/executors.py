@@ -18,7 +18,7 @@ from typing import Protocol
 import cloudpickle
 
 from artfs.errors import InvalidValue, StepFailed
-from artfs.materializers.registry import registry
+from artfs.materializers.base import defined
 from artfs.pipelines.elsewhere import forget_key_of_other_code
 from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.plan import StepTask
@@ -145,7 +145,7 @@ def _run_packed(packed: bytes) -> StepOutcome:
     task: StepTask
     materializers, task = cloudpickle.loads(packed)
     for materializer in materializers:
-        registry.register(materializer)  # a class that was sent had no types yet when it was made here
+        defined.add(materializer)  # a class that was sent had no types yet when it was made here
     workspace = _workspace(task.home)
     try:
         forget_key_of_other_code(workspace, task)

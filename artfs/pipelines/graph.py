@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from artfs.errors import InvalidValue
-from artfs.pipelines.config import ExternalArtifact, Options, checked_parameters
-
-if TYPE_CHECKING:
-    from artfs.catalog.versions import Version
-    from artfs.pipelines.step import Step
-
-
-class OutputReference:
-    """Stands, while a pipeline is composed, for a value that a step will have made."""
-
-    def __init__(self, invocation: str, slot: str) -> None:
-        self.invocation = invocation
-        self.slot = slot
-
-    def __repr__(self) -> str:
-        return f"<output '{self.slot}' of step '{self.invocation}', not made yet>"
-
-    def _no_value(self, *_: object) -> NoReturn:
-        raise InvalidValue(
-            f"{self!r}: a pipeline only says which step is given what; work on the value in a step", subject=self.slot
-        )
-
-    __iter__ = __len__ = __bool__ = __getitem__ = __add__ = __lt__ = _no_value
-
-
-@dataclass(frozen=True)
-class VersionReference:
-    """A version that exists already, given to a step. It is loaded when the step runs."""
-
-    version: Version
-
-
-@dataclass(frozen=True)
-class LateReference:
-    """A version that is looked up when the step begins; name: of its artifact."""
-
-    name: str
-    find: Callable[[], Version]
-
+from artfs.objects.references import OutputReference, StepInput
+from artfs.pipelines.config import Options, checked_parameters
+from artfs.pipelines.step import Step
 
 _PLAIN = (str, int, float, bool, type(None))
 
-Value = OutputReference | VersionReference | LateReference | ExternalArtifact
-Source = Value | tuple[Value, ...]
+Source = StepInput | tuple[StepInput, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +45,7 @@ class Invocation:
         """The invocations that must have run before."""
         return self.after | {value.invocation for _, value in self.values() if isinstance(value, OutputReference)}
 
-    def values(self) -> Iterator[tuple[str, Value]]:
+    def values(self) -> Iterator[tuple[str, StepInput]]:
         """All values that come from artifacts, with their inputs' names."""
         for slot, source in self.sources.items():
             for value in source if isinstance(source, tuple) else (source,):
@@ -139,33 +101,12 @@ class Composition:
                 _check_names(invocation.options.versions, slots, f"step '{invocation.name}' has no output")
 
 
-current_composition: ContextVar[Composition | None] = ContextVar("artfs_composition", default=None)
-
-
 def as_source(value: Any) -> Source | None:
     """What an argument stands for when it is an artifact; None for a plain value."""
-    single = _as_value(value)
-    if single is not None:
-        return single
-    if isinstance(value, list | tuple) and value:
-        values = [_as_value(part) for part in value]
-        if all(part is not None for part in values):
-            return tuple(part for part in values if part is not None)
-    return None
-
-
-def _as_value(value: Any) -> Value | None:
-    if isinstance(value, OutputReference | ExternalArtifact):
-        return value
-    from artfs.pipelines.late import LateArtifactVersion, latest_of
-    from artfs.responses import ArtifactResponse, ArtifactVersionResponse
-
-    if isinstance(value, ArtifactResponse):
-        return LateReference(value.name, latest_of(value))
-    if isinstance(value, LateArtifactVersion):
-        return LateReference(value.asked_for, lambda: value.row)
-    if isinstance(value, ArtifactVersionResponse):
-        return VersionReference(value.row)
+    if isinstance(value, StepInput):
+        return value.as_source()
+    if isinstance(value, list | tuple) and value and all(isinstance(part, StepInput) for part in value):
+        return tuple(part.as_source() for part in value)
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,14 +30,6 @@ def step_log(path: Path, home: Home) -> Iterator[None]:
             yield
         finally:
             current_log.reset(token)
-
-
-def log_file(home: Path, path: str | None) -> Path | None:
-    """Returns the path of a log, if it lies in the home: a catalog must not make anybody read other files."""
-    if path is None:
-        return None
-    whole = Path(os.path.normpath(home / path))
-    return whole if whole.is_relative_to(home) else None
 
 
 class _Capture:

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from artfs.pipelines.graph import Composition, Invocation, OutputReference
+from artfs.objects.references import OutputReference
+from artfs.pipelines.graph import Composition, Invocation
 
 _FIXED = (str, bytes, int, float, bool, complex, type(None))
 """Nobody can change these."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.config import Options, checked_parameters
-from artfs.pipelines.graph import Composition, current_composition
+from artfs.pipelines.graph import Composition
 from artfs.runs import RUN_VARIABLE
+from artfs.scopes import current_composition
 
 if TYPE_CHECKING:
-    from artfs.pipelines.responses import PipelineRunResponse
+    from artfs.objects.run import PipelineRunResponse
     from artfs.pipelines.runner import RunOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +101,7 @@ class Pipeline:
 
     def _run(self, parameters: inspect.BoundArguments) -> PipelineRunResponse:
         from artfs.current import current_workspace
-        from artfs.pipelines.responses import PipelineRunResponse
+        from artfs.objects.objects import Objects
         from artfs.pipelines.runner import Runner
 
         config = {
@@ -120,7 +121,7 @@ class Pipeline:
         composition.check_configured()
         workspace = current_workspace()
         run = Runner(workspace, composition, replace(self.run_options, config=config)).run()
-        return PipelineRunResponse(workspace, run)
+        return Objects(workspace).run(run)
 
 
 @overload

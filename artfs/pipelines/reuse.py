@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from artfs.artifacts.presence import bytes_are_there
 from artfs.catalog.engine import now_us
@@ -13,11 +12,12 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
 from artfs.pipelines.config import CachePolicy
 from artfs.pipelines.plan import OutputPlan
+from artfs.times import iso
 from artfs.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Found:
+class Reusable:
     """An earlier run with its outputs; or None, and why, where the key alone does not say it."""
 
     earlier: StepRun | None
@@ -25,7 +25,7 @@ class Found:
     why: str | None = None
 
 
-def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs: Sequence[OutputPlan]) -> Found:
+def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs: Sequence[OutputPlan]) -> Reusable:
     """The newest completed run of a step with this key, if it is young enough, what it read by hand is still what it
     would read, and every output is live with its bytes really there."""
     steps = workspace.catalog.steps
@@ -33,19 +33,19 @@ def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs
     earlier = steps.find_cached(key, since_us=since)
     if earlier is None:
         expired = since is not None and steps.find_cached(key) is not None
-        return Found(None, why="the earlier run is older than the cache policy allows" if expired else None)
+        return Reusable(None, why="the earlier run is older than the cache policy allows" if expired else None)
     made = steps.outputs(earlier.id)
     if not {output.slot for output in outputs} <= {output.slot for output in made}:
-        return Found(None, why="an output of the earlier run is missing")
+        return Reusable(None, why="an output of the earlier run is missing")
     for output in made:
         version = workspace.catalog.versions.by_id(output.version_id)
         if version is None or not bytes_are_there(workspace, version):
-            return Found(None, why=f"the bytes of the earlier output '{output.slot}' are gone")
+            return Reusable(None, why=f"the bytes of the earlier output '{output.slot}' are gone")
     for read in steps.inputs(earlier.id):
         version = workspace.catalog.versions.by_id(read.version_id) if read.how == "client" else None
         if version is not None and (what := _other_now(workspace, version, earlier)) is not None:
-            return Found(None, why=f"the step read {version.artifact}/{version.name} by hand, and {what}")
-    return Found(earlier, made)
+            return Reusable(None, why=f"the step read {version.artifact}/{version.name} by hand, and {what}")
+    return Reusable(earlier, made)
 
 
 def _other_now(workspace: Workspace, read: Version, earlier: StepRun) -> str | None:
@@ -58,7 +58,7 @@ def _other_now(workspace: Workspace, read: Version, earlier: StepRun) -> str | N
     newest = versions.latest(read.artifact_id)
     if newest is None or newest.digest == read.digest:
         return None
-    before = f"lt:{datetime.fromtimestamp(earlier.started_us / 1_000_000, UTC).isoformat()}"
+    before = f"lt:{iso(earlier.started_us)}"
     then = versions.list(read.artifact_id, {"created": before}, sort="desc:created", size=1)
     if not then or then[0].id <= read.id:
         return "there is a newer version"

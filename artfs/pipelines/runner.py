@@ -23,18 +23,20 @@ from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import AlreadyExists, InvalidValue, VersionExists
+from artfs.lineage.explain import WHY
 from artfs.names import check_run_name
-from artfs.pipelines.cache_key import WHY, CacheKey, cache_key
+from artfs.objects.references import LateReference, OutputReference, StepInput, VersionReference
+from artfs.pipelines.cache_key import CacheKey, cache_key
 from artfs.pipelines.code import code_parts
 from artfs.pipelines.config import CachePolicy, ExternalArtifact
 from artfs.pipelines.environment import environment
 from artfs.pipelines.execution import StepOutcome, run_task
 from artfs.pipelines.executors import EXECUTORS, Executor
-from artfs.pipelines.graph import Composition, Invocation, LateReference, OutputReference, Value, VersionReference
+from artfs.pipelines.graph import Composition, Invocation
 from artfs.pipelines.logs import captured_output
 from artfs.pipelines.memory import Key, Memory
 from artfs.pipelines.plan import Names, OutputPlan, StepTask, plan_outputs
-from artfs.pipelines.reuse import Found, find_earlier
+from artfs.pipelines.reuse import Reusable, find_earlier
 from artfs.pipelines.types_used import types_used
 from artfs.processes import start_time
 from artfs.workspace import Workspace
@@ -236,13 +238,14 @@ class Runner:
         values = source if isinstance(source, tuple) else (source,)
         return [self._version(value, invocation, slot) for value in values]
 
-    def _version(self, value: Value, invocation: Invocation, slot: str) -> Version:
+    def _version(self, value: StepInput, invocation: Invocation, slot: str) -> Version:
         if isinstance(value, VersionReference):
             return value.version
         if isinstance(value, LateReference):
             return value.find()
         if isinstance(value, OutputReference):
             return self._versions[value.invocation, value.slot]
+        assert isinstance(value, ExternalArtifact), "nothing else stands for a version"
         if id(value) not in self._externals:
             self._externals[id(value)] = save(
                 self._workspace,
@@ -257,11 +260,11 @@ class Runner:
 
     def _look_up(
         self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
-    ) -> tuple[CacheKey | None, Found]:
+    ) -> tuple[CacheKey | None, Reusable]:
         if invocation.options.enable_cache is False:
-            return None, Found(None, why="caching is off for it")
+            return None, Reusable(None, why="caching is off for it")
         if any(isinstance(value, ExternalArtifact) for _, value in invocation.values()):
-            return None, Found(None, why="an input is an ExternalArtifact, which is never cached")
+            return None, Reusable(None, why="an input is an ExternalArtifact, which is never cached")
         policy = invocation.options.cache_policy or CachePolicy()
         key = cache_key(invocation, self._code_of(invocation, inputs, outputs), inputs, outputs, policy)
         return key, find_earlier(self._workspace, key.digest, policy, outputs)
@@ -289,7 +292,7 @@ class Runner:
                 )
 
     def _record(
-        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], key: CacheKey | None, found: Found
+        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], key: CacheKey | None, found: Reusable
     ) -> StepRun:
         why = {WHY: found.why} if found.why else {}
         cached = found.earlier is not None
@@ -312,7 +315,7 @@ class Runner:
                 self._catalog.steps.add_input(step_run.id, slot, version.id, how=how, position=position)
         return step_run
 
-    def _take_over(self, step_run: StepRun, found: Found, outputs: Sequence[OutputPlan], name: str) -> None:
+    def _take_over(self, step_run: StepRun, found: Reusable, outputs: Sequence[OutputPlan], name: str) -> None:
         for output in found.outputs:
             self._catalog.steps.add_output(
                 step_run.id, output.slot, output.version_id, position=output.position, produced=False

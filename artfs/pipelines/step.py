@@ -9,9 +9,10 @@ from typing import Any, TypeVar, overload
 
 from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name
+from artfs.objects.references import OutputReference
 from artfs.pipelines.config import CachePolicy, Options
-from artfs.pipelines.graph import OutputReference, current_composition
 from artfs.pipelines.signature import Signature, signature_of
+from artfs.scopes import current_composition
 
 F = TypeVar("F", bound=Callable[..., Any])
 

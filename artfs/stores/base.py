@@ -32,6 +32,7 @@ from artfs.errors import InvalidValue, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
 from artfs.redaction import has_secret, redacted
 from artfs.sharing import Sharing
+from artfs.stores.built_in import RESERVED
 from artfs.stores.mark import Mark
 
 PathType = str | bytes | Path
@@ -99,9 +100,7 @@ class Store(ABC):
         if "FLAVOR" in cls.__dict__:
             cls.flavor = cls.__dict__["FLAVOR"]
         if "flavor" in cls.__dict__ and not inspect.isabstract(cls):
-            from artfs.stores.registry import registry  # here: the registry is built on this class
-
-            registry.register(cls)
+            defined.add(cls)
 
     def __init__(
         self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
@@ -314,6 +313,44 @@ class Store(ABC):
 
     def close(self) -> None:  # noqa: B027 - most flavours hold nothing
         """Give back what the store holds."""
+
+
+class Defined:
+    """The flavours that classes of this process defined, by name. There is one, `defined`.
+
+    `artfs.stores.registry` finds a class among them, the built-in ones and those that packages announce.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_name: dict[str, type[Store]] = {}
+
+    def add(self, store: type[Store]) -> None:
+        """Let `store` serve its flavour from now on; defining a subclass of Store with a flavour calls this.
+
+        Raises:
+            InvalidValue: the flavour is artfs's own, or the class does not say which schemes it supports.
+        """
+        name, shown = store.flavor, f"{store.__module__}.{store.__qualname__}"
+        if name in RESERVED and not store.__module__.startswith("artfs.stores."):
+            raise InvalidValue(f"{shown} cannot be the flavor '{name}', which is artfs's own: choose another")
+        if not store.SUPPORTED_SCHEMES:
+            raise InvalidValue(f"{shown} needs SUPPORTED_SCHEMES, for example {{'{name}://'}}", subject=name)
+        with self._lock:
+            self._by_name[name] = store
+
+    def get(self, name: str) -> type[Store] | None:
+        """Return the class that serves a flavour, if one was defined."""
+        with self._lock:
+            return self._by_name.get(name)
+
+    def names(self) -> list[str]:
+        """Return the flavours that were defined."""
+        with self._lock:
+            return list(self._by_name)
+
+
+defined = Defined()
 
 
 class _FileReader(PlaceReader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING
 from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound, UntrustedClass
 from artfs.home import Home
 from artfs.stores.base import Store
+from artfs.stores.history import History
+from artfs.stores.local import local_path
 from artfs.stores.mark import Mark, another_store, attribute_mark, is_marked, read_mark, replace_mark, set_mark
 from artfs.stores.registry import store_class
 from artfs.stores.roots import earlier_home, kept_root, rebased
 
 if TYPE_CHECKING:
+    from artfs.catalog.catalog import Catalog
     from artfs.catalog.stores import Store as StoreRow
-    from artfs.workspace import Workspace
+    from artfs.known_classes import KnownClasses
 
 PLACES_TRIED = 200
 """So many of the contents that the catalog has in a store are looked for, to tell a store without a mark from none."""
@@ -28,14 +32,18 @@ logger = logging.getLogger(__name__)
 
 
 class Stores:
-    """The stores of a workspace, by name or id of the catalog. Safe to use from many threads.
+    """The stores of a home, by name or id of its catalog. Safe to use from many threads.
 
     Args:
-        workspace: whose catalog names them.
+        home: whose stores they are.
+        catalog: gives the catalog that names them.
+        classes: those that the home may import.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], classes: KnownClasses) -> None:
+        self.home = home
+        self._get_catalog = catalog
+        self._classes = classes
         self._lock = threading.Lock()
         self._opened: dict[int, Store] = {}
         self._own: set[int] = set()
@@ -49,12 +57,12 @@ class Stores:
             StoreError: it is the store of another home, or its disk is not mounted.
             HomeError: the home can only be read.
         """
-        name = self._workspace.home.config.active_stack
-        stack = self._workspace.catalog.stacks.get(name)
+        name = self.home.config.active_stack
+        stack = self._catalog.stacks.get(name)
         if stack is None:
-            path = self._workspace.home.config_path
+            path = self.home.config_path
             raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
-        self._workspace.home.check_writable()
+        self.home.check_writable()
         store = self.by_id(stack.store_id)
         self.check_own(store)
         return store
@@ -66,7 +74,7 @@ class Stores:
         store.check_there()
         if store.id in self._own:
             return
-        home = self._workspace.home
+        home = self.home
         wanted = mark_of(home, store.name)
         if not own(store.root, wanted, home):
             found = read_mark(store.root)
@@ -82,14 +90,14 @@ class Stores:
         with self._lock:
             if (store := self._opened.get(store_id)) is not None:
                 return store
-        row = self._workspace.catalog.stores.by_id(store_id)
+        row = self._catalog.stores.by_id(store_id)
         if row is None:
             raise StoreNotFound(f"no artifact store has the id {store_id}", subject=str(store_id))
         return self._open(row)
 
     def by_name(self, name: str) -> Store:
         """Return the store of that name; raises StoreNotFound."""
-        row = self._workspace.catalog.stores.get(name)
+        row = self._catalog.stores.get(name)
         if row is None:
             raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
         return self._open(row)
@@ -97,7 +105,7 @@ class Stores:
     def local(self) -> list[Store]:
         """Return the stores whose files are on this machine."""
         stores: list[Store] = []
-        for row in self._workspace.catalog.stores.list():
+        for row in self._catalog.stores.list():
             try:
                 stores.append(self._open(row))
             except UntrustedClass as error:
@@ -109,21 +117,35 @@ class Stores:
 
     def rows(self) -> list[StoreRow]:
         """Return what the catalog says of every store, by name, with its full root wherever the home is now."""
-        return [self.located(row) for row in self._workspace.catalog.stores.list()]
+        return [self.located(row) for row in self._catalog.stores.list()]
 
     def located(self, row: StoreRow) -> StoreRow:
         """Return a row of the catalog with the full path or URI of its root."""
-        return replace(row, root=rebased(row, self._earlier_home, str(self._workspace.home.path)))
+        return replace(row, root=rebased(row, self._earlier_home, str(self.home.path)))
 
     def write_down_relative(self) -> None:
         """Let the catalog keep roots inside the home relative to it, as the first release did not."""
-        catalog, home = self._workspace.catalog, str(self._workspace.home.path)
+        catalog, home = self._catalog, str(self.home.path)
         kept = [(row, kept_root(self.located(row).root, home)) for row in catalog.stores.list()]
         changed = {row.id: root for row, root in kept if root != row.root}
         if changed:
             with catalog.transaction():
                 for store_id, root in changed.items():
                     catalog.stores.move(store_id, root)
+
+    def histories(self) -> Iterator[tuple[str, History]]:
+        """Yield the root and the history of every local store of this home that is there."""
+        for row in self.rows():
+            if (root := local_path(row.root)) is None:
+                continue
+            try:
+                wanted = mark_of(self.home, row.name)
+                is_own = is_marked(root) and os.access(root, os.W_OK) and own(root, wanted, self.home)
+            except StoreError as error:
+                logger.warning("%s", error)
+                continue
+            if is_own:
+                yield root, History(root, self.home.sharing)
 
     def close(self) -> None:
         """Close all of them."""
@@ -132,18 +154,22 @@ class Stores:
                 store.close()
             self._opened.clear()
 
+    @property
+    def _catalog(self) -> Catalog:
+        return self._get_catalog()
+
     @cached_property
     def _earlier_home(self) -> str | None:
-        return earlier_home(self._workspace.catalog.stores.list(), self._workspace.home)
+        return earlier_home(self._catalog.stores.list(), self.home)
 
     def _open(self, row: StoreRow) -> Store:
         with self._lock:
             if row.id not in self._opened:
-                kind = store_class(row.flavor, row.options, self._workspace.classes.allows)
+                kind = store_class(row.flavor, row.options, self._classes.allows)
                 store = kind(self.located(row).root, row.options, id=row.id, name=row.name)
-                store.share(self._workspace.home.sharing)
+                store.share(self.home.sharing)
                 if store.is_local and (row.marked or self._can_be_marked(store)):
-                    store.require_mark(mark_of(self._workspace.home, row.name))
+                    store.require_mark(mark_of(self.home, row.name))
                 self._opened[row.id] = store
             return self._opened[row.id]
 
@@ -153,10 +179,10 @@ class Stores:
         It gets none unless it is certain to be there: an unmounted disk leaves an empty directory.
         """
         assert store.id is not None
-        home = self._workspace.home
+        home = self.home
         if is_marked(store.root):
             if home.is_writable:
-                self._workspace.catalog.stores.set_marked(store.id)
+                self._catalog.stores.set_marked(store.id)
             return True
         if not os.path.isdir(store.root):
             return True
@@ -169,13 +195,13 @@ class Stores:
             return False
         set_mark(store.root, mark_of(home, store.name), home.sharing)
         if home.is_writable:
-            self._workspace.catalog.stores.set_marked(store.id)
+            self._catalog.stores.set_marked(store.id)
         return True
 
     def _holds_what_the_catalog_says(self, store: Store) -> bool:
         """Whether something is in a store that the catalog has there, or the catalog has nothing there."""
         assert store.id is not None
-        paths = self._workspace.catalog.blobs.paths_in(store.id, PLACES_TRIED)
+        paths = self._catalog.blobs.paths_in(store.id, PLACES_TRIED)
         return not paths or any(os.path.lexists(store.place_path(path)) for path in paths)
 
 

@@ -14,10 +14,11 @@ from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
 from artfs.redaction import has_secret, is_secret_name
 from artfs.stores.base import Store
+from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM
 from artfs.stores.local import local_path
 from artfs.stores.mark import MARK, read_mark, remove_mark
 from artfs.stores.opened import mark_of, own
-from artfs.stores.registry import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM, check_options, store_class
+from artfs.stores.registry import check_options, store_class
 from artfs.stores.roots import kept_root
 
 if TYPE_CHECKING:

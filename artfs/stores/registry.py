@@ -24,16 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
 from artfs.materializers.classes import dotted, untrusted_class
-from artfs.stores.base import Store
+from artfs.stores.base import Defined, Store, defined
+from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM, RESERVED, BuiltIn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "artfs.stores"
-
-CUSTOM = "custom"
-CLASS_OPTION = "class"
-"""The option of a custom store that names its class."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,51 +52,13 @@ class Flavor:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _BuiltIn:
-    """A flavour of artfs itself.
-
-    Args:
-        target: its class, as `module:Class`; a module that this release does not have makes the flavour unusable.
-        extra: what to install for it, `artfs[extra]`.
-    """
-
-    target: str
-    schemes: tuple[str, ...]
-    extra: str | None = None
-
-
-BUILT_IN: Mapping[str, _BuiltIn] = {
-    "local": _BuiltIn("artfs.stores.local:LocalStore", ("/", "file://")),
-    "s3": _BuiltIn("artfs.stores.s3:S3Store", ("s3://",), "s3"),
-    "gcs": _BuiltIn("artfs.stores.gcs:GCSStore", ("gs://",), "gcs"),
-    "azure": _BuiltIn("artfs.stores.azure:AzureStore", ("abfs://", "az://"), "azure"),
-}
-
-ALIASES = {"gcp": "gcs"}
-"""What flavours are called elsewhere."""
-
-
 class FlavorRegistry:
     """The flavours that this process knows. There is one, `registry`."""
 
-    def __init__(self) -> None:
+    def __init__(self, defined: Defined) -> None:
         self._lock = threading.Lock()
-        self._defined: dict[str, type[Store]] = {}
-
-    def register(self, store: type[Store]) -> None:
-        """Let `store` serve its flavour from now on; defining a subclass of Store with a flavour calls this.
-
-        Raises:
-            InvalidValue: the flavour is artfs's own, or the class does not say which schemes it supports.
-        """
-        name = store.flavor
-        if name in {*BUILT_IN, *ALIASES, CUSTOM} and not store.__module__.startswith("artfs.stores."):
-            raise InvalidValue(f"{_shown(store)} cannot be the flavor '{name}', which is artfs's own: choose another")
-        if not store.SUPPORTED_SCHEMES:
-            raise InvalidValue(f"{_shown(store)} needs SUPPORTED_SCHEMES, for example {{'{name}://'}}", subject=name)
-        with self._lock:
-            self._defined[name] = store
+        self._defined = defined
+        self._installed: dict[str, type[Store]] = {}  # loaded from entry points, by the name that was asked for
 
     def find(
         self, flavor: str, options: Mapping[str, Any] | None = None, allows: Callable[[str], bool] | None = None
@@ -121,9 +80,8 @@ class FlavorRegistry:
         flavor = ALIASES.get(flavor, flavor)
         if flavor == CUSTOM:
             return _class_named((options or {}).get(CLASS_OPTION), allows)
-        with self._lock:
-            if (found := self._defined.get(flavor)) is not None:
-                return found
+        if (found := self._defined.get(flavor) or self._installed.get(flavor)) is not None:
+            return found
         if (built_in := BUILT_IN.get(flavor)) is not None:
             return _built_in_class(flavor, built_in)
         entry = self._entry_points().get(flavor)
@@ -143,8 +101,7 @@ class FlavorRegistry:
         return listed + [self._foreign(name) for name in others]
 
     def _names(self) -> list[str]:
-        with self._lock:
-            others = {*self._defined, *self._entry_points()}
+        others = {*self._defined.names(), *self._entry_points()}
         return list(dict.fromkeys([*BUILT_IN, CUSTOM, *sorted(others)]))
 
     def _foreign(self, name: str) -> Flavor:
@@ -159,11 +116,10 @@ class FlavorRegistry:
         """What is installed now: read each time, as only flavours that were not loaded yet are looked for here."""
         from importlib.metadata import entry_points  # here: importing it takes long
 
-        own = {*BUILT_IN, *ALIASES, CUSTOM}
         found = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
-        for name in own & found.keys():
+        for name in RESERVED & found.keys():
             logger.warning("the entry point %r of %s is left out: it is a flavor of artfs", name, ENTRY_POINT_GROUP)
-        return {name: entry for name, entry in found.items() if name not in own}
+        return {name: entry for name, entry in found.items() if name not in RESERVED}
 
     def _loaded(self, entry: EntryPoint) -> type[Store]:
         try:
@@ -176,10 +132,10 @@ class FlavorRegistry:
         store = _checked(found, entry.value)
         with self._lock:
             # Under the name that was asked for, whatever the class calls itself.
-            return self._defined.setdefault(entry.name, store)
+            return self._installed.setdefault(entry.name, store)
 
 
-registry = FlavorRegistry()
+registry = FlavorRegistry(defined)
 
 
 def store_class(
@@ -195,7 +151,7 @@ def check_options(flavor: str, options: Mapping[str, Any]) -> None:
     store.check_options({name: value for name, value in options.items() if (flavor, name) != (CUSTOM, CLASS_OPTION)})
 
 
-def _described(name: str, built_in: _BuiltIn) -> Flavor:
+def _described(name: str, built_in: BuiltIn) -> Flavor:
     try:
         _built_in_class(name, built_in)
     except (StoreError, MissingLibrary) as error:
@@ -203,7 +159,7 @@ def _described(name: str, built_in: _BuiltIn) -> Flavor:
     return Flavor(name, built_in.schemes, "built in")
 
 
-def _built_in_class(flavor: str, built_in: _BuiltIn) -> type[Store]:
+def _built_in_class(flavor: str, built_in: BuiltIn) -> type[Store]:
     module, _, name = built_in.target.partition(":")
     try:
         found: type[Store] = getattr(import_module(module), name)

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artfs.catalog import Catalog
-from artfs.catalog.lineage import Edge
 from artfs.catalog.versions import Version
 from artfs.errors import InvalidValue
 from support.catalogs import save
@@ -48,11 +47,6 @@ def test_lineage_is_followed_both_ways_at_any_depth(catalog: Catalog) -> None:
     assert lineage.producer(extra.id) is None
     assert lineage.producer(model.id) == model.producer_id
     assert lineage.consumers(raw.id) == [train.producer_id, test.producer_id]
-    assert lineage.edges([model.id, report.id]) == [
-        Edge(train.id, model.id, model.producer_id or 0),
-        Edge(test.id, report.id, report.producer_id or 0),
-        Edge(model.id, report.id, report.producer_id or 0),
-    ]
 
 
 def test_tombstones_keep_their_place(catalog: Catalog) -> None:

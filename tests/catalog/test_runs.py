@@ -169,3 +169,12 @@ def test_a_step_of_no_run_is_refused(catalog: Catalog) -> None:
     with pytest.raises(InvalidValue):
         save(catalog, "model", producer_id=10**9)
     assert catalog.versions.count() == 0
+
+
+def test_all_runs_come_in_batches_oldest_first(catalog: Catalog) -> None:
+    made = [catalog.runs.create(pipeline, f"run{number}") for number, pipeline in enumerate(("a", "b", "a"))]
+    ids = [run.id for run in made]
+    assert [[run.id for run in batch] for batch in catalog.runs.batches(None, 2)] == [ids[:2], ids[2:]]
+    assert [run.id for batch in catalog.runs.batches(made[0].pipeline_id) for run in batch] == [ids[0], ids[2]]
+    assert [run.id for run in catalog.runs.newest(None, 2)] == ids[1:]
+    assert [run.id for run in catalog.runs.newest(made[0].pipeline_id, 1)] == [ids[2]]

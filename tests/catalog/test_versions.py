@@ -278,3 +278,20 @@ def test_an_outer_failure_undoes_all(catalog: Catalog) -> None:
 
 def _everything(catalog: Catalog) -> dict[str, list[tuple[object, ...]]]:
     return {table: catalog.engine.query(f'SELECT * FROM "{table}"') for table in sorted(catalog.engine.tables())}
+
+
+def test_all_versions_come_in_batches_oldest_first(catalog: Catalog) -> None:
+    made = [save(catalog, name) for name in ("a", "b", "a", "a", "b")]
+    catalog.versions.purge(made[2].id, "test")
+    there = [version.id for version in made if version.id != made[2].id]
+    batches = [[version.id for version in batch] for batch in catalog.versions.batches(None, 3)]
+    assert batches == [there[:3], there[3:]]
+    assert [version.id for version in catalog.versions.newest(None, 3)] == there[-3:]
+    of_a = [made[0].id, made[3].id]
+    assert [[version.id for version in batch] for batch in catalog.versions.batches(made[0].artifact_id, 2)] == [
+        of_a,
+        [],
+    ]
+    assert [version.id for version in catalog.versions.newest(made[0].artifact_id, 9)] == of_a
+    newest = catalog.versions.newest_of([made[0].artifact_id, made[1].artifact_id, 99])
+    assert [version.id for version in newest] == [made[3].id, made[4].id]

@@ -40,13 +40,14 @@ def test_artifacts_in_a_pipe(run: Run, versions: list[Version]) -> None:
 def test_artifacts_as_json(run: Run, versions: list[Version]) -> None:
     found = json.loads(run("artifact", "list", "--json").stdout)
     assert [each["name"] for each in found] == ["a model", "iris"]
-    assert {**found[1], "created": None, "updated": None} == {
+    assert {**found[1], "created": None, "updated": None, "user": None} == {
         "name": "iris",
         "versions": 2,
         "latest": "clean",
         "bytes": 4,
         "created": None,
         "updated": None,
+        "user": None,
         "tags": ["public"],
     }
 
@@ -161,3 +162,36 @@ def test_the_step_that_made_a_version_and_what_it_read(
 def _properties(result: Result) -> dict[str, str]:
     assert result.exit_code == 0, result.output
     return dict(line.split("\t") for line in result.stdout.splitlines())
+
+
+class TestLongLists:
+    @pytest.fixture
+    def many(self, seal_files: Seal) -> None:
+        for number in range(103):
+            seal_files("many", {"f": str(number).encode()})
+
+    def test_a_terminal_is_shown_the_newest_page(self, run: Run, on_terminal: Callable[..., str], many: None) -> None:
+        shown = on_terminal("artifact", "version", "list", "many").splitlines()
+        numbers = [line.split()[1] for line in shown if line.startswith("many")]
+        assert numbers == [str(number) for number in range(4, 104)]
+        assert "the newest 100 of 103 versions; --all lists all of them" in shown[-1]
+        everything = on_terminal("artifact", "version", "list", "--all")
+        assert everything.count("many ") == 103
+        assert "newest" not in everything
+
+    def test_a_pipe_gets_all_of_it(self, run: Run, many: None) -> None:
+        lines = run("artifact", "version", "list").stdout.splitlines()
+        assert [line.split("\t")[1] for line in lines] == [str(number) for number in range(1, 104)]
+        last = run("artifact", "version", "list", "many", "--limit", "2")
+        assert last.stdout.splitlines() == lines[-2:]
+        assert last.stderr == ""
+
+    def test_json_is_a_list_however_long_it_is(self, run: Run, many: None) -> None:
+        found = run("artifact", "version", "list", "--json", "--limit", "2").stdout
+        assert [each["version"] for each in json.loads(found)] == ["102", "103"]
+        assert [line[:3] for line in found.splitlines()] == ["[", "  {", "  {", "]"]
+        assert len(json.loads(run("artifact", "version", "list", "--json").stdout)) == 103
+        assert run("run", "list", "--json").stdout == "[]\n"
+
+    def test_limit_and_all_exclude_each_other(self, run: Run, many: None) -> None:
+        assert run("artifact", "version", "list", "--all", "--limit", "2").exit_code == 2

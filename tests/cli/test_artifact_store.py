@@ -104,9 +104,9 @@ class TestStores:
 
     def test_the_command_of_document_001_says_what_is_missing(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """As long as there is no s3 store, and later where its library is not installed."""
-        from artfs.stores import registry
+        from artfs.stores import built_in, registry
 
-        lacking = registry._BuiltIn("artfs.stores.not_there:S3Store", ("s3://",), "s3")
+        lacking = built_in.BuiltIn("artfs.stores.not_there:S3Store", ("s3://",), "s3")
         monkeypatch.setattr(registry, "BUILT_IN", {**registry.BUILT_IN, "s3": lacking})
         said = complaint(run("artifact-store", "register", "s3_store", "-f", "s3", "--path", "s3://my_bucket"))
         assert "artfs[s3]" in said

@@ -21,7 +21,7 @@ from artfs.content import files
 from artfs.content.long_paths import reachable
 from artfs.errors import InvalidName, PlaceChanged, UnsupportedFile
 from artfs.io import fileio
-from artfs.responses import ArtifactVersionResponse
+from artfs.objects.version import ArtifactVersionResponse
 from artfs.workspace import Workspace
 from support.deep import LEVELS, NAME, dig, inside, picture
 

@@ -13,7 +13,7 @@ from artfs import register_artifact, save_artifact
 from artfs.client import Client
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, VersionNotFound
-from artfs.responses import ArtifactVersionResponse
+from artfs.objects.version import ArtifactVersionResponse
 from artfs.stores.verified import BlobReader
 from artfs.workspace import Workspace
 from support.stores import stored_files

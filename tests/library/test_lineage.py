@@ -16,8 +16,8 @@ import pytest
 from artfs.catalog import Catalog
 from artfs.catalog.versions import Version
 from artfs.client import Client
+from artfs.describe.graph import graph as to_values
 from artfs.errors import VersionNotFound
-from artfs.lineage.as_json import to_values
 from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, Key, cut, run_graph, version_graph
 from artfs.lineage.labels import duration

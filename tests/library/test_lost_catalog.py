@@ -154,11 +154,11 @@ class TestOlder:
             gc(again)
 
     def test_the_newer_one_makes_all_well_again(self, older: Workspace, tmp_path: Path) -> None:
-        assert is_older(older)
+        assert is_older(older.catalog, older.stores)
         older.close()
         restore(older.home, tmp_path / "newer.db")
         with Workspace(Home(older.home.path)) as newer:
-            assert not is_older(newer)
+            assert not is_older(newer.catalog, newer.stores)
             assert gc(newer) == Garbage()
             assert [load(newer, version) for version in newer.catalog.versions.list()] == ["first", "second", "only"]
 
@@ -167,11 +167,11 @@ class TestOlder:
         older.close()
         restore(older.home, tmp_path / "newer.db")
         with Workspace(Home(older.home.path)) as newer:
-            assert is_older(newer)
+            assert is_older(newer.catalog, newer.stores)
             assert save(newer, "fourth", "a").name == "4"
 
     def test_the_user_may_give_the_others_up(self, older: Workspace) -> None:
-        assert give_up(older) == 1
+        assert give_up(older.catalog, older.stores, older.user) == 1
         assert len(gc(older).directories) == 2
         [version] = older.catalog.versions.list()
         assert list(verify(older, [version])) == []
@@ -255,7 +255,7 @@ def test_a_version_whose_transaction_was_undone_makes_no_catalog_older(path: Pat
     with Workspace.open(path) as workspace:
         with pytest.raises(Stopped):
             undone(workspace)
-        assert not is_older(workspace)
+        assert not is_older(workspace.catalog, workspace.stores)
         assert save(workspace, "second", "a").name == "2"
     with Workspace.open(path) as workspace:
-        assert not is_older(workspace)
+        assert not is_older(workspace.catalog, workspace.stores)

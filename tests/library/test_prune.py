@@ -17,7 +17,7 @@ from artfs.artifacts.verify import verify
 from artfs.client import Client
 from artfs.content.stubs import BLOB_ATTRIBUTE
 from artfs.errors import ArtifactNotFound, InvalidValue, StoreError, VersionNotFound
-from artfs.responses import ArtifactVersionResponse
+from artfs.objects.version import ArtifactVersionResponse
 from artfs.stores.local import LocalStore
 from artfs.workspace import Workspace
 

@@ -25,7 +25,7 @@ from artfs.errors import (
     UnsupportedFile,
     VersionExists,
 )
-from artfs.responses import ArtifactVersionResponse
+from artfs.objects.version import ArtifactVersionResponse
 from support.stores import stored_files
 
 

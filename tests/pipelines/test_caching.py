@@ -12,8 +12,8 @@ import pytest
 from artfs import ArtifactConfig, load_artifact, pipeline, save_artifact, step
 from artfs.client import Client
 from artfs.materializers import CloudpickleMaterializer
+from artfs.objects.run import PipelineRunResponse
 from artfs.pipelines import CachePolicy
-from artfs.pipelines.responses import PipelineRunResponse
 
 
 @step

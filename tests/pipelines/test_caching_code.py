@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from artfs.pipelines.responses import PipelineRunResponse
+from artfs.objects.run import PipelineRunResponse
 from support import programs
 
 LIBRARY = """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from artfs import pipeline, step
-from artfs.pipelines.responses import PipelineRunResponse
+from artfs.objects.run import PipelineRunResponse
 from support import programs
 from support.runs import PATIENCE
 

@@ -24,7 +24,7 @@ from artfs.client import Client
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, VersionNotFound
 from artfs.materializers import BaseMaterializer, CloudpickleMaterializer
-from artfs.pipelines.responses import PipelineRunResponse
+from artfs.objects.run import PipelineRunResponse
 
 
 def run_one(function: Any, **inputs: Any) -> PipelineRunResponse:

@@ -12,9 +12,11 @@ from typing import ClassVar
 import pytest
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
-from artfs.stores import BaseArtifactStore, LocalStore, Store
+from artfs.stores import BaseArtifactStore, LocalStore, Store, built_in
 from artfs.stores import registry as registry_module
-from artfs.stores.registry import CUSTOM, FlavorRegistry, check_options, registry, store_class
+from artfs.stores.base import Defined
+from artfs.stores.built_in import CUSTOM
+from artfs.stores.registry import FlavorRegistry, check_options, registry, store_class
 from support.installed import install
 from support.stores import MemoryStore
 
@@ -62,7 +64,7 @@ class TestByName:
     def test_one_that_this_release_lacks_says_so(
         self, monkeypatch: pytest.MonkeyPatch, flavor: str, extra: str
     ) -> None:
-        lacking = {extra: registry_module._BuiltIn("artfs.stores.not_there:Store", (f"{extra}://",), extra)}
+        lacking = {extra: built_in.BuiltIn("artfs.stores.not_there:Store", (f"{extra}://",), extra)}
         monkeypatch.setattr(registry_module, "BUILT_IN", lacking)
         with pytest.raises(StoreError, match=rf"'{extra}' is not part of this release yet .*artfs\[{extra}\]"):
             store_class(flavor)
@@ -72,7 +74,7 @@ class TestByName:
     ) -> None:
         (tmp_path / "needy.py").write_text("import surely_not_installed\n")
         monkeypatch.syspath_prepend(str(tmp_path))
-        needy = registry_module._BuiltIn("needy:Store", ("s3://",), "s3")
+        needy = built_in.BuiltIn("needy:Store", ("s3://",), "s3")
         monkeypatch.setattr(registry_module, "BUILT_IN", {"s3": needy})
         with pytest.raises(MissingLibrary, match=r"'s3' needs surely_not_installed: pip install 'artfs\[s3\]'"):
             store_class("s3")
@@ -122,7 +124,7 @@ class TestBySubclass:
 
 class TestInstalled:
     def test_it_is_found_without_being_imported_first(self, site: Path) -> None:
-        found = FlavorRegistry()
+        found = FlavorRegistry(Defined())
         assert "shelves.stores" not in sys.modules
         shelf = found.find("shelf")
         assert shelf.__module__ == "shelves.stores" and issubclass(shelf, LocalStore)
@@ -137,7 +139,7 @@ class TestInstalled:
         ],
     )
     def test_one_that_cannot_be_used_says_why_and_stops_no_other(self, site: Path, flavor: str, why: str) -> None:
-        found = FlavorRegistry()
+        found = FlavorRegistry(Defined())
         with pytest.raises(StoreError, match=why):
             found.find(flavor)
         listed = {each.name: each for each in found.flavors()}
@@ -149,7 +151,7 @@ class TestInstalled:
     def test_artfs_own_flavors_cannot_be_replaced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         site = install(tmp_path / "site", "usurper", {"s.py": SHELF}, "[artfs.stores]\ns3 = usurper.s:ShelfStore\n")
         monkeypatch.syspath_prepend(str(site))
-        assert "usurper.s:ShelfStore" not in [each.source for each in FlavorRegistry().flavors()]
+        assert "usurper.s:ShelfStore" not in [each.source for each in FlavorRegistry(Defined()).flavors()]
 
     def test_looking_for_artfs_own_reads_no_entry_points(self) -> None:
         program = (

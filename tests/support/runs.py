@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from artfs.client import Client
-from artfs.pipelines.responses import PipelineRunResponse
+from artfs.objects.run import PipelineRunResponse
 
 PATIENCE = 60
 """Seconds after which something that never happens fails the test."""

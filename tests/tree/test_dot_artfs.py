@@ -16,6 +16,7 @@ import pytest
 from artfs.catalog.blobs import Place
 from artfs.content.digest import format_digest, hash_bytes
 from artfs.content.tree import Tree
+from artfs.describe.versions import versions
 from artfs.errors import DigestMismatch
 from artfs.workspace import Workspace
 from artfs_mount.tree.node import Directory, Link, Node
@@ -51,7 +52,7 @@ def test_every_file_has_the_size_of_its_content(record: Record, at: At, workspac
         assert new_daemon.node(node.ino).attributes() == attributes
 
 
-def test_info_says_what_the_version_is(record: Record, at: At) -> None:
+def test_info_says_what_the_version_is(record: Record, at: At, workspace: Workspace) -> None:
     version = record("x", {b"f": file(b"abc"), b"l": link(b"f")}, tags=["best"], type="ModelArtifact", user="ada")
     info = json.loads(at("artifacts/x/1/.artfs/info.json").content())
     assert info["artifact"] == "x"
@@ -61,6 +62,7 @@ def test_info_says_what_the_version_is(record: Record, at: At) -> None:
     assert (info["files"], info["bytes"], info["state"]) == (2, 3, "live")
     assert (info["type"], info["tags"], info["user"]) == ("ModelArtifact", ["best"], "ada")
     assert info["created"].endswith("+00:00")
+    assert info == versions(workspace.catalog, [version])[0]
 
 
 def test_tags_and_metadata_are_those_of_now(record: Record, at: At, workspace: Workspace) -> None:

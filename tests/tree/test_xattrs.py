@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.content.digest import format_digest, hash_bytes
+from artfs.describe.plain import plain
 from artfs.errors import InvalidName, InvalidValue
 from artfs.workspace import Workspace
-from artfs_mount.tree.json_text import parsed, plain, typed
+from artfs_mount.tree.json_text import parsed, typed
 from support.entries import file
 
 At = Callable[[str], Any]
@@ -175,5 +176,5 @@ def test_what_is_shown_can_be_typed_again(value: object) -> None:
 def test_what_json_has_no_word_for_becomes_text() -> None:
     when = datetime(2026, 11, 21, tzinfo=UTC)
     value = {"when": when, "where": Path("/a"), 3: {2, 1}, "worst": float("inf"), "pair": (1, None)}
-    expected = {"when": str(when), "where": "/a", "3": [1, 2], "worst": "inf", "pair": [1, None]}
+    expected = {"when": when.isoformat(), "where": "/a", "3": [1, 2], "worst": "inf", "pair": [1, None]}
     assert plain(value) == expected

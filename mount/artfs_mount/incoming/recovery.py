@@ -41,7 +41,7 @@ def recover(incoming: Incoming, *, clean: bool) -> None:
     """Takes up all drafts of an area. clean: the last daemon ended in order, with nothing open."""
     records = read_records(incoming.area.records)
     work = incoming.nodes.path_of_root
-    catalog_is_older = is_older(incoming.workspace)
+    catalog_is_older = is_older(incoming.workspace.catalog, incoming.workspace.stores)
     if catalog_is_older:
         _find_contents(incoming, work)
     for name in os.listdir(work):

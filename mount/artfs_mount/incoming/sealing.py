@@ -28,6 +28,7 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import sync_filesystem
 from artfs.content.long_paths import shown
+from artfs.enums import ArtifactSaveType
 from artfs.errors import DraftHeld, InvalidName, VersionExists
 from artfs.names import check_artifact_name, check_version_name
 from artfs.redaction import has_secret, redacted
@@ -144,7 +145,7 @@ class Sealing:
                     uuid=uuid,
                     name=request.version,
                     tags=request.tags,
-                    save_type="preexisting" if content.in_place else "incoming",
+                    save_type=(ArtifactSaveType.PREEXISTING if content.in_place else ArtifactSaveType.INCOMING).value,
                     user=self._owner(content),
                 )
             undo.pop_all()

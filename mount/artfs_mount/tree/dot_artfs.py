@@ -12,8 +12,10 @@ from artfs.catalog.versions import PURGED
 from artfs.content.b3sums import b3sums
 from artfs.content.digest import Digest, format_digest
 from artfs.content.tree import Kind
+from artfs.describe.versions import versions
+from artfs.enums import ArtifactSaveType
 from artfs_mount.tree import inode
-from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
+from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.lineage import lineage_picture
 from artfs_mount.tree.links import step_facts, step_link
 from artfs_mount.tree.node import (
@@ -116,26 +118,7 @@ def version_text(context: Context, payload: int) -> VersionText:
 
 
 def _info(context: Context, version: Version) -> Text:
-    catalog = context.catalog
-    user = catalog.users.by_id(version.user_id) if version.user_id is not None else None
-    store = catalog.stores.by_id(version.store_id) if version.store_id is not None else None
-    info = {
-        "artifact": version.artifact,
-        "version": version.name,
-        "id": version.uuid,
-        "digest": format_digest(version.digest),
-        "state": version.state,
-        "type": version.type,
-        "save_type": version.save_type,
-        "materializer": version.materializer,
-        "data_type": version.data_type,
-        "files": version.files,
-        "bytes": version.bytes,
-        "tags": list(catalog.tags.of_version(version.id)),
-        "store": store.name if store else None,
-        "user": user.name if user else None,
-        "created": timestamp(version.created_us),
-    }
+    (info,) = versions(context.catalog, [version])
     return Text(_path(version, "info.json"), json_text(info), version.created_us * 1000)
 
 
@@ -192,7 +175,7 @@ def _walk(context: Context, version: Version) -> Iterator[tuple[bytes, EntryRow,
     """Every path of a version with its entry, and with its digest if that is known."""
     assert version.tree_id is not None, "only purged versions have no tree"
     # Only data registered in place can be without a digest of its content.
-    may_lack_digests = version.save_type == "preexisting"
+    may_lack_digests = version.save_type == ArtifactSaveType.PREEXISTING
     for path, row in context.catalog.trees.walk(version.tree_id):
         lacks = may_lack_digests and row.blob_id is not None and _lacks_digest(context, row.blob_id)
         yield path, row, None if lacks else row.digest

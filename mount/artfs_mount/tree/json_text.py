@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Set
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from artfs.describe.plain import plain
 from artfs.errors import InvalidValue
 
 
@@ -20,28 +19,6 @@ def json_with_rows(head: Mapping[str, object], key: str, rows: Iterable[Mapping[
     """A page of JSON whose last value is a long list of plain objects, one a line: quick to make and good to `diff`."""
     lines = ",\n    ".join(map(json.dumps, rows))
     return f"{json.dumps(head, indent=2)[:-2]},\n  {json.dumps(key)}: [\n    {lines}\n  ]\n}}\n".encode()
-
-
-def plain(value: object) -> Any:
-    """A metadata value as plain JSON. What JSON has no word for becomes text: times, paths, `nan`, `inf`."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Set):
-        return sorted((plain(item) for item in value), key=str)
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value)
-
-
-def timestamp(microseconds: int) -> str:
-    """A time as ISO 8601, UTC."""
-    return (
-        datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000).isoformat()
-    )
 
 
 def typed(value: object) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from artfs.lineage.as_json import to_values
+from artfs.describe.graph import graph as describe
 from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, version_graph
 from artfs.lineage.svg import to_svg
@@ -216,7 +216,7 @@ def _svg(context: Context, version_id: int) -> Made:
 
 def _json(context: Context, version_id: int) -> Made:
     graph = _graph(context, version_id)
-    return Made(json.dumps(to_values(graph), indent=2).encode() + b"\n", _changed(graph))
+    return Made(json.dumps(describe(graph), indent=2).encode() + b"\n", _changed(graph))
 
 
 def _changed(graph: Graph) -> int:

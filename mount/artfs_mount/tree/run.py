@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from artfs.describe.runs import run as describe
 from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, cut, run_graph
 from artfs.lineage.svg import to_svg
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import catalog_name, file_name
-from artfs_mount.tree.json_text import json_text, timestamp
+from artfs_mount.tree.json_text import json_text
 from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
 from artfs_mount.tree.page import Made, Page, Template, page_of
 from artfs_mount.tree.step import Step
@@ -111,25 +112,7 @@ def run_row(context: Context, run_id: int) -> RunRow:
 
 def _json(context: Context, run_id: int) -> Made:
     row = run_row(context, run_id)
-    user = context.catalog.users.by_id(row.user_id) if row.user_id is not None else None
-    steps = context.catalog.lineage.steps_of_run(run_id)
-    described = {
-        "pipeline": row.pipeline,
-        "run": row.name,
-        "id": row.uuid,
-        "status": row.status,
-        "kind": row.kind,
-        "started": timestamp(row.started_us),
-        "ended": timestamp(row.ended_us) if row.ended_us is not None else None,
-        "seconds": (row.ended_us - row.started_us) / 1_000_000 if row.ended_us is not None else None,
-        "user": user.name if user else None,
-        "host": row.host,
-        "pid": row.pid,
-        "error": row.error,
-        "config": row.config,
-        "steps": {step.name: step.status for step in steps},
-    }
-    return Made(json_text(described), _changed(row))
+    return Made(json_text(describe(context.catalog, row)), _changed(row))
 
 
 def _status(context: Context, run_id: int) -> Made:

@@ -6,9 +6,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from artfs.describe.runs import slots
+from artfs.describe.runs import step as describe
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import slot_name
-from artfs_mount.tree.json_text import json_text, json_with_rows, timestamp
+from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.links import many_version_facts, step_facts, version_link
 from artfs_mount.tree.listing import LinkDirectory
 from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Node, no_entry, stale
@@ -168,35 +170,8 @@ def _status(context: Context, step_run_id: int) -> Made:
 def _json(context: Context, step_run_id: int) -> Made:
     row, facts = existing_step(context, step_run_id), step_facts(context, step_run_id)
     cached_from = step_facts(context, row.cached_from_id) if row.cached_from_id is not None else None
-    described = {
-        "step": row.name,
-        "run": facts.run,
-        "pipeline": facts.pipeline,
-        "id": row.uuid,
-        "status": row.status,
-        "started": timestamp(row.started_us),
-        "ended": timestamp(row.ended_us) if row.ended_us is not None else None,
-        "seconds": (row.ended_us - row.started_us) / 1_000_000 if row.ended_us is not None else None,
-        "attempt": row.attempt,
-        "error": row.error,
-        "cache_key": row.cache_key.hex() if row.cache_key is not None else None,
-        "cached_from": f"{cached_from.pipeline}/{cached_from.run}/{cached_from.name}" if cached_from else None,
-        "outputs": _described(given_by(context, step_run_id)),
-    }
-    return Made(json_with_rows(described, "inputs", _described(read_by(context, step_run_id))), _changed(row))
-
-
-def _described(slots: Slotted) -> list[dict[str, object]]:
-    return [
-        {
-            "slot": use.slot,
-            "position": use.position,
-            "artifact": version.artifact,
-            "version": version.name,
-            "how": use.how,
-        }
-        for use, version in slots
-    ]
+    described = {**describe(row, facts, cached_from), "outputs": slots(given_by(context, step_run_id))}
+    return Made(json_with_rows(described, "inputs", slots(read_by(context, step_run_id))), _changed(row))
 
 
 def _source(context: Context, step_run_id: int) -> Made:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from artfs.content.digest import tagged
-from artfs.pipelines.logs import log_file
+from artfs.runs import log_file
 from artfs_mount.tree import inode
 from artfs_mount.tree.node import TEXT_MODE, Attributes, Generated, Owner, stale
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from artfs.catalog.versions import PURGED
 from artfs.content.digest import format_digest
+from artfs.describe.plain import plain
 from artfs.errors import InvalidName, InvalidValue
-from artfs_mount.tree.json_text import parsed, plain, typed
+from artfs_mount.tree.json_text import parsed, typed
 from artfs_mount.tree.node import XATTR_PREFIX, no_entry, unsupported_xattr
 
 if TYPE_CHECKING:

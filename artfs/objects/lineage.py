@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from artfs.describe.graph import graph as describe
 from artfs.lineage.graph import Graph, version_graph
 from artfs.lineage.labels import step_label
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.versions import Version
-    from artfs.pipelines.responses import PipelineRunResponse, StepRunResponse
-    from artfs.responses import ArtifactVersionResponse
-    from artfs.workspace import Workspace
+    from artfs.objects.objects import Objects
+    from artfs.objects.run import PipelineRunResponse, StepRunResponse
+    from artfs.objects.version import ArtifactVersionResponse
 
 
 class VersionLineage:
@@ -25,8 +26,8 @@ class VersionLineage:
         ('training-2026_01_31', 'train', ['iris_train'])
     """
 
-    def __init__(self, workspace: Workspace, version: Version) -> None:
-        self._workspace = workspace
+    def __init__(self, objects: Objects, version: Version) -> None:
+        self._objects = objects
         self._version = version
 
     @property
@@ -37,11 +38,9 @@ class VersionLineage:
     @property
     def run(self) -> PipelineRunResponse | None:
         """The run that it was made in; None if no step made it."""
-        from artfs.pipelines.responses import PipelineRunResponse
-
         producer = self.producer
         row = self._catalog.runs.by_id(producer.row.run_id) if producer is not None else None
-        return PipelineRunResponse(self._workspace, row) if row is not None else None
+        return self._objects.run(row) if row is not None else None
 
     @property
     def consumers(self) -> list[StepRunResponse]:
@@ -86,9 +85,7 @@ class VersionLineage:
 
     def to_json(self) -> dict[str, Any]:
         """Return the graph as plain values."""
-        from artfs.lineage.as_json import to_values
-
-        return to_values(self.graph())
+        return describe(self.graph())
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
@@ -101,23 +98,19 @@ class VersionLineage:
 
     @property
     def _catalog(self) -> Catalog:
-        return self._workspace.catalog
+        return self._objects.catalog
 
     def _producer_ids(self) -> list[int]:
         number = self._catalog.lineage.producer(self._version.id)
         return [number] if number is not None else []
 
     def _steps(self, ids: Iterable[int]) -> list[StepRunResponse]:
-        from artfs.pipelines.responses import StepRunResponse
-
         rows = [self._catalog.steps.by_id(id_) for id_ in ids]
-        return [StepRunResponse(self._workspace, row) for row in rows if row is not None]
+        return [self._objects.step(row) for row in rows if row is not None]
 
     def _others(self, graph: Graph) -> list[ArtifactVersionResponse]:
         return self._versions(id_ for id_ in graph.versions if id_ != self._version.id)
 
     def _versions(self, ids: Iterable[int]) -> list[ArtifactVersionResponse]:
-        from artfs.responses import ArtifactVersionResponse
-
         rows = self._catalog.versions.by_ids(list(ids))
-        return [ArtifactVersionResponse(self._workspace, row) for row in rows]
+        return [self._objects.version(row) for row in rows]

@@ -8,24 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from artfs.responses import ArtifactResponse, ArtifactVersionResponse
+from artfs.objects.references import LateReference, StepInput
+from artfs.objects.version import ArtifactVersionResponse
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.objects.objects import Objects
 
 
 class LateArtifactVersion(ArtifactVersionResponse):
     """A version that is looked up when something of it is asked for, and is that one from then on.
 
     Args:
-        workspace: where.
+        objects: makes what it leads to.
         asked_for: the artifact's name.
         find: looks it up.
     """
 
-    def __init__(self, workspace: Workspace, asked_for: str, find: Callable[[], Version]) -> None:
-        self._workspace = workspace
+    def __init__(self, objects: Objects, asked_for: str, find: Callable[[], Version]) -> None:
+        self._objects = objects
         self.asked_for = asked_for
         self._find = find
 
@@ -36,13 +37,6 @@ class LateArtifactVersion(ArtifactVersionResponse):
         self._version = self._find()
         return self._version
 
-
-def latest_of(artifact: ArtifactResponse) -> Callable[[], Version]:
-    """Looks up the newest version of an artifact; raises VersionNotFound when there is none."""
-
-    def find() -> Version:
-        from artfs.artifacts.lookup import LATEST, version_of
-
-        return version_of(artifact._workspace.catalog, artifact._artifact, LATEST)
-
-    return find
+    def as_source(self) -> StepInput:
+        """Return what stands for it when a step is called with it: the version that is found when the step begins."""
+        return LateReference(self.asked_for, lambda: self.row)

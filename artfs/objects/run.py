@@ -1,23 +1,27 @@
-"""Runs and steps as objects."""
+"""Runs of pipelines and of their steps, as users hold them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from artfs import html
 from artfs.catalog.runs import Run
 from artfs.catalog.steps import Input, Output, StepRun
+from artfs.describe.runs import run
 from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
-from artfs.pipelines.logs import log_file
-from artfs.responses import ArtifactVersionResponse
-from artfs.workspace import Workspace
+from artfs.lineage.explain import Explanation, explain_step
+from artfs.runs import log_file
+from artfs.times import moment
 
 if TYPE_CHECKING:
-    from artfs.pipelines.explain import Explanation
+    from datetime import datetime
+
+    from artfs.objects.objects import Objects
+    from artfs.objects.version import ArtifactVersionResponse
 
 
 class _Begun:
@@ -48,12 +52,12 @@ class _Begun:
     @property
     def started(self) -> datetime:
         """When it began, UTC."""
-        return _moment(self.row.started_us)
+        return moment(self.row.started_us)
 
     @property
     def ended(self) -> datetime | None:
         """When it ended, UTC; None while it runs."""
-        return _moment(self.row.ended_us) if self.row.ended_us is not None else None
+        return moment(self.row.ended_us) if self.row.ended_us is not None else None
 
     @property
     def duration(self) -> timedelta | None:
@@ -70,17 +74,17 @@ class _Begun:
 class StepRunResponse(_Begun):
     """One run of a step."""
 
-    def __init__(self, workspace: Workspace, row: StepRun) -> None:
-        self._workspace = workspace
+    def __init__(self, objects: Objects, row: StepRun) -> None:
+        self._objects = objects
         self.row: StepRun = row
 
     @property
     def run(self) -> PipelineRunResponse:
         """The run that it belongs to."""
-        row = self._workspace.catalog.runs.by_id(self.row.run_id)
+        row = self._objects.catalog.runs.by_id(self.row.run_id)
         if row is None:
             raise RunNotFound(f"the run of step '{self.name}' has been deleted", subject=self.name)
-        return PipelineRunResponse(self._workspace, row)
+        return self._objects.run(row)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -105,12 +109,12 @@ class StepRunResponse(_Begun):
     @property
     def all_inputs(self) -> dict[str, list[ArtifactVersionResponse]]:
         """The versions that it read, by input, also all those of a list."""
-        return self._by_slot(self._workspace.catalog.steps.inputs(self.row.id))
+        return self._by_slot(self._objects.catalog.steps.inputs(self.row.id))
 
     @property
     def outputs(self) -> dict[str, ArtifactVersionResponse]:
         """The versions that it gave out, by output."""
-        found = self._by_slot(self._workspace.catalog.steps.outputs(self.row.id))
+        found = self._by_slot(self._objects.catalog.steps.outputs(self.row.id))
         return {slot: versions[0] for slot, versions in found.items()}
 
     @property
@@ -124,21 +128,19 @@ class StepRunResponse(_Begun):
     @property
     def logs(self) -> str:
         """What it printed and logged."""
-        path = log_file(self._workspace.home.path, self.row.log_path)
+        path = log_file(self._objects.workspace.home.path, self.row.log_path)
         return path.read_text("utf-8") if path is not None and path.exists() else ""
 
     def explain(self) -> Explanation:
         """Say why it ran, or did not have to: `.reasons` has a line for each part of its key that changed."""
-        from artfs.pipelines.explain import explain_step
-
-        return explain_step(self._workspace.catalog, self.run.row, self.row)
+        return explain_step(self._objects.catalog, self.run.row, self.row)
 
     def _by_slot(self, rows: Sequence[Input] | Sequence[Output]) -> dict[str, list[ArtifactVersionResponse]]:
         found: dict[str, list[ArtifactVersionResponse]] = {}
-        versions = {row.id: row for row in self._workspace.catalog.versions.by_ids([row.version_id for row in rows])}
+        versions = {row.id: row for row in self._objects.catalog.versions.by_ids([row.version_id for row in rows])}
         for row in rows:
             if row.version_id in versions:
-                response = ArtifactVersionResponse(self._workspace, versions[row.version_id])
+                response = self._objects.version(versions[row.version_id])
                 found.setdefault(row.slot, []).append(response)
         return found
 
@@ -149,8 +151,8 @@ class StepRunResponse(_Begun):
 class PipelineRunResponse(_Begun):
     """One run of a pipeline."""
 
-    def __init__(self, workspace: Workspace, row: Run) -> None:
-        self._workspace = workspace
+    def __init__(self, objects: Objects, row: Run) -> None:
+        self._objects = objects
         self.row: Run = row
 
     @property
@@ -167,74 +169,39 @@ class PipelineRunResponse(_Begun):
     def environment(self) -> Mapping[str, Any] | None:
         """Python, packages, machine and git commit that it ran with."""
         number = self.row.environment_id
-        return self._workspace.catalog.environments.get(number) if number is not None else None
+        return self._objects.catalog.environments.get(number) if number is not None else None
 
     @property
     def steps(self) -> dict[str, StepRunResponse]:
         """Its steps, by name, in the order in which they began."""
-        rows = self._workspace.catalog.steps.list(self.row.id)
-        return {row.name: StepRunResponse(self._workspace, row) for row in rows}
+        rows = self._objects.catalog.steps.list(self.row.id)
+        return {row.name: self._objects.step(row) for row in rows}
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What was logged about it."""
-        return self._workspace.catalog.run_metadata.get(self.row.id)
+        return self._objects.catalog.run_metadata.get(self.row.id)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what lists and `run.json` say of it; see `artfs.describe`."""
+        return run(self._objects.catalog, self.row)
 
     def refresh(self) -> PipelineRunResponse:
         """The run as it is in the catalog now."""
-        return run_response(self._workspace, self.row.uuid)
+        return self._objects.find_run(self.row.uuid)
 
     def __repr__(self) -> str:
         count = len(self.steps)
         return f"<run {self.pipeline}/{self.name}: {self.status}, {count} step{'' if count == 1 else 's'}>"
 
     def _repr_html_(self) -> str:
-        facts: dict[str, object] = {"run": self.name, "status": str(self.status), "started": f"{self.started:%F %T}"}
-        facts.update({step.name: str(step.status) for step in self.steps.values()})
-        return html.facts(facts, f"{self.pipeline}/{self.name}")
-
-
-def run_response(workspace: Workspace, name_or_id: str | UUID) -> PipelineRunResponse:
-    """The run with this id, beginning of an id, `pipeline/run` or name. Raises RunNotFound, InvalidValue."""
-    return PipelineRunResponse(workspace, find_run(workspace, str(name_or_id)))
-
-
-def find_run(workspace: Workspace, wanted: str) -> Run:
-    """The run that is meant; see `run_response`. `pipeline/latest` is its newest."""
-    runs = workspace.catalog.runs
-    pipeline, slash, name = wanted.partition("/")
-    if slash:
-        row = runs.pipeline(pipeline)
-        found = None if row is None else runs.latest(row.id) if name == "latest" else runs.get(pipeline, name)
-    else:
-        found = runs.by_uuid(wanted) or _by_prefix(workspace, wanted) or _by_name(workspace, wanted)
-    if found is None:
-        raise RunNotFound(f"there is no run '{wanted}'; 'artfs run list' lists them", subject=wanted)
-    return found
-
-
-def _by_prefix(workspace: Workspace, prefix: str) -> Run | None:
-    if len(prefix) < 4 or not all(character in "0123456789abcdef-" for character in prefix.lower()):
-        return None
-    found = workspace.catalog.runs.by_uuid_prefix(prefix)
-    if len(found) > 1:
-        raise InvalidValue(f"several runs have an id that begins with '{prefix}'; give more of it", subject=prefix)
-    return found[0] if found else None
-
-
-def _by_name(workspace: Workspace, name: str) -> Run | None:
-    found = workspace.catalog.runs.list(where={"name": name}, size=2)
-    if len(found) > 1:
-        raise InvalidValue(f"several pipelines have a run '{name}'; give it as pipeline/run", subject=name)
-    return found[0] if found else None
+        described = self.summary()
+        shown = {key: described[key] for key in ("run", "status", "started", "seconds")}
+        return html.facts({**shown, **described["steps"]}, f"{self.pipeline}/{self.name}")
 
 
 def _status(text: str) -> ExecutionStatus | str:
     return ExecutionStatus(text) if text in set(ExecutionStatus) else text
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 def _duration(started_us: int, ended_us: int | None) -> timedelta | None:

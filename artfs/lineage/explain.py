@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.enums import ExecutionStatus
-from artfs.pipelines.cache_key import WHY, differences
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.runs import Run
     from artfs.catalog.steps import StepRun
+
+
+Parts = Mapping[str, str]
+"""Digests in hex, by what they are of: `code:<function>`, `parameter:<name>`, `input:<slot>`, `output:<slot>`,
+`file:<path>`, `environment:<name>`. Under `WHY`, in words, what else decided."""
+
+WHY = "why"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,21 @@ def explain_step(catalog: Catalog, run: Run, step: StepRun) -> Explanation:
     elif not (reasons := differences(earlier.cache_parts, step.cache_parts)):
         reasons = [f"nothing changed, but the earlier run has {earlier.status}"]
     return Explanation(step.name, step.status, _path(catalog, earlier), reasons)
+
+
+def differences(before: Parts, now: Parts) -> list[str]:
+    """What is different between two keys, a line each.
+
+    >>> differences({"parameter:rate": "aa"}, {"parameter:rate": "bb"})
+    ["parameter 'rate' changed"]
+    """
+    lines = []
+    for name in sorted((before.keys() | now.keys()) - {WHY}):
+        if before.get(name) != now.get(name):
+            kind, _, what = name.partition(":")
+            verb = "changed" if name in before and name in now else "is new" if name in now else "is no longer there"
+            lines.append(f"{kind} '{what}' {verb}")
+    return lines
 
 
 def _path(catalog: Catalog, step: StepRun) -> str:
