@@ -25,6 +25,7 @@ from artfs.stores.verified import BlobReader, BlockCache, Candidate
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
+    from artfs.catalog.machines import Machine
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -65,7 +66,9 @@ class Workspace:
                 from artfs.catalog.catalog import Catalog
 
                 may_begin = self.home.may_begin_catalog
-                catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
+                catalog = Catalog.open(
+                    self.home.catalog_url, begin=may_begin, mode=self.home.sharing.file, machine=self._machine()
+                )
                 try:
                     if self.home.is_writable:
                         _ensure_defaults(catalog, self.home)
@@ -85,6 +88,12 @@ class Workspace:
         from artfs.artifacts.named_classes import named_classes  # here: needed once in the life of a home
 
         return named_classes(self)
+
+    def _machine(self) -> Machine:
+        from artfs.catalog.machines import Machine
+
+        path = os.fsencode(os.path.realpath(self.home.path)).decode("utf-8", "backslashreplace")
+        return Machine(self.home.identity, os.uname().nodename, path)
 
     @cached_property
     def stores(self) -> Stores:

@@ -28,7 +28,7 @@ class VersionMetadata:
     """The metadata of versions."""
 
     def __init__(self, engine: Engine) -> None:
-        self._log = _Log(engine, "version_meta", ("version_id",))
+        self._log = _Log(engine, "version_meta", ("version_id",), times=True)
 
     def set(self, version_id: int, values: Mapping[str, object]) -> None:
         """Log values for a version, all or none; the types are those of `values.encode`."""
@@ -81,10 +81,14 @@ class RunMetadata:
 
 
 class _Log:
-    """Rows of (owner, key, value) in a table; the newest of a key is its value."""
+    """Rows of (owner, key, value) in a table; the newest of a key is its value.
 
-    def __init__(self, engine: Engine, table: str, owner: tuple[str, ...]) -> None:
+    `times`: whether the table has a column for values that are times.
+    """
+
+    def __init__(self, engine: Engine, table: str, owner: tuple[str, ...], *, times: bool = False) -> None:
         self._engine = engine
+        self._times = times
         self._table = table
         self._owner = owner
 
@@ -101,8 +105,8 @@ class _Log:
         marks = ", ".join(f":{name}" for name in self._owner)
         now = now_us()
         self._engine.executemany(
-            f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
-            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
+            f"INSERT INTO {self._table} ({names}, {_COLUMNS}{', time_us' if self._times else ''}) "
+            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us{', :time_us' if self._times else ''})",
             [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
         )
 
@@ -134,7 +138,14 @@ def _columns(key: str, value: object) -> dict[str, Any]:
         encoded = encode(value)
     except InvalidValue as error:
         raise InvalidValue(f"metadata '{key}': {error}", subject=key) from None
-    return {"key": key, "type": encoded.type, "text": encoded.text, "number": encoded.number, "json": encoded.json}
+    return {
+        "key": key,
+        "type": encoded.type,
+        "text": encoded.text,
+        "number": encoded.number,
+        "json": encoded.json,
+        "time_us": encoded.time_us,
+    }
 
 
 def _logged(row: Row) -> Logged:

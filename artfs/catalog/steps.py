@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from artfs.catalog.engine import Engine, Row, insert_sql, now_us
+from artfs.catalog.machines import Machines
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
 from artfs.redaction import redacted, redacted_values
@@ -80,8 +81,9 @@ class Steps:
     a smaller id) than what it makes.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, machines: Machines) -> None:
         self._engine = engine
+        self._machines = machines
 
     def create(
         self,
@@ -174,13 +176,12 @@ class Steps:
             cache_key: digest of all that the outputs depend on.
             since_us: only those that ended since (microseconds since 1970 UTC).
         """
-        # Staged bytes can be read only on the machine that staged them; a local catalog is of one machine.
-        there = "('live', 'staged')" if self._engine.is_local else "('live')"
+        machine = self._machines.known_id() if self._engine.is_remote else None
         return self._one(
             "s.cache_key = :key AND s.status = 'completed' AND s.ended_us >= :since "
             "AND NOT EXISTS (SELECT 1 FROM step_output o JOIN version v ON v.id = o.version_id "
-            f"WHERE o.step_run_id = s.id AND v.state NOT IN {there})",
-            {"key": cache_key, "since": since_us or 0},
+            f"WHERE o.step_run_id = s.id AND NOT ({self._readable(machine)}))",
+            {"key": cache_key, "since": since_us or 0, "machine": machine},
             "ORDER BY s.id DESC LIMIT 1",
         )
 
@@ -256,6 +257,13 @@ class Steps:
             {"step": step_run_id},
         )
         return [Output(*row) for row in rows]
+
+    def _readable(self, machine: int | None) -> str:
+        """What is true of a version whose bytes can be read here: staged ones only on the machine that staged them."""
+        if not self._engine.is_remote:
+            return "v.state IN ('live', 'staged')"
+        own = "v.machine_id IS NULL" if machine is None else "v.machine_id = :machine"
+        return f"v.state = 'live' OR (v.state = 'staged' AND COALESCE({own}, 1 = 0))"
 
     def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> StepRun | None:
         row = self._engine.one(f"SELECT {_COLUMNS} FROM step_run s WHERE {condition} {tail}", parameters)
