@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs.artifacts.comparing import Compare, VersionFile
 from artfs.artifacts.lookup import shown_name
-from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_bytes, hash_file
+from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import remove_tree, write_all
 from artfs.content.long_paths import reachable
 from artfs.content.tree import Kind
@@ -33,37 +31,16 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
-_WORTH_A_THREAD = 2 * BLOCK_SIZE
-"""Below so many bytes, threads cost more than they bring."""
-_MOST_THREADS = 8
-_SPAN_BLOCKS = 4
-
 _REGISTERED = "preexisting"
 
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _File:
-    """A file of a version, and where its bytes should be.
-
-    Args:
-        blob_id: row of its content.
-        digest: of the content; None where it is not known, and the place's size and time are all there is.
-        places: with the full path or URI of each, best first.
-    """
-
-    path: bytes
-    blob_id: int
-    digest: FileDigest | None
-    places: Sequence[tuple[BlobPlace, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """A file, and the place that its bytes are taken from."""
 
-    file: _File
+    file: VersionFile
     place: BlobPlace
     shown: str
 
@@ -87,7 +64,7 @@ def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = F
         raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     files = _files(workspace, current, rows)
-    compare = _Compare(workspace, only_looked_up)
+    compare = Compare(workspace, only_looked_up)
     directory = _common_directory(current, files)
     if directory is not None and _holds_exactly(directory, rows):
         failures = compare.failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
@@ -111,18 +88,18 @@ def drop_view(workspace: Workspace, version_uuid: str) -> None:
     _remove(_view_path(workspace, version_uuid))
 
 
-def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]]) -> list[_File]:
+def _files(workspace: Workspace, version: Version, rows: Sequence[tuple[bytes, EntryRow]]) -> list[VersionFile]:
     return [_file(workspace, version, path, row.blob_id) for path, row in rows if row.blob_id is not None]
 
 
-def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> _File:
+def _file(workspace: Workspace, version: Version, path: bytes, blob_id: int) -> VersionFile:
     blob = workspace.catalog.blobs.by_id(blob_id)
     assert blob is not None
     places = _places(workspace, blob_id)
     if version.save_type == _REGISTERED:
         # What was registered is where the user has it, also when a store has the same.
         places.sort(key=lambda at: at[0].owned)
-    return _File(path, blob_id, blob.file if blob.kind == "content" else None, places)
+    return VersionFile(path, blob_id, blob.file if blob.kind == "content" else None, places)
 
 
 def _places(workspace: Workspace, blob_id: int) -> list[tuple[BlobPlace, str]]:
@@ -148,9 +125,9 @@ def _places(workspace: Workspace, blob_id: int) -> list[tuple[BlobPlace, str]]:
     return found
 
 
-def _common_directory(version: Version, files: Sequence[_File]) -> str | None:
+def _common_directory(version: Version, files: Sequence[VersionFile]) -> str | None:
     """The local directory that all files are in, each under the path that it has in the version."""
-    same: dict[object, list[_File]] = defaultdict(list)
+    same: dict[object, list[VersionFile]] = defaultdict(list)
     for file in files:
         # Of registered files that are equal, the place of one is recorded.
         same[file.blob_id if version.save_type == _REGISTERED else file.path].append(file)
@@ -200,115 +177,6 @@ def _kind(entry: os.DirEntry[bytes]) -> Kind | None:
     return Kind.FILE if entry.is_file() else None
 
 
-# Comparing files with their digests.
-
-
-@dataclass(frozen=True, slots=True)
-class _Compare:
-    """Compares files with their digests; large ones once, as long as nobody can have written to them.
-
-    The owner of data in place can, through a mapping, and no time tells of it. Unless it is `only_looked_up` it is
-    compared each time.
-    """
-
-    workspace: Workspace
-    only_looked_up: bool
-
-    def failures(self, files: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
-        """Why files are not what they should be, by path in the version."""
-        checked = self.workspace.checked
-        small = [file for file in files if file.digest is None or file.digest.blocks is None]
-        stamps = {file: self._stamp(file, where) for file in files if file.digest is not None and file.digest.blocks}
-        large = [
-            file for file, stamp in stamps.items() if file.digest and not checked.still_has(file.digest.digest, stamp)
-        ]
-        failures = _compared(small, large, where)
-        for file in large:
-            if file.path not in failures and file.digest and (stamp := stamps[file]) is not None:
-                checked.remember(file.digest.digest, stamp)
-        return failures
-
-    def _stamp(self, file: _File, where: Callable[[_File], str]) -> tuple[int, ...] | None:
-        if not self.only_looked_up and not all(place.owned for place, _ in file.places):
-            return None
-        return self.workspace.checked.stamp(where(file))
-
-
-def _compared(small: Sequence[_File], large: Sequence[_File], where: Callable[[_File], str]) -> dict[bytes, str]:
-    """Why files are not what they should be; large ones are compared block by block."""
-    files = [*small, *large]
-    total = sum(file.digest.size for file in files if file.digest is not None)
-    work: list[tuple[_File, int | None]] = [(file, None) for file in small]
-    work += [(file, first) for file in large if file.digest is not None for first in _spans(file.digest.size)]
-
-    buffer = _Buffer()
-
-    def check(item: tuple[_File, int | None]) -> tuple[bytes, str | None]:
-        file, first = item
-        if first is None:
-            return file.path, _why_not(file, where(file))
-        return file.path, _why_not_span(file, where(file), first, buffer.block)
-
-    if total < _WORTH_A_THREAD:
-        return {path: why for path, why in map(check, work) if why is not None}
-    with ThreadPoolExecutor(min(_MOST_THREADS, len(os.sched_getaffinity(0)))) as pool:
-        return {path: why for path, why in pool.map(check, work) if why is not None}
-
-
-def _spans(size: int) -> range:
-    """Numbers of the first blocks of pieces of a large file that are checked one beside the other."""
-    return range(0, (size + BLOCK_SIZE - 1) // BLOCK_SIZE, _SPAN_BLOCKS)
-
-
-class _Buffer(threading.local):
-    """Room for one block in each thread: the system takes a while to give a new one."""
-
-    @cached_property
-    def block(self) -> memoryview:
-        return memoryview(bytearray(BLOCK_SIZE))
-
-
-def _why_not_span(file: _File, path: str, first: int, buffer: memoryview) -> str | None:
-    """Why some blocks of a large file are not right; None if they are. They are read into `buffer`."""
-    assert file.digest is not None
-    size = file.digest.size
-    try:
-        with reachable(path) as at:
-            descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        return error.strerror or str(error)
-    try:
-        actual = os.fstat(descriptor).st_size
-        if actual != size:
-            return f"it has {actual} bytes instead of {size}"
-        for index in range(first, min(first + _SPAN_BLOCKS, (size + BLOCK_SIZE - 1) // BLOCK_SIZE)):
-            count = os.preadv(descriptor, [buffer], index * BLOCK_SIZE)
-            if hash_bytes(buffer[:count]) != file.digest.block(index):
-                return f"its bytes from {index * BLOCK_SIZE} on are not what was stored"
-    except OSError as error:
-        return error.strerror or str(error)
-    finally:
-        os.close(descriptor)
-    return None
-
-
-def _why_not(file: _File, path: str) -> str | None:
-    """Why a file is not right; None if it is."""
-    try:
-        with reachable(path) as at:
-            if file.digest is None:
-                place, mtime_ns = file.places[0][0], os.stat(at).st_mtime_ns
-                return None if place.mtime_ns in (None, mtime_ns) else "it was modified since it was registered"
-            found = hash_file(at)
-    except OSError as error:
-        return error.strerror or str(error)
-    if found.size != file.digest.size:
-        return f"it has {found.size} bytes instead of {file.digest.size}"
-    if found.digest != file.digest.digest:
-        return f"it is {format_digest(found.digest)} instead of {format_digest(file.digest.digest)}"
-    return None
-
-
 # Views.
 
 
@@ -320,8 +188,8 @@ def _view(
     workspace: Workspace,
     version: Version,
     rows: Sequence[tuple[bytes, EntryRow]],
-    files: Sequence[_File],
-    compare: _Compare,
+    files: Sequence[VersionFile],
+    compare: Compare,
 ) -> Path:
     view = _view_path(workspace, version.uuid)
     if _holds_exactly(str(view), rows, links_are_files=True) and not compare.failures(
@@ -355,7 +223,7 @@ def _draft_of_view(workspace: Workspace) -> Iterator[Path]:
             _remove(draft)
 
 
-def _good_places(version: Version, files: Sequence[_File], compare: _Compare) -> dict[bytes, _Choice]:
+def _good_places(version: Version, files: Sequence[VersionFile], compare: Compare) -> dict[bytes, _Choice]:
     """For each file the first place that has the right bytes; what is on another machine is checked when it is read."""
     chosen: dict[bytes, _Choice] = {}
     whys: dict[bytes, str] = {}
@@ -426,7 +294,7 @@ def _remove(view: Path) -> None:
         remove_tree(os.fsencode(view), despite_modes=True)
 
 
-def _damaged(workspace: Workspace, version: Version, file: _File, why: str | None) -> ArtfsError:
+def _damaged(workspace: Workspace, version: Version, file: VersionFile, why: str | None) -> ArtfsError:
     name = f"'{os.fsdecode(file.path)}' of {shown_name(version)}"
     if why is None:
         return StoreError(f"the bytes of {name} lie in no store", subject=file.path)
@@ -438,7 +306,7 @@ def _damaged(workspace: Workspace, version: Version, file: _File, why: str | Non
     return PlaceChanged(f"{name} was changed after it was registered: {why}; {advice}", subject=file.path)
 
 
-def _unusable_store(workspace: Workspace, file: _File) -> StoreError | None:
+def _unusable_store(workspace: Workspace, file: VersionFile) -> StoreError | None:
     """Why a store that should have a file cannot be used at all: then nothing is known to be wrong with the file."""
     for place, _ in file.places:
         if place.store_id is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from artfs import mounts
 from artfs.cli import daemons
 from artfs.cli.reporting import explain
-from artfs.errors import ArtfsError
+from artfs.errors import ArtfsError, OlderCatalog, StoreError
 from artfs.home import Home
 from artfs.modes import WrongMode, stores_of, wrong_modes
 
@@ -72,6 +72,7 @@ def all_checks(home: Home) -> Iterator[Check]:
     yield from dead_mounts()
     yield from left_drafts(home)
     yield catalog(home)
+    yield from stores(home)
 
 
 def python() -> Check:
@@ -240,12 +241,12 @@ def left_drafts(home: Home) -> Iterator[Check]:
 
 def catalog(home: Home) -> Check:
     """Whether the catalog is of this release, and whole."""
-    if not home.catalog_path.exists():
+    if _has_no_catalog_yet(home):
         return Check("catalog", Level.OK, "none yet")
     from artfs.catalog import Catalog
 
     try:
-        with Catalog.open(home.catalog_path) as opened:
+        with Catalog.open(home.catalog_path, begin=False) as opened:
             damages = opened.check()
     except (ArtfsError, OSError) as error:
         return Check("catalog", Level.FAIL, explain(error))
@@ -253,6 +254,34 @@ def catalog(home: Home) -> Check:
         more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
         return Check("catalog", Level.FAIL, f"{home.catalog_path}: {damages[0]}{more}", "restore it from a backup")
     return Check("catalog", Level.OK, f"{home.catalog_path} is whole")
+
+
+def stores(home: Home) -> Iterator[Check]:
+    """Whether the stores are there, and the catalog knows what is in them."""
+    if _has_no_catalog_yet(home):
+        return
+    from artfs.older import check_not_older
+    from artfs.workspace import Workspace
+
+    away: list[Check] = []
+    try:
+        with Workspace(home) as workspace:
+            for store in workspace.stores.local():
+                try:
+                    store.check_there()
+                except StoreError as error:
+                    away.append(Check("stores", Level.FAIL, str(error), "mount its disk"))
+            found = len(workspace.stores.rows())
+            check_not_older(workspace)
+    except OlderCatalog as error:
+        away.append(Check("stores", Level.FAIL, str(error), "docs/operations.md has more: Back up, restore, move"))
+    except (ArtfsError, OSError):
+        return  # the check of the catalog tells
+    yield from away or [Check("stores", Level.OK, f"{found} registered, none missing")]
+
+
+def _has_no_catalog_yet(home: Home) -> bool:
+    return not home.exists or (home.may_begin_catalog and not home.catalog_path.exists())
 
 
 def _existing(path: Path) -> Path:

@@ -101,7 +101,7 @@ def catalog_to_complete(context: click.Context) -> Iterator[Catalog | None]:
     given: Path | None = context.find_root().params.get("home")
     path = Home.find(given).catalog_path
     try:
-        catalog = Catalog.open(path) if path.exists() else None
+        catalog = Catalog.open(path, begin=False) if path.exists() else None
     except (ArtfsError, OSError):
         catalog = None
     try:

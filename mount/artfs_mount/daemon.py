@@ -67,10 +67,8 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
     recover(incoming, clean=clean)
     try:
         trio.run(_main, incoming, options, facts, ready)
-    except ExceptionGroup as group:  # what a nursery wraps whatever ends it in
-        if refused := group.subgroup(MountError):
-            raise refused.exceptions[0] from group
-        raise
+    except BaseExceptionGroup as group:  # what a nursery wraps whatever ends it in
+        raise _first(group) from group
 
 
 async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, object], ready: Callable[[], None]) -> None:
@@ -97,6 +95,10 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
             pyfuse3.close()
         # One more signal may end the process as soon as nobody receives it here.
         _write_clean_end(incoming.area, facts)
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: Supervisor) -> Operations:

@@ -52,4 +52,15 @@ def unreadable(error: OSError) -> OSError:
     return StoreError(f"'{shown}' cannot be read: {error.strerror}; run 'artfs verify' to see what else cannot")
 
 
+def unlisted(error: FileNotFoundError) -> OSError:
+    """The error for a program that lists a directory of a version that was removed meanwhile.
+
+    The C library takes ENOENT for the end of the list, and whoever copies what is listed would remove his copy.
+
+    >>> unlisted(FileNotFoundError(errno.ENOENT, "No such file or directory")).errno == errno.ESTALE
+    True
+    """
+    return OSError(errno.ESTALE, os.strerror(errno.ESTALE), error.filename)
+
+
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO)

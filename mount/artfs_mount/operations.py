@@ -24,7 +24,7 @@ from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, Setatt
 from artfs.names import check_artifact_name, check_version_name
 from artfs.processes import ancestors
 from artfs_mount import tuning
-from artfs_mount.errno import code_of, unreadable
+from artfs_mount.errno import code_of, unlisted, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
@@ -155,17 +155,10 @@ class Operations(pyfuse3.Operations):
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory = self.handles.directory(fh)
         parent = self.inodes.node(directory.number)
-        if start_id == 0:
-            directory.names = self.inodes.names(directory.number, directory.reader)
-        for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
-            if node is not None:
-                told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
-                if told:
-                    self.inodes.tree.remember(node)
-            else:
-                told = self._tell_draft(token, parent, name, position)
-            if not told:
-                return
+        try:
+            self._list(directory, parent, start_id, token)
+        except FileNotFoundError as error:
+            raise (unlisted(error) if parent is None else error) from error
 
     @handler
     async def releasedir(self, fh: int) -> None:
@@ -405,6 +398,21 @@ class Operations(pyfuse3.Operations):
         if value is None:
             raise FUSEError(pyfuse3.ENOATTR)
         return value
+
+    def _list(
+        self, directory: DirectoryHandle, parent: Node | None, start_id: int, token: pyfuse3.ReaddirToken
+    ) -> None:
+        if start_id == 0:
+            directory.names = self.inodes.names(directory.number, directory.reader)
+        for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
+            if node is not None:
+                told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
+                if told:
+                    self.inodes.tree.remember(node)
+            else:
+                told = self._tell_draft(token, parent, name, position)
+            if not told:
+                return
 
     def _tell(self, token: pyfuse3.ReaddirToken, name: bytes, entry: EntryAttributes, position: int) -> bool:
         return pyfuse3.readdir_reply(token, name, entry, position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,11 +12,13 @@ from types import SimpleNamespace
 import pytest
 from click.testing import Result
 
-from artfs import mounts
+from artfs import mounts, save_artifact
 from artfs.catalog import Catalog
 from artfs.cli import checks
 from artfs.cli.checks import Level
+from artfs.current import current_workspace
 from artfs.home import Home
+from support.mount import ARTFS
 
 Run = Callable[..., Result]
 
@@ -56,6 +59,45 @@ def test_a_catalog_that_is_damaged(home: Path) -> None:
     check = checks.catalog(Home(home))
     assert check.level is Level.FAIL
     assert "restore it from a backup" in check.message
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_catalog_that_is_missing_or_empty_is_not_begun_anew(run: Run, home: Path, content: bytes | None) -> None:
+    run("init")
+    (home / "catalog.db").unlink()
+    if content is not None:
+        (home / "catalog.db").write_bytes(content)
+    before = sorted(home.rglob("*"))
+    check = checks.catalog(Home(home))
+    assert check.level is Level.FAIL
+    assert "artfs catalog restore FILE" in check.message
+    assert run("doctor").exit_code == 1
+    words = {"_ARTFS_COMPLETE": "bash_complete", "COMP_WORDS": "artfs artifact show ", "COMP_CWORD": "3"}
+    subprocess.run([ARTFS], env={**os.environ, **words}, check=True)
+    assert sorted(home.rglob("*")) == before
+    assert content is None or (home / "catalog.db").read_bytes() == content
+
+
+def test_a_store_that_is_away(home: Path) -> None:
+    save_artifact("content", "a")
+    current_workspace().close()
+    (home / "store").rename(home / "away")
+    (home / "store").mkdir()
+    [check] = checks.stores(Home(home))
+    assert check.level is Level.FAIL
+    assert "is its disk mounted" in check.message
+
+
+@pytest.mark.expected_warnings("does not know version")
+def test_an_older_catalog(run: Run, home: Path, tmp_path: Path) -> None:
+    run("init")
+    run("catalog", "backup", str(tmp_path / "backup.db"))
+    save_artifact("content", "a")
+    current_workspace().close()
+    run("catalog", "restore", str(tmp_path / "backup.db"))
+    [check] = checks.stores(Home(home))
+    assert check.level is Level.FAIL
+    assert "an older catalog was restored" in check.message
 
 
 def test_rows_that_refer_to_nothing(run: Run, home: Path) -> None:

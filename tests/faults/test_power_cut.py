@@ -93,7 +93,7 @@ def test_files_are_lost_by_a_power_cut_indeed(disk: Disk) -> None:
         assert [path for path, content in files.items() if not path.exists() or path.read_bytes() != content]
 
 
-@pytest.mark.expected_warnings("not the record of a draft")
+@pytest.mark.expected_warnings("not the record of a draft", "release: .*Input/output error")
 def test_what_was_committed_or_synced_through_a_mount_is_there_after_a_power_cut(
     disk: Disk, start_mount: StartMount
 ) -> None:

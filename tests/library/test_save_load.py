@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from artfs import load_artifact, save_artifact
-from artfs.artifacts import checked, standing
+from artfs.artifacts import checked, comparing
 from artfs.client import Client
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import (
@@ -304,8 +304,8 @@ def test_a_large_file_is_compared_again_only_after_it_was_written_to(
 ) -> None:
     monkeypatch.setattr(checked, "_SETTLED_NS", 0)
     compared: list[object] = []
-    why_not_span = standing._why_not_span
-    monkeypatch.setattr(standing, "_why_not_span", lambda *span: compared.append(span) or why_not_span(*span))
+    why_not_span = comparing._why_not_span
+    monkeypatch.setattr(comparing, "_why_not_span", lambda *span: compared.append(span) or why_not_span(*span))
     save_artifact(np.zeros(2_000_000), name="n", include_visualizations=False)
     load_artifact("n")
     once = len(compared)

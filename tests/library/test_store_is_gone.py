@@ -16,6 +16,7 @@ from artfs.artifacts.verify import verify
 from artfs.cli import cli
 from artfs.current import current_workspace
 from artfs.errors import DigestMismatch, StoreError
+from support.stores import stored_files
 
 WORDS = r"is its disk mounted\?"
 
@@ -67,8 +68,7 @@ def test_downloads_say_so(gone: Callable[[], None], tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_from_a_store_that_is_there_is_damage(home: Path) -> None:
     save_artifact(os.urandom(300_000), "c")
-    for path in (home / "store").rglob("*.*"):
-        if path.is_file():
-            path.unlink()
+    for path in stored_files(home / "store"):
+        path.unlink()
     with pytest.raises(DigestMismatch, match="is damaged"):
         load_artifact("c")

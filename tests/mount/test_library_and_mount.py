@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -58,6 +59,25 @@ def test_what_is_logged_tagged_and_removed_shows_in_the_mount(mount: Mount) -> N
     Client().update_artifact_version("list", "1", remove_tags=["best"])
     Client().prune_artifacts()
     mount.wait_until(lambda: os.listdir(folder) == ["2", "latest"], "the version to be gone")
+
+
+def test_a_version_that_is_removed_while_it_is_listed_is_an_error_and_no_empty_directory(mount: Mount) -> None:
+    """The C library takes ENOENT for the end of the list, and `rsync --delete` would empty its copy."""
+    draft = mount.incoming / "folder"
+    (draft / "deep").mkdir(parents=True)
+    (draft / "deep" / "file").write_bytes(b"content")
+    version = mount.artifacts / "folder" / commit(draft)
+    listing = [os.open(version / folder, os.O_RDONLY | os.O_DIRECTORY) for folder in (".", "deep")]
+    Client().delete_artifact_version("folder", 1)
+    for descriptor in listing:
+        try:
+            found = os.listdir(descriptor)
+        except OSError as error:
+            assert error.errno == errno.ESTALE
+        else:
+            assert found != []
+        finally:
+            os.close(descriptor)
 
 
 def test_a_file_from_incoming_is_a_path_with_its_name_in_the_library(mount: Mount) -> None:

@@ -28,6 +28,7 @@ SETTLED_SECONDS = 120.0
 """Until then a daemon's memory may grow."""
 WINDOW_SECONDS = 20.0
 MOST_GROWTH = 1.1
+_COMMIT_MAY_SAY = ("still open for writing", "goes on changing", "nothing of this name", "Device or resource busy")
 KEPT_ARTIFACTS = 4
 """Artifacts of a large version each, which nobody removes."""
 
@@ -234,7 +235,7 @@ class Beside:
 def _must_fail(name: str, output: str) -> bool:
     """Whether what others do beside a command explains its failure."""
     if name == "commit":
-        return any(why in output for why in ("still open for writing", "goes on changing", "nothing of this name"))
+        return any(why in output for why in _COMMIT_MAY_SAY)
     return name in ("verify", "delete") and "no such version" in output.lower()
 
 

@@ -98,3 +98,10 @@ def _sql_lines(source: str) -> Iterator[int]:
 
 def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_whoever_opens_a_catalog_says_whether_it_may_be_begun() -> None:
+    """A reader that made an empty catalog where one was lost would hide the loss."""
+    calls = [line for path in MODULES for line in path.read_text().splitlines() if "Catalog.open(" in line]
+    assert [line for line in calls if "begin=" not in line and ">>>" not in line] == []
+    assert len(calls) >= 4

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from artfs.processes import ancestors, is_kernel_thread, process_of
-from artfs_mount.incoming.observed import Observer
+from artfs_mount.incoming.observed import ACTORS_AT_FIRST, Observer
 from artfs_mount.incoming.processes import Writers
 
 
@@ -45,6 +45,21 @@ def test_a_writer_that_may_not_be_looked_at_may_still_run_and_may_write() -> Non
             process.communicate(b"\n")
     assert seen.have_ended()
     assert not unseen.have_ended()
+
+
+def test_who_has_ended_takes_no_memory() -> None:
+    """A mount lives for months, and every command that reads from it is somebody new."""
+    observer = Observer()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, process_group=0) as alive:
+        known = observer.writer(alive.pid)
+        assert known is not None
+        for _ in range(3 * ACTORS_AT_FIRST):
+            with subprocess.Popen(["cat"], stdin=subprocess.PIPE, process_group=0) as passing:
+                observer.read(passing.pid, 1)
+                passing.communicate(b"")
+        assert len(observer) <= ACTORS_AT_FIRST
+        assert observer.writer(alive.pid) is known
+        alive.communicate(b"\n")
 
 
 def test_the_kernel_is_no_writer() -> None:

@@ -36,6 +36,8 @@ OBSERVED = "observed"
 """The kind of runs that nobody has declared."""
 
 ACTORS_REMEMBERED = 2_000
+ACTORS_AT_FIRST = 64
+"""Those that have ended are looked for at so many, then when there are twice as many as were left."""
 FILES_REMEMBERED = 100_000
 """Of one actor. Beyond, the files read longest ago are forgotten."""
 THREAD_SECONDS = 2.0
@@ -50,7 +52,8 @@ class Actor:
     that they are, else of the first that wrote.
 
     run: uuid of the run that `artfs exec` has begun for it. process: the first process seen, with its start time.
-    files: when each file was last read, by inode, in microseconds. names: artifact ids and version names looked up.
+    group: their process group. files: when each file was last read, by inode, in microseconds. names: artifact ids and
+    version names looked up.
     """
 
     key: str
@@ -58,6 +61,7 @@ class Actor:
     command: tuple[str, ...]
     run: str | None
     process: tuple[int, int]
+    group: int | None = None
     files: OrderedDict[int, int] = field(default_factory=OrderedDict)
     names: set[tuple[int, str]] = field(default_factory=set)
     has_written: bool = False
@@ -69,6 +73,11 @@ class Observer:
     def __init__(self) -> None:
         self._actors: OrderedDict[str, Actor] = OrderedDict()
         self._threads: dict[int, tuple[float, Actor | None]] = {}
+        self._look_at = ACTORS_AT_FIRST
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._actors)
 
     def actor(self, thread: int) -> Actor | None:
         """Who is behind a request; None for the kernel and for processes that cannot be seen."""
@@ -130,12 +139,35 @@ class Observer:
         if actor is None:
             leader = command_line(group) if group else ()
             command = leader if _is_script(leader) else command_line(process)
-            actor = Actor(key, time.time_ns() // 1000, command, run, (process, started))
+            if len(self._actors) >= self._look_at:
+                self._forget_ended()
+            actor = Actor(key, time.time_ns() // 1000, command, run, (process, started), group)
             self._actors[key] = actor
             if len(self._actors) > ACTORS_REMEMBERED:
                 self._actors.popitem(last=False)
         self._actors.move_to_end(key)
         return actor
+
+    def _forget_ended(self) -> None:
+        """Forgets who cannot act any more: drafts know who wrote them, and `artfs exec` says itself that it ends."""
+        for key, actor in list(self._actors.items()):
+            if actor.run is None and _has_ended(actor.group):
+                del self._actors[key]
+        self._threads.clear()
+        self._look_at = max(ACTORS_AT_FIRST, 2 * len(self._actors))
+
+
+def _has_ended(group: int | None) -> bool:
+    """Whether a process group is certain to have nobody in it."""
+    if not group:
+        return False
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False  # another user's
+    return False
 
 
 def _is_script(command: Sequence[str]) -> bool:
