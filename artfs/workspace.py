@@ -65,10 +65,8 @@ class Workspace:
             if self._catalog is None:
                 from artfs.catalog.catalog import Catalog
 
-                may_begin = self.home.may_begin_catalog
-                catalog = Catalog.open(
-                    self.home.catalog_url, begin=may_begin, mode=self.home.sharing.file, machine=self._machine()
-                )
+                url, may_begin, mode = self.home.catalog_url, self.home.may_begin_catalog, self.home.sharing.file
+                catalog = Catalog.open(url, begin=may_begin, mode=mode, machine=self._machine())
                 try:
                     if self.home.is_writable:
                         _ensure_defaults(catalog, self.home)

@@ -10,6 +10,7 @@ from pathlib import Path
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.audit import Audit
 from artfs.catalog.blobs import Blobs
+from artfs.catalog.check import problems
 from artfs.catalog.class_names import ClassNames
 from artfs.catalog.engine import Engine
 from artfs.catalog.engines.url import open_engine
@@ -21,6 +22,7 @@ from artfs.catalog.metadata import RunMetadata, VersionMetadata
 from artfs.catalog.pins import Pins
 from artfs.catalog.runs import Runs
 from artfs.catalog.schema.migrations import bring_up, current, is_current
+from artfs.catalog.settings import ArtifactSettings
 from artfs.catalog.stacks import Stacks
 from artfs.catalog.steps import Steps
 from artfs.catalog.stores import Stores
@@ -57,6 +59,7 @@ class Catalog:
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)
         self.runs = Runs(engine)
+        self.settings = ArtifactSettings(engine)
         self.stacks = Stacks(engine)
         self.steps = Steps(engine, self.machines)
         self.stores = Stores(engine)
@@ -135,8 +138,8 @@ class Catalog:
         return self.engine.stamp()
 
     def check(self) -> list[str]:
-        """Read the whole catalog and return what is damaged, one line each."""
-        return self.engine.check()
+        """Read the whole catalog and return what is damaged or cannot be, one line each."""
+        return list(problems(self.engine, self.audit))
 
     def close(self) -> None:
         """Close the catalog; opening it again is the only use it has afterwards."""

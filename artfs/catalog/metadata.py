@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
 from artfs.catalog.values import Encoded, decode, encode
 from artfs.errors import InvalidValue
 from artfs.names import check_metadata_key
@@ -41,6 +41,13 @@ class VersionMetadata:
     def get(self, version_id: int) -> dict[str, Any]:
         """Return the value of every key, by key."""
         return {logged.key: logged.value for logged in self._log.newest({"version_id": version_id})}
+
+    def of_versions(self, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Return the value of every key of versions that have any, by the version's row id and by key."""
+        return {
+            owner: {logged.key: logged.value for logged in rows}
+            for owner, rows in self._log.newest_of_many("version_id", version_ids).items()
+        }
 
     def rows(self, version_id: int) -> list[Logged]:
         """Return the newest row of every key, by key."""
@@ -116,6 +123,18 @@ class _Log:
             owner,
         )
         return [_logged(row) for row in rows]
+
+    def newest_of_many(self, owner: str, ids: Collection[int]) -> dict[int, list[Logged]]:
+        found: dict[int, list[Logged]] = {}
+        for part in chunks(sorted(ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT {owner}, {_COLUMNS} FROM {self._table} WHERE {owner} IN ({names}) AND newest = 1 ORDER BY key",
+                parameters,
+            )
+            for id_, *row in rows:
+                found.setdefault(id_, []).append(_logged(tuple(row)))
+        return found
 
     def history(self, owner: Mapping[str, int | None], key: str, limit: int = 1_000_000) -> list[Logged]:
         rows = self._engine.query(

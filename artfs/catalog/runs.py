@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, insert_sql, now_us, scalar
+from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
@@ -156,6 +156,14 @@ class Runs:
     def by_id(self, run_id: int) -> Run | None:
         """Return the run of that row id."""
         return self._one("r.id = :id", {"id": run_id})
+
+    def by_ids(self, run_ids: Collection[int]) -> Sequence[Run]:
+        """Return the runs of these row ids, oldest first."""
+        found: list[Run] = []
+        for part in chunks(sorted(run_ids)):
+            names, parameters = in_list(part)
+            found += self._many(f"r.id IN ({names})", parameters, "")
+        return sorted(found, key=lambda run: (run.started_us, run.id))
 
     def by_uuid(self, uuid: str) -> Run | None:
         """Return the run of that id."""

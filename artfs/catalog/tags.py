@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
-from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, TagNotFound, VersionNotFound
 from artfs.names import check_tag_name
@@ -146,6 +148,14 @@ class Tags:
         )
         return [sound_name("a tag", row[0]) for row in rows]
 
+    def of_versions(self, version_ids: Collection[int]) -> dict[int, Sequence[str]]:
+        """Return the names of the tags of every version that carries any, sorted, by the version's row id."""
+        return self._of_many("version_tag", "version_id", version_ids)
+
+    def of_artifacts(self, artifact_ids: Collection[int]) -> dict[int, Sequence[str]]:
+        """Return the names of the tags of every artifact that carries any, sorted, by the artifact's row id."""
+        return self._of_many("artifact_tag", "artifact_id", artifact_ids)
+
     def newest(self, artifact_id: int) -> dict[str, int]:
         """Return the tags that versions of an artifact carry, and the id of the newest such version of each."""
         rows = self._engine.query(
@@ -203,6 +213,18 @@ class Tags:
             {"artifact": artifact_id},
         )
         return [sound_name("a tag", row[0]) for row in rows]
+
+    def _of_many(self, table: str, owner: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
+        rows = []
+        for part in chunks(sorted(ids)):
+            names, parameters = in_list(part)
+            rows += self._engine.query(
+                f"SELECT x.{owner}, g.name FROM {table} x JOIN tag g ON g.id = x.tag_id WHERE x.{owner} IN ({names})",
+                parameters,
+            )
+        return {
+            id_: [sound_name("a tag", row[1]) for row in each] for id_, each in groupby(sorted(rows), key=itemgetter(0))
+        }
 
     def _required(self, name: str) -> Tag:
         tag = self.get(name)

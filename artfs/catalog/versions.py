@@ -245,6 +245,27 @@ class Versions:
         """Return the version of that id, also a tombstone."""
         return self._one("v.uuid = :uuid", {"uuid": uuid})
 
+    def by_uuids(self, uuids: Collection[str]) -> dict[str, Version]:
+        """Return the versions of these ids that there are, also tombstones, by id."""
+        found: dict[str, Version] = {}
+        for part in chunks(sorted(uuids)):
+            names, parameters = in_list(part)
+            found.update((each.uuid, each) for each in self._many(f"v.uuid IN ({names})", parameters, ""))
+        return found
+
+    def latest_of(self, artifact_ids: Collection[int]) -> dict[int, Version]:
+        """Return the newest version of every artifact that has one, by the artifact's row id."""
+        newest = (
+            "v.id = (SELECT n.id FROM version n WHERE n.artifact_id = a.id AND n.state <> 'purged' "
+            "ORDER BY n.created_us DESC, n.id DESC LIMIT 1)"
+        )
+        found: dict[int, Version] = {}
+        for part in chunks(sorted(artifact_ids)):
+            names, parameters = in_list(part)
+            rows = self._many(f"a.id IN ({names}) AND {newest}", parameters, "")
+            found.update((each.artifact_id, each) for each in rows)
+        return found
+
     def newest_row(self) -> tuple[str, int] | None:
         """Return uuid and row id of the version that was made last, also a tombstone; None if there is none."""
         row = self._engine.one("SELECT uuid, id FROM version WHERE id = (SELECT MAX(id) FROM version)")
