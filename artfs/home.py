@@ -50,6 +50,13 @@ class Home:
         return self.path / "catalog.db"
 
     @property
+    def catalog_url(self) -> str:
+        """Where the catalog is, for whoever opens it."""
+        from urllib.parse import quote
+
+        return f"sqlite://{quote(os.fsencode(self.catalog_path))}"
+
+    @property
     def store_root(self) -> Path:
         return self.path / "store"
 

@@ -26,6 +26,7 @@ from artfs.stores.verified import BlobReader, BlockCache, Candidate
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
+    from artfs.catalog.machines import Machine
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -63,6 +64,12 @@ class Workspace:
         """What exists; with the default store and stack in it."""
         with self._lock:
             return self._catalog or self._open_catalog()
+
+    def _machine(self) -> Machine:
+        from artfs.catalog.machines import Machine
+
+        path = os.fsencode(os.path.realpath(self.home.path)).decode("utf-8", "backslashreplace")
+        return Machine(self.home.identity, os.uname().nodename, path)
 
     @cached_property
     def stores(self) -> Stores:
@@ -106,8 +113,8 @@ class Workspace:
         """Open the catalog and put right what happened to it, the home and the machine since it was open last."""
         from artfs.catalog.catalog import Catalog
 
-        may_begin = self.home.may_begin_catalog
-        catalog = Catalog.open(self.home.catalog_path, begin=may_begin, mode=self.home.sharing.file)
+        url, may_begin, mode = self.home.catalog_url, self.home.may_begin_catalog, self.home.sharing.file
+        catalog = Catalog.open(url, begin=may_begin, mode=mode, machine=self._machine())
         try:
             if self.home.is_writable:
                 _ensure_defaults(catalog, self.home)

@@ -339,7 +339,7 @@ def _can_take(
 def _take(staging: Staging, wanted: Mapping[Digest, MeasuredFile], catalog: Catalog) -> Mapping[Digest, bytes]:
     """Make a directory that of the version, and return the bytes of its files if their sync may wait."""
     staging.taken = True
-    small = small_contents(wanted) if catalog.engine.is_local else None
+    small = None if catalog.engine.is_remote else small_contents(wanted)
     if small is None:
         staging.sync()
     for file in wanted.values():

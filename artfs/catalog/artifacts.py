@@ -25,7 +25,7 @@ _FIELDS = Fields(
         ),
         "updated": Field(
             "(SELECT c.created_us FROM version c WHERE c.artifact_id = a.id AND c.state <> 'purged' "
-            "ORDER BY c.id DESC LIMIT 1)",
+            "ORDER BY c.created_us DESC, c.id DESC LIMIT 1)",
             "time",
         ),
         "tag": Field(
@@ -197,7 +197,8 @@ class Artifacts:
             )[0]
             if has_versions:
                 raise InvalidValue(f"artifact '{found.name}' has versions: purge them first", subject=found.name)
-            self._engine.execute("DELETE FROM artifact_tag WHERE artifact_id = :id", {"id": artifact_id})
+            for table in ("artifact_tag", "artifact_setting"):
+                self._engine.execute(f"DELETE FROM {table} WHERE artifact_id = :id", {"id": artifact_id})
             if has_tombstones:
                 self._engine.execute(
                     "UPDATE artifact SET deleted_us = :now WHERE id = :id", {"now": now_us(), "id": artifact_id}

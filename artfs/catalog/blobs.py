@@ -17,7 +17,8 @@ _PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
 
 _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id) "
-    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.path = blob_place.path)"
+    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.path = blob_place.path) "
+    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = blob_place.blob_id)"
 )
 
 CONTENT = "content"
@@ -265,7 +266,9 @@ class Blobs:
             self._engine.execute(
                 f"DELETE FROM blob WHERE id IN ({names}) "
                 "AND NOT EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = blob.id) "
-                "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob.id)",
+                "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob.id) "
+                "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = blob.id) "
+                "AND NOT EXISTS (SELECT 1 FROM pending q WHERE q.blob_id = blob.id)",
                 parameters,
             )
 
@@ -315,7 +318,7 @@ class Blobs:
         found = 0
         for names, parameters in _id_lists(blob_ids):
             row = self._engine.one(
-                f"SELECT COALESCE(SUM(b.size), 0) FROM blob b WHERE b.id IN ({names}) AND EXISTS "
+                f"SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM blob b WHERE b.id IN ({names}) AND EXISTS "
                 "(SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.owned = 1 AND p.state <> 'gone')",
                 parameters,
             )
@@ -324,7 +327,7 @@ class Blobs:
 
     def total_bytes(self) -> int:
         """Return the bytes of all blobs, each counted once."""
-        row = self._engine.one("SELECT COALESCE(SUM(size), 0) FROM blob")
+        row = self._engine.one("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM blob")
         assert row is not None
         return int(row[0])
 
@@ -358,7 +361,7 @@ class Blobs:
 
     def _insert_places(self, placed: Sequence[tuple[int, Place]]) -> None:
         for owned, conflict, keep in (
-            (1, "(store_id, path) WHERE store_id IS NOT NULL", "WHERE blob_place.blob_id = excluded.blob_id"),
+            (1, '(store_id, path, "offset") WHERE store_id IS NOT NULL', "WHERE blob_place.blob_id = excluded.blob_id"),
             (0, "(path, blob_id) WHERE owned = 0", ""),
         ):
             rows = [_place_parameters(blob_id, place) for blob_id, place in placed if place.owned == bool(owned)]

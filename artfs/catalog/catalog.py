@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
 
 from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.audit import Audit
 from artfs.catalog.blobs import Blobs
+from artfs.catalog.check import problems
 from artfs.catalog.class_names import ClassNames
 from artfs.catalog.engine import Engine
+from artfs.catalog.engines.url import open_engine
 from artfs.catalog.environments import Environments
+from artfs.catalog.identity import Identity
 from artfs.catalog.lineage import Lineage
+from artfs.catalog.machines import Machine, Machines
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
-from artfs.catalog.migrations import current, is_current, migrate
 from artfs.catalog.pins import Pins
 from artfs.catalog.runs import Runs
-from artfs.catalog.sqlite import SQLiteEngine
+from artfs.catalog.schema.migrations import bring_up, current, is_current
+from artfs.catalog.settings import ArtifactSettings
 from artfs.catalog.stacks import Stacks
 from artfs.catalog.steps import Steps
 from artfs.catalog.stores import Stores
@@ -30,8 +33,8 @@ from artfs.catalog.users import Users
 from artfs.catalog.uses import Uses
 from artfs.catalog.versions import Versions
 from artfs.catalog.visualizations import Visualizations
-from artfs.errors import CatalogCorrupt, CatalogMissing
-from artfs.sharing import OWNER, make_file
+from artfs.errors import CatalogMissing
+from artfs.sharing import OWNER
 
 
 class Catalog:
@@ -42,59 +45,68 @@ class Catalog:
         >>> catalog.versions.latest(catalog.artifacts.ensure("iris").id)
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, machine: Machine | None = None) -> None:
         self.engine = engine
+        self.machines = Machines(engine, machine)
         self.artifacts = Artifacts(engine)
-        self.audit = Audit(engine)
+        self.audit = Audit(engine, self.machines)
         self.blobs = Blobs(engine)
         self.class_names = ClassNames(engine)
         self.environments = Environments(engine)
+        self.identity = Identity(engine)
         self.lineage = Lineage(engine)
         self.metadata = VersionMetadata(engine)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)
         self.runs = Runs(engine)
+        self.settings = ArtifactSettings(engine)
         self.stacks = Stacks(engine)
-        self.steps = Steps(engine)
+        self.steps = Steps(engine, self.machines)
         self.stores = Stores(engine)
         self.tags = Tags(engine)
         self.trees = Trees(engine)
         self.unsynced = Unsynced(engine)
         self.users = Users(engine)
         self.uses = Uses(engine)
-        self.versions = Versions(engine)
+        self.versions = Versions(engine, self.machines)
         self.visualizations = Visualizations(engine)
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, begin: bool = True, mode: int = OWNER.file) -> Catalog:
-        """Open the catalog at `path`; an older one is brought up to this release.
+    def open(
+        cls,
+        url: str | PathLike[str],
+        *,
+        begin: bool = True,
+        mode: int = OWNER.file,
+        machine: Machine | None = None,
+    ) -> Catalog:
+        """Open the catalog at a URL; an older one is brought up to this release, after a copy was put beside it.
 
         Args:
-            path: of its file.
+            url: `sqlite:///path`, `postgresql://...`, or the path of a file.
             begin: make a new one where there is none.
-            mode: of a new one.
+            mode: of a new file.
+            machine: on whose behalf it is written; None for nobody's.
 
         Raises CatalogMissing where there is none, or an empty one, and none is to be made; CatalogTooNew for the
-        catalog of a newer release; CatalogCorrupt for a damaged file. Nothing is changed then.
+        catalog of a newer release; CatalogCorrupt for a damaged one; InvalidValue for a URL that no engine has.
+        Nothing is changed then.
         """
-        file = Path(path)
-        if file.is_dir():
-            raise CatalogCorrupt(f"catalog {file} is a directory: choose another path", subject=str(file))
-        if not begin and not (file.exists() and file.stat().st_size):
-            raise _missing(file)
-        engine = SQLiteEngine(file, mode)
+        engine = open_engine(url, mode=mode)
         try:
+            there = engine.exists()
+            if not begin and not there:
+                raise _missing(engine)
             if not is_current(engine):
                 if not begin and current(engine) == 0:
-                    raise _missing(file)
-                with _only_one_process(file, mode):
-                    engine.prepare()
+                    raise _missing(engine)
+                with engine.only_one():
                     if not is_current(engine):
-                        migrate(engine)
+                        bring_up(engine)
         except BaseException:
             engine.close()
             raise
-        return cls(engine)
+        return cls(engine, machine)
 
     def transaction(self) -> AbstractContextManager[None]:
         """Do several things as one: all of them are committed when the block ends, or none on an error.
@@ -126,8 +138,8 @@ class Catalog:
         return self.engine.stamp()
 
     def check(self) -> list[str]:
-        """Read the whole catalog and return what is damaged, one line each."""
-        return self.engine.check()
+        """Read the whole catalog and return what is damaged or cannot be, one line each."""
+        return list(problems(self.engine, self.audit))
 
     def close(self) -> None:
         """Close the catalog; opening it again is the only use it has afterwards."""
@@ -140,20 +152,9 @@ class Catalog:
         self.close()
 
 
-def _missing(file: Path) -> CatalogMissing:
-    what = "is empty" if file.exists() else "is missing"
+def _missing(engine: Engine) -> CatalogMissing:
     return CatalogMissing(
-        f"the catalog {file} {what}, though versions were made here: put its backup back (artfs catalog restore FILE), "
-        "or begin anew without them (artfs init --begin-anew, which says how)",
-        subject=str(file),
+        f"the catalog {engine.url} is missing or empty, though versions were made here: put its backup back "
+        "(artfs catalog restore FILE), or begin anew without them (artfs init --begin-anew, which says how)",
+        subject=engine.url,
     )
-
-
-@contextmanager
-def _only_one_process(file: Path, mode: int) -> Iterator[None]:
-    """Hold the lock file beside the catalog: SQLite's own locks do not cover the switch to WAL."""
-    path = file.with_name(file.name + ".lock")
-    make_file(path, mode)
-    with open(path, "a+b") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

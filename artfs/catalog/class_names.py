@@ -26,7 +26,8 @@ class ClassNames:
         """Return the contents of all files in such versions whose names end so, up to a number of bytes each."""
         rows = self._engine.query(
             f"{_BELOW_TRUSTED} SELECT DISTINCT b.digest FROM below JOIN tree_entry e ON e.tree_id = below.id "
-            "JOIN blob b ON b.id = e.blob_id WHERE SUBSTR(e.name, -:length) = :suffix AND b.size <= :largest",
+            "JOIN blob b ON b.id = e.blob_id "
+            "WHERE SUBSTR(e.name, LENGTH(e.name) - :length + 1) = :suffix AND b.size <= :largest",
             {"length": len(suffix), "suffix": suffix, "largest": largest},
         )
         return [Digest(row[0]) for row in rows]

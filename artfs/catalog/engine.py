@@ -44,6 +44,7 @@ class Dialect:
         bytes: type of a byte string.
         integer: type of a 64-bit integer.
         real: type of a double.
+        text: type of a text that is compared byte by byte.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Dialect:
     bytes: str
     integer: str
     real: str
+    text: str
 
 
 class Engine(Protocol):
@@ -60,13 +62,21 @@ class Engine(Protocol):
     def dialect(self) -> Dialect: ...
 
     @property
-    def is_local(self) -> bool:
-        """Whether only this machine uses the catalog, so that whatever is staged is staged here."""
+    def is_remote(self) -> bool:
+        """Whether each question goes over a network, to a catalog that other machines share."""
         ...
 
     @property
     def url(self) -> str:
-        """Where the catalog is, for messages."""
+        """Where the catalog is, for messages: without secrets."""
+        ...
+
+    def exists(self) -> bool:
+        """Whether there is anything yet; without making it."""
+        ...
+
+    def only_one(self) -> AbstractContextManager[None]:
+        """Hold, until the block ends, the right to make or change the schema. One process at a time has it."""
         ...
 
     def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
@@ -112,8 +122,8 @@ class Engine(Protocol):
         """Return the names of all tables there are."""
         ...
 
-    def reserve(self, table: str, count: int) -> int:
-        """Return the first of `count` consecutive ids of `table` that no row has or had. Within a transaction only."""
+    def reserve(self, table: str, count: int) -> Sequence[int]:
+        """Return `count` ids of `table` that no row has or had, rising. Within a transaction only."""
         ...
 
     def stamp(self) -> Hashable:
@@ -128,11 +138,18 @@ class Engine(Protocol):
         ...
 
     def back_up(self, target: Path) -> None:
-        """Copy the catalog, as it is at one moment, into a new file that can be opened as a catalog."""
+        """Copy the catalog, as it is at one moment, into a new file that can be opened as a catalog.
+
+        Raises InvalidValue where the database has its own ways for that.
+        """
+        ...
+
+    def keep_copy(self, name: str) -> str | None:
+        """Copy the catalog beside itself, and return where; None where the database has its own ways for that."""
         ...
 
     def check(self) -> list[str]:
-        """Read the whole catalog and return what is damaged, one line each."""
+        """Read all of the database and return what is damaged, one line each."""
         ...
 
     def close(self) -> None:
@@ -193,10 +210,10 @@ def insert_rows(engine: Engine, table: str, rows: Sequence[dict[str, Any]]) -> l
         return [scalar(engine.one(insert_sql(table, rows[0]) + " RETURNING id", rows[0]))]
     if not rows:
         return []
-    first = engine.reserve(table, len(rows))
-    numbered = [{"id": first + offset, **row} for offset, row in enumerate(rows)]
+    ids = engine.reserve(table, len(rows))
+    numbered = [{"id": id_, **row} for id_, row in zip(ids, rows, strict=True)]
     engine.executemany(insert_sql(table, numbered[0]), numbered)
-    return list(range(first, first + len(rows)))
+    return list(ids)
 
 
 def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:

@@ -30,6 +30,7 @@ OPERATORS = (
 MAX_PAGE = 10_000
 
 _COMPARISONS = {"equals": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_LEADING = {"equals": "=", "oneof": "IN", "gt": ">=", "gte": ">=", "lt": "<=", "lte": "<="}
 _PATTERNS = {"contains": "%{}%", "startswith": "{}%", "endswith": "%{}"}
 _NEGATIONS = {"notequals": "equals", "notcontains": "contains", "notoneof": "oneof", "isnotnull": "isnull"}
 # `gt:5` is an operator and a value; `s3://bucket`, `12:30` and `pipeline::step` are values.
@@ -62,12 +63,14 @@ class Fields:
     Args:
         named: by name.
         tiebreak: the rows' id, which makes any order total.
+        order: what to sort by where nothing is asked for; by the tiebreak alone if empty.
         prefixed: for families such as `metadata.<key>`: returns the field of a key, as text or as number.
     """
 
     named: Mapping[str, Field]
     tiebreak: str
     prefixed: Mapping[str, Callable[[str], MetadataField]] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class MetadataField:
         text, number: the columns.
         each: what is true of a row whose value fulfils the `{condition}`, looked at row by row: `{key}` is the key.
         rare: the same for numbers, as a SELECT of the rows' ids, which is better where few fulfil it.
+        leading: the start of the text that the index of texts has; `rare` holds for conditions of it, too.
         order: what to sort by, first to last, with `:sort_key` for the key.
     """
 
@@ -87,6 +91,7 @@ class MetadataField:
     number: str
     each: str
     rare: str
+    leading: Callable[[str], str]
     order: tuple[str, str]
 
 
@@ -132,11 +137,12 @@ def compile_where(
 def compile_order(fields: Fields, sort: str | None) -> tuple[str, dict[str, Any]]:
     """Return what follows ORDER BY for `asc:field`, `desc:field` or `field`, and its parameters."""
     if sort is None:
-        return f"{fields.tiebreak} ASC", {}
+        return ", ".join(fields.order or (fields.tiebreak,)), {}
     direction, _, name = str(sort).rpartition(":")
     if direction not in ("", "asc", "desc"):
         raise InvalidValue(f"cannot sort by '{sort}': write 'asc:{name}' or 'desc:{name}'", subject=sort)
-    upper = (direction or "asc").upper()
+    # What has no value is less than any: said, as engines differ.
+    upper = "DESC NULLS LAST" if direction == "desc" else "ASC NULLS FIRST"
     found = _field(fields, name)
     if isinstance(found, MetadataField):
         number, text = found.order
@@ -221,8 +227,21 @@ def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, op
         tests.append(compiler.related(each, rare))
     if _may_be_text(operator, value):
         condition = _test(compiler, found.text, "text", name, operator, value)
-        tests.append(found.each.format(key=key, condition=condition))
+        each, rare = found.each.format(key=key, condition=condition), ""
+        if operator in _LEADING:
+            leading = _leading(compiler, found, name, operator, value)
+            rare = found.rare.format(key=key, condition=f"{leading} AND {condition}")
+        tests.append(compiler.related(each, rare))
     return f"({' OR '.join(tests)})"
+
+
+def _leading(compiler: _Compiler, found: MetadataField, name: str, operator: str, value: object) -> str:
+    """What is true of the start of a text that fulfils a condition."""
+    start = found.leading(found.text)
+    if operator == "oneof":
+        starts = [found.leading(compiler.mark(_read("text", name, each))) for each in _listed(value)]
+        return f"{start} IN ({', '.join(starts) or 'NULL'})"
+    return f"{start} {_LEADING[operator]} {found.leading(compiler.mark(_read('text', name, value)))}"
 
 
 def _may_be_number(operator: str, value: object) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
 from artfs.catalog.values import Encoded, decode, encode
 from artfs.errors import InvalidValue
 from artfs.names import check_metadata_key
@@ -28,7 +28,7 @@ class VersionMetadata:
     """The metadata of versions."""
 
     def __init__(self, engine: Engine) -> None:
-        self._log = _Log(engine, "version_meta", ("version_id",))
+        self._log = _Log(engine, "version_meta", ("version_id",), times=True)
 
     def set(self, version_id: int, values: Mapping[str, object]) -> None:
         """Log values for a version, all or none; the types are those of `values.encode`."""
@@ -41,6 +41,13 @@ class VersionMetadata:
     def get(self, version_id: int) -> dict[str, Any]:
         """Return the value of every key, by key."""
         return {logged.key: logged.value for logged in self._log.newest({"version_id": version_id})}
+
+    def of_versions(self, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+        """Return the value of every key of versions that have any, by the version's row id and by key."""
+        return {
+            owner: {logged.key: logged.value for logged in rows}
+            for owner, rows in self._log.newest_of_many("version_id", version_ids).items()
+        }
 
     def rows(self, version_id: int) -> list[Logged]:
         """Return the newest row of every key, by key."""
@@ -81,10 +88,14 @@ class RunMetadata:
 
 
 class _Log:
-    """Rows of (owner, key, value) in a table; the newest of a key is its value."""
+    """Rows of (owner, key, value) in a table; the newest of a key is its value.
 
-    def __init__(self, engine: Engine, table: str, owner: tuple[str, ...]) -> None:
+    `times`: whether the table has a column for values that are times.
+    """
+
+    def __init__(self, engine: Engine, table: str, owner: tuple[str, ...], *, times: bool = False) -> None:
         self._engine = engine
+        self._times = times
         self._table = table
         self._owner = owner
 
@@ -101,8 +112,8 @@ class _Log:
         marks = ", ".join(f":{name}" for name in self._owner)
         now = now_us()
         self._engine.executemany(
-            f"INSERT INTO {self._table} ({names}, {_COLUMNS}) "
-            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us)",
+            f"INSERT INTO {self._table} ({names}, {_COLUMNS}{', time_us' if self._times else ''}) "
+            f"VALUES ({marks}, :key, :type, :text, :number, :json, :created_us{', :time_us' if self._times else ''})",
             [{**owner, "created_us": now, **_columns(key, value)} for key, value in values.items()],
         )
 
@@ -112,6 +123,18 @@ class _Log:
             owner,
         )
         return [_logged(row) for row in rows]
+
+    def newest_of_many(self, owner: str, ids: Collection[int]) -> dict[int, list[Logged]]:
+        found: dict[int, list[Logged]] = {}
+        for part in chunks(sorted(ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT {owner}, {_COLUMNS} FROM {self._table} WHERE {owner} IN ({names}) AND newest = 1 ORDER BY key",
+                parameters,
+            )
+            for id_, *row in rows:
+                found.setdefault(id_, []).append(_logged(tuple(row)))
+        return found
 
     def history(self, owner: Mapping[str, int | None], key: str, limit: int = 1_000_000) -> list[Logged]:
         rows = self._engine.query(
@@ -134,7 +157,14 @@ def _columns(key: str, value: object) -> dict[str, Any]:
         encoded = encode(value)
     except InvalidValue as error:
         raise InvalidValue(f"metadata '{key}': {error}", subject=key) from None
-    return {"key": key, "type": encoded.type, "text": encoded.text, "number": encoded.number, "json": encoded.json}
+    return {
+        "key": key,
+        "type": encoded.type,
+        "text": encoded.text,
+        "number": encoded.number,
+        "json": encoded.json,
+        "time_us": encoded.time_us,
+    }
 
 
 def _logged(row: Row) -> Logged:

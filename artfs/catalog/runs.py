@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import BATCH, Engine, Row, in_batches, insert_sql, now_us, scalar
+from artfs.catalog.engine import (
+    BATCH,
+    Engine,
+    Row,
+    chunks,
+    in_batches,
+    in_list,
+    insert_sql,
+    now_us,
+    scalar,
+)
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
@@ -29,11 +39,12 @@ _FIELDS = Fields(
         "pipeline": Field("p.name"),
         "status": Field("r.status"),
         "kind": Field("r.kind"),
-        "started": Field("r.started_us", "time", sort="r.id"),
+        "started": Field("r.started_us", "time"),
         "ended": Field("r.ended_us", "time"),
         "user": Field("u.name", exists='r.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
     },
     tiebreak="r.id",
+    order=("r.started_us", "r.id"),
 )
 
 
@@ -156,6 +167,14 @@ class Runs:
         """Return the run of that row id."""
         return self._one("r.id = :id", {"id": run_id})
 
+    def by_ids(self, run_ids: Collection[int]) -> Sequence[Run]:
+        """Return the runs of these row ids, oldest first."""
+        found: list[Run] = []
+        for part in chunks(sorted(run_ids)):
+            names, parameters = in_list(part)
+            found += self._many(f"r.id IN ({names})", parameters, "")
+        return sorted(found, key=lambda run: (run.started_us, run.id))
+
     def by_uuid(self, uuid: str) -> Run | None:
         """Return the run of that id."""
         return self._one("r.uuid = :uuid", {"uuid": uuid})
@@ -170,7 +189,9 @@ class Runs:
 
     def latest(self, pipeline_id: int) -> Run | None:
         """Return the newest run of a pipeline."""
-        return self._one("r.pipeline_id = :pipeline", {"pipeline": pipeline_id}, "ORDER BY r.id DESC LIMIT 1")
+        return self._one(
+            "r.pipeline_id = :pipeline", {"pipeline": pipeline_id}, "ORDER BY r.started_us DESC, r.id DESC LIMIT 1"
+        )
 
     def unfinished(self, host: str) -> Sequence[Run]:
         """Return the runs of a machine that have not ended: their processes may have died."""
@@ -220,7 +241,8 @@ class Runs:
     def names(self, pipeline_id: int) -> Sequence[tuple[str, int]]:
         """Return the name and row id of every run of a pipeline, oldest first."""
         rows = self._engine.query(
-            "SELECT r.name, r.id FROM run r WHERE r.pipeline_id = :pipeline ORDER BY r.id", {"pipeline": pipeline_id}
+            "SELECT r.name, r.id FROM run r WHERE r.pipeline_id = :pipeline ORDER BY r.started_us, r.id",
+            {"pipeline": pipeline_id},
         )
         return [(row[0], row[1]) for row in rows]
 
@@ -257,7 +279,10 @@ class Runs:
                 f"UPDATE step_run SET cached_from_id = NULL WHERE cached_from_id IN {steps}",
                 f"DELETE FROM step_input WHERE step_run_id IN {steps}",
                 f"DELETE FROM step_output WHERE step_run_id IN {steps}",
+                f"DELETE FROM step_use WHERE step_run_id IN {steps}",
                 "DELETE FROM run_meta WHERE run_id = :id",
+                "DELETE FROM run_tag WHERE run_id = :id",
+                "DELETE FROM model_link WHERE run_id = :id",
                 "DELETE FROM step_run WHERE run_id = :id",
             ):
                 self._engine.execute(statement, {"id": run_id})

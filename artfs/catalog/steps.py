@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, insert_sql, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us
+from artfs.catalog.machines import Machines
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
 from artfs.redaction import redacted, redacted_values
@@ -80,8 +81,9 @@ class Steps:
     a smaller id) than what it makes.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, machines: Machines) -> None:
         self._engine = engine
+        self._machines = machines
 
     def create(
         self,
@@ -167,6 +169,18 @@ class Steps:
         )
         return [_step_run(row) for row in rows]
 
+    def of_runs(self, run_ids: Collection[int]) -> Mapping[int, Sequence[StepRun]]:
+        """Return the steps of runs, in the order in which they began, by the run's row id."""
+        found: dict[int, list[StepRun]] = {run_id: [] for run_id in run_ids}
+        for part in chunks(sorted(run_ids)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id IN ({names}) ORDER BY s.id", parameters
+            )
+            for step in map(_step_run, rows):
+                found[step.run_id].append(step)
+        return found
+
     def find_cached(self, cache_key: Digest, *, since_us: int | None = None) -> StepRun | None:
         """Return the newest completed step run with this key whose outputs are all there, or None.
 
@@ -174,13 +188,12 @@ class Steps:
             cache_key: digest of all that the outputs depend on.
             since_us: only those that ended since (microseconds since 1970 UTC).
         """
-        # Staged bytes can be read only on the machine that staged them; a local catalog is of one machine.
-        there = "('live', 'staged')" if self._engine.is_local else "('live')"
+        machine = self._machines.known_id() if self._engine.is_remote else None
         return self._one(
             "s.cache_key = :key AND s.status = 'completed' AND s.ended_us >= :since "
             "AND NOT EXISTS (SELECT 1 FROM step_output o JOIN version v ON v.id = o.version_id "
-            f"WHERE o.step_run_id = s.id AND v.state NOT IN {there})",
-            {"key": cache_key, "since": since_us or 0},
+            f"WHERE o.step_run_id = s.id AND NOT ({self._readable(machine)}))",
+            {"key": cache_key, "since": since_us or 0, "machine": machine},
             "ORDER BY s.id DESC LIMIT 1",
         )
 
@@ -256,6 +269,13 @@ class Steps:
             {"step": step_run_id},
         )
         return [Output(*row) for row in rows]
+
+    def _readable(self, machine: int | None) -> str:
+        """What is true of a version whose bytes can be read here: staged ones only on the machine that staged them."""
+        if not self._engine.is_remote:
+            return "v.state IN ('live', 'staged')"
+        own = "v.machine_id IS NULL" if machine is None else "v.machine_id = :machine"
+        return f"v.state = 'live' OR (v.state = 'staged' AND COALESCE({own}, 1 = 0))"
 
     def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> StepRun | None:
         row = self._engine.one(f"SELECT {_COLUMNS} FROM step_run s WHERE {condition} {tail}", parameters)

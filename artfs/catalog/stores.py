@@ -10,10 +10,10 @@ from typing import Any
 from artfs.catalog.engine import Engine, Row, now_us, scalar
 from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
 
-_COLUMNS = "id, name, flavor, root, options, created_us"
+_COLUMNS = "id, name, flavor, root, options, created_us, connector_id, layout"
 
-_MARKED = "artfs.marked"
-"""Among the options: the root bears a mark, without which it is not the store. Stores of the first release had none."""
+PLAIN = "plain"
+PACKED = "packed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Store:
         flavor: which class serves it: local, s3, ...
         root: path or URI that everything in it lies below; relative to the home for a folder inside it.
         options: settings of the flavor; never a secret.
-        marked: whether the root is the store only if it bears its mark.
+        connector_id: credentials for it; None for none, or the flavor's own ways to them.
+        layout: `plain` or `packed`; None as the first release made it, without a mark.
     """
 
     id: int
@@ -33,7 +34,13 @@ class Store:
     root: str
     options: Mapping[str, Any]
     created_us: int
-    marked: bool
+    connector_id: int | None
+    layout: str | None
+
+    @property
+    def marked(self) -> bool:
+        """Whether the root is the store only if it bears its mark."""
+        return self.layout is not None
 
 
 class Stores:
@@ -64,13 +71,14 @@ class Stores:
         Raises AlreadyExists if the name is taken.
         """
         row = self._engine.one(
-            "INSERT INTO store (name, flavor, root, options, created_us) "
-            f"VALUES (:name, :flavor, :root, :options, :now) ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}",
+            "INSERT INTO store (name, flavor, root, options, layout, created_us) VALUES "
+            f"(:name, :flavor, :root, :options, :layout, :now) ON CONFLICT (name) DO NOTHING RETURNING {_COLUMNS}",
             {
                 "name": name,
                 "flavor": flavor,
                 "root": root,
-                "options": _written(options or {}, marked=marked),
+                "options": json.dumps(dict(options or {}), sort_keys=True),
+                "layout": PLAIN if marked else None,
                 "now": now_us(),
             },
         )
@@ -84,13 +92,9 @@ class Stores:
 
     def set_marked(self, store_id: int) -> None:
         """Write down that the root of a store bears its mark."""
-        with self._engine.transaction():
-            store = self.by_id(store_id)
-            if store is not None and not store.marked:
-                self._engine.execute(
-                    "UPDATE store SET options = :options WHERE id = :id",
-                    {"options": _written(store.options, marked=True), "id": store_id},
-                )
+        self._engine.execute(
+            "UPDATE store SET layout = :layout WHERE id = :id AND layout IS NULL", {"layout": PLAIN, "id": store_id}
+        )
 
     def delete(self, name: str) -> None:
         """Remove a store that nothing uses.
@@ -110,16 +114,11 @@ class Stores:
 _USES = {
     "a stack uses it": "SELECT EXISTS (SELECT 1 FROM stack WHERE store_id = :id)",
     "versions are in it": "SELECT EXISTS (SELECT 1 FROM version WHERE store_id = :id)",
+    "something is owed to it": "SELECT EXISTS (SELECT 1 FROM pending WHERE store_id = :id OR source_id = :id)",
     "bytes are in it": "SELECT EXISTS (SELECT 1 FROM blob_place WHERE store_id = :id AND owned = 1)",
 }
 
 
 def _store(row: Row) -> Store:
-    id_, name, flavor, root, options, created_us = row
-    values = json.loads(options)
-    marked = bool(values.pop(_MARKED, False))
-    return Store(id_, name, flavor, root, values, created_us, marked)
-
-
-def _written(options: Mapping[str, Any], *, marked: bool) -> str:
-    return json.dumps({**options, **({_MARKED: True} if marked else {})}, sort_keys=True)
+    id_, name, flavor, root, options, created_us, connector_id, layout = row
+    return Store(id_, name, flavor, root, json.loads(options), created_us, connector_id, layout)

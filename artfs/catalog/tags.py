@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
 from artfs.catalog.sound import sound_name
@@ -70,8 +72,9 @@ class Tags:
             if exclusive:
                 self._engine.execute(
                     "DELETE FROM version_tag WHERE tag_id = :id "
-                    "AND version_id < (SELECT MAX(o.version_id) FROM version_tag o "
-                    "WHERE o.artifact_id = version_tag.artifact_id AND o.tag_id = version_tag.tag_id)",
+                    "AND version_id <> (SELECT o.version_id FROM version_tag o "
+                    "WHERE o.artifact_id = version_tag.artifact_id AND o.tag_id = version_tag.tag_id "
+                    "ORDER BY o.version_us DESC, o.version_id DESC LIMIT 1)",
                     {"id": tag.id},
                 )
         return Tag(tag.id, tag.name, exclusive, tag.created_us)
@@ -99,13 +102,15 @@ class Tags:
         """
         with self._engine.transaction():
             row = self._engine.one(
-                "SELECT artifact_id FROM version WHERE id = :id AND state <> 'purged'", {"id": version_id}
+                "SELECT artifact_id, created_us FROM version WHERE id = :id AND state <> 'purged'", {"id": version_id}
             )
             if row is None:
                 raise VersionNotFound(f"there is no version with id {version_id}", subject=str(version_id))
             for name in names:
                 tag = self.ensure(name)
-                parameters = {"version": version_id, "tag": tag.id, "artifact": row[0], "now": now_us()}
+                parameters = {
+                    "version": version_id, "tag": tag.id, "artifact": row[0], "made": row[1], "now": now_us(),
+                }  # fmt: skip
                 if tag.exclusive:
                     self._engine.execute(
                         "DELETE FROM version_tag "
@@ -113,8 +118,8 @@ class Tags:
                         parameters,
                     )
                 self._engine.execute(
-                    "INSERT INTO version_tag (version_id, tag_id, artifact_id, created_us) "
-                    "VALUES (:version, :tag, :artifact, :now) ON CONFLICT (version_id, tag_id) DO NOTHING",
+                    "INSERT INTO version_tag (version_id, tag_id, artifact_id, version_us, created_us) "
+                    "VALUES (:version, :tag, :artifact, :made, :now) ON CONFLICT (version_id, tag_id) DO NOTHING",
                     parameters,
                 )
 
@@ -150,8 +155,10 @@ class Tags:
     def newest(self, artifact_id: int) -> dict[str, int]:
         """Return the tags that versions of an artifact carry, and the id of the newest such version of each."""
         rows = self._engine.query(
-            "SELECT g.name, n.version_id FROM (SELECT tag_id, MAX(version_id) AS version_id FROM version_tag "
-            "WHERE artifact_id = :artifact GROUP BY tag_id) n JOIN tag g ON g.id = n.tag_id ORDER BY g.name",
+            "SELECT g.name, (SELECT x.version_id FROM version_tag x WHERE x.artifact_id = :artifact "
+            "AND x.tag_id = g.id ORDER BY x.version_us DESC, x.version_id DESC LIMIT 1) "
+            "FROM (SELECT DISTINCT tag_id FROM version_tag WHERE artifact_id = :artifact) n "
+            "JOIN tag g ON g.id = n.tag_id ORDER BY g.name",
             {"artifact": artifact_id},
         )
         return {sound_name("a tag", row[0]): row[1] for row in rows}
@@ -169,7 +176,7 @@ class Tags:
         """Return the ids of all versions that carry a tag, oldest first."""
         rows = self._engine.query(
             "SELECT x.version_id FROM version_tag x JOIN tag g ON g.id = x.tag_id "
-            "WHERE g.name = :name ORDER BY x.version_id",
+            "WHERE g.name = :name ORDER BY x.version_us, x.version_id",
             {"name": name},
         )
         return [row[0] for row in rows]
@@ -207,18 +214,17 @@ class Tags:
         """Return the names of tags, sorted, of those of these artifacts that carry any, by the artifact's id."""
         return self._of_many("artifact_tag", "artifact_id", artifact_ids)
 
-    def _of_many(self, table: str, column: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
-        found: dict[int, tuple[str, ...]] = {}
+    def _of_many(self, table: str, owner: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
+        rows = []
         for part in chunks(sorted(ids)):
             names, parameters = in_list(part)
-            rows = self._engine.query(
-                f"SELECT x.{column}, g.name FROM {table} x JOIN tag g ON g.id = x.tag_id "
-                f"WHERE x.{column} IN ({names}) ORDER BY g.name",
+            rows += self._engine.query(
+                f"SELECT x.{owner}, g.name FROM {table} x JOIN tag g ON g.id = x.tag_id WHERE x.{owner} IN ({names})",
                 parameters,
             )
-            for id_, name in rows:
-                found[id_] = (*found.get(id_, ()), sound_name("a tag", name))
-        return {**found}
+        return {
+            id_: [sound_name("a tag", row[1]) for row in each] for id_, each in groupby(sorted(rows), key=itemgetter(0))
+        }
 
     def _required(self, name: str) -> Tag:
         tag = self.get(name)

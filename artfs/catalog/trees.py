@@ -13,7 +13,7 @@ from artfs.content.tree import Entry, Kind, Tree
 
 _TREE = "id, digest, record_digest, files, directories, bytes"
 _ENTRY = (
-    "e.id, e.name, e.kind, e.mode, e.mtime_ns, e.inode, COALESCE(b.size, t.bytes, LENGTH(e.target)), "
+    "e.id, e.name, e.kind, e.mode, e.mtime_ns, e.id, COALESCE(b.size, t.bytes, LENGTH(e.target)), "
     "COALESCE(b.digest, t.digest), e.blob_id, e.child_id, e.target, t.directories, t.files, t.bytes"
 )
 _ENTRY_FROM = "FROM tree_entry e LEFT JOIN blob b ON b.id = e.blob_id LEFT JOIN tree t ON t.id = e.child_id"
@@ -25,9 +25,8 @@ _LOAD = (
 _CHILD = 4
 
 _INSERT_ENTRY = (
-    "INSERT INTO tree_entry (id, tree_id, name, kind, mode, mtime_ns, blob_id, child_id, target, inode) VALUES "
-    "(:id, :tree_id, :name, :kind, :mode, :mtime_ns, :blob_id, :child_id, :target, COALESCE((SELECT e.inode "
-    "FROM tree_entry e WHERE e.blob_id = :blob_id AND e.mode = :mode AND e.mtime_ns = :mtime_ns LIMIT 1), :id))"
+    "INSERT INTO tree_entry (tree_id, name, kind, mode, mtime_ns, blob_id, child_id, target) VALUES "
+    "(:tree_id, :name, :kind, :mode, :mtime_ns, :blob_id, :child_id, :target)"
 )
 _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
@@ -115,12 +114,9 @@ class Trees:
         return entry
 
     def by_inode(self, inode: int) -> EntryRow | None:
-        """Return an entry with that inode; those that share it are equal but for their names."""
-        for condition in ("e.id = :inode AND e.inode = :inode", "e.inode = :inode AND e.inode <> e.id"):
-            row = self._engine.one(f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE {condition} LIMIT 1", {"inode": inode})
-            if row is not None:
-                return EntryRow(*row)
-        return None
+        """Return the entry with that inode, which is its row id."""
+        row = self._engine.one(f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.id = :inode", {"inode": inode})
+        return EntryRow(*row) if row else None
 
     def walk(self, tree_id: int, prefix: bytes = b"") -> Iterator[tuple[bytes, EntryRow]]:
         """Yield every path in a version with its entry, a directory before what is in it.
@@ -150,7 +146,7 @@ class Trees:
     def modes(self, tree_id: int) -> set[tuple[int, int]]:
         """Return which (kind, mode) there are at any depth below a directory."""
         rows = self._engine.query(
-            "WITH RECURSIVE inside(id) AS (SELECT :tree UNION "
+            "WITH RECURSIVE inside(id) AS (SELECT CAST(:tree AS BIGINT) UNION "
             "SELECT e.child_id FROM tree_entry e JOIN inside i ON e.tree_id = i.id WHERE e.child_id IS NOT NULL) "
             "SELECT DISTINCT e.kind, e.mode FROM tree_entry e JOIN inside i ON e.tree_id = i.id",
             {"tree": tree_id},
@@ -284,13 +280,12 @@ class Trees:
         ]
         new_ids = insert_rows(self._engine, "tree", rows_of_trees)
         ids.update((directory.record_digest, id_) for directory, id_ in zip(new, new_ids, strict=True))
-        first_entry = self._engine.reserve("tree_entry", sum(len(directory.entries) for directory in new))
         rows = [
             _entry_parameters(entry, ids[directory.record_digest], ids, blob_ids)
             for directory in new
             for entry in directory.entries
         ]
-        self._engine.executemany(_INSERT_ENTRY, [{**row, "id": id_} for id_, row in enumerate(rows, first_entry)])
+        self._engine.executemany(_INSERT_ENTRY, rows)
 
 
 def files_of(tree: Tree) -> dict[Digest, FileDigest]:

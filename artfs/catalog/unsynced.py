@@ -1,7 +1,7 @@
 """Small contents whose files in a store may not be on stable storage yet.
 
-Their bytes are committed with the rows of the version that needs them, so that one flush of the disk makes both
-durable. They go when the files are known to be durable too.
+Only a catalog of one machine has them. Their bytes are committed with the rows of the version that needs them, so that
+one flush of the disk makes both durable. They go when the files are known to be durable too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.catalog.engine import Engine, chunks, in_list, scalar
+from artfs.catalog.engine import NO_PARAMETERS, Engine, Parameters, Row, chunks, in_list
 from artfs.content.digest import Digest
 
 
@@ -53,12 +53,12 @@ class Unsynced:
 
     def get(self, blob_id: int) -> bytes | None:
         """Return the bytes of a blob, if they are kept."""
-        row = self._engine.one("SELECT content FROM unsynced WHERE blob_id = :blob", {"blob": blob_id})
+        row = self._one("SELECT content FROM unsynced WHERE blob_id = :blob", {"blob": blob_id})
         return row[0] if row else None
 
     def places(self, blob_id: int | None = None) -> Sequence[UnsyncedPlace]:
         """Return where the files of what is kept lie, of one blob or of all; a content may lie in several places."""
-        rows = self._engine.query(
+        rows = self._query(
             "SELECT p.id, u.blob_id, b.digest, p.store_id, p.path, u.boot, e.mode, e.mtime_ns "
             "FROM unsynced u JOIN blob b ON b.id = u.blob_id JOIN blob_place p ON p.blob_id = u.blob_id "
             "JOIN tree_entry e ON e.id = (SELECT MIN(f.id) FROM tree_entry f WHERE f.blob_id = u.blob_id) "
@@ -70,12 +70,12 @@ class Unsynced:
 
     def count(self) -> int:
         """Return of how many blobs bytes are kept."""
-        found: int = scalar(self._engine.one("SELECT COUNT(*) FROM unsynced"))
-        return found
+        row = self._one("SELECT COUNT(*) FROM unsynced")
+        return row[0] if row else 0
 
     def any_from_earlier_boots(self) -> bool:
         """Return whether bytes are kept of files that a crash of the machine may have taken."""
-        row = self._engine.one(
+        row = self._one(
             "SELECT 1 FROM unsynced WHERE boot IS NULL OR boot <> :boot LIMIT 1", {"boot": current_boot() or ""}
         )
         return row is not None
@@ -105,6 +105,13 @@ class Unsynced:
             for part in chunks(sorted(blob_id for blob_id, places in now.items() if places <= ids)):
                 names, parameters = in_list(part)
                 self._engine.execute(f"DELETE FROM unsynced WHERE blob_id IN ({names})", parameters)
+
+    def _query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
+        return [] if self._engine.is_remote else self._engine.query(sql, parameters)
+
+    def _one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
+        rows = self._query(sql, parameters)
+        return rows[0] if rows else None
 
 
 @functools.cache

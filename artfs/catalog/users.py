@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, now_us
+from artfs.catalog.engine import Engine, chunks, in_list, now_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,14 @@ class Users:
         """Return the user of that row id."""
         row = self._engine.one('SELECT id, name, created_us FROM "user" WHERE id = :id', {"id": user_id})
         return User(*row) if row else None
+
+    def names(self, user_ids: Collection[int]) -> dict[int, str]:
+        """Return the names of users, by row id."""
+        found: dict[int, str] = {}
+        for part in chunks(sorted(user_ids)):
+            names, parameters = in_list(part)
+            found.update(self._engine.query(f'SELECT id, name FROM "user" WHERE id IN ({names})', parameters))
+        return found
 
     def ensure(self, name: str) -> User:
         """Return the user of that name, made if there is none."""

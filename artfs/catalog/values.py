@@ -29,6 +29,12 @@ class Encoded:
     number: float | None = None
     json: str | None = None
 
+    @property
+    def time_us(self) -> int | None:
+        """The value as microseconds since 1970, if it is a time: seconds as a double are exact to the microsecond."""
+        is_time = self.type in ("datetime", "date") and self.number is not None
+        return round(self.number * 1_000_000) if is_time and self.number is not None else None
+
 
 def encode(value: object) -> Encoded:
     """Return the columns of a value.

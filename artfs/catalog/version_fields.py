@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from artfs.catalog.filters import Field, Fields, MetadataField
+from artfs.catalog.schema.columns import LEADING
 
 _META_OF = "m.version_id = v.id AND m.key = {key} AND m.newest = 1"
-_META_NUMBERS = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
+_META_RARE = "SELECT m.version_id FROM version_meta m WHERE m.key = {key} AND m.newest = 1 AND {condition}"
 
 
 def _metadata_field(key: str) -> MetadataField:
@@ -15,7 +16,8 @@ def _metadata_field(key: str) -> MetadataField:
         text="m.text",
         number="m.number",
         each=f"EXISTS (SELECT 1 FROM version_meta m WHERE {_META_OF} AND {{condition}})",
-        rare=_META_NUMBERS,
+        rare=_META_RARE,
+        leading=lambda text: f"SUBSTR({text}, 1, {LEADING})",
         order=(value.format("number"), value.format("text")),
     )
 
@@ -36,8 +38,7 @@ FIELDS = Fields(
         "digest": Field("v.digest", "bytes"),
         "files": Field("v.files", "number"),
         "bytes": Field("v.bytes", "number"),
-        # Ids are given out in the order of creation, and are already sorted.
-        "created": Field("v.created_us", "time", sort="v.id"),
+        "created": Field("v.created_us", "time"),
         "user": Field("u.name", exists='v.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
         "store": Field("s.name", exists="v.store_id IN (SELECT s.id FROM store s WHERE {})", sort=""),
         "run": Field(
@@ -54,5 +55,6 @@ FIELDS = Fields(
         ),
     },
     tiebreak="v.id",
+    order=("v.created_us", "v.id"),
     prefixed={"metadata": _metadata_field},
 )

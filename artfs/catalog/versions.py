@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.artifacts import Artifacts
 from artfs.catalog.blobs import Blobs, Place
 from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_batches, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
+from artfs.catalog.machines import Machines
 from artfs.catalog.metadata import VersionMetadata
 from artfs.catalog.sound import sound_name
 from artfs.catalog.steps import check_producer
@@ -18,10 +18,11 @@ from artfs.catalog.trees import Trees, files_of
 from artfs.catalog.unsynced import Unsynced
 from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
+from artfs.catalog.version_numbers import claim_number, next_time
 from artfs.content.digest import Digest
 from artfs.content.tree import Tree
 from artfs.enums import ArtifactSaveType
-from artfs.errors import InvalidValue, VersionExists, VersionNotFound
+from artfs.errors import InvalidValue, VersionNotFound
 from artfs.names import check_version_name
 
 LIVE = "live"
@@ -31,14 +32,18 @@ PURGED = "purged"
 _COLUMNS = (
     "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, "
     "v.files, v.bytes, v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, "
-    "v.user_id, v.created_us, v.purged_us, v.purge_reason"
+    "v.user_id, v.created_us, v.purged_us, v.purge_reason, v.machine_id, v.owner, v.owner_group, v.sealed_by, "
+    "v.previous_id, v.self_contained, v.folder, v.manifest"
 )
 _FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _NOT_PURGED = "v.state <> 'purged'"
 _RARE = 2000
 """Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
-# Numbers beyond are names like any other, so that counting never runs out of 64 bits.
-_GREATEST_NUMBER = 2**62
+
+_FLAGS = (17, 29)
+"""Where in a row are `trusted` and `self_contained`."""
+
+_Path = bytes  # `bytes` is a field of Version
 
 NOTHING_UNSYNCED: Mapping[Digest, bytes] = {}
 
@@ -59,7 +64,13 @@ class Version:
         save_type: incoming, manual, step_output, preexisting or external.
         trusted: whether pickles in it may be loaded.
         producer_id: step run that made it.
-        created_us, purged_us: microseconds since 1970 UTC.
+        created_us, purged_us: microseconds since 1970 UTC; no version is older than an earlier one of its artifact.
+        machine_id: machine that made it, and has its bytes while it is staged.
+        owner, owner_group: names of whom its files belonged to; None: the user; no group of all.
+        sealed_by: what made a draft a version: commit, rename, marker, sibling, writers or quiet.
+        previous_id: version that the draft went on from.
+        self_contained: whether no link in it leads to a file outside.
+        folder: where its manifest lies, below the root of its store; `manifest`: generation of that.
     """
 
     id: int
@@ -86,14 +97,22 @@ class Version:
     created_us: int
     purged_us: int | None
     purge_reason: str | None
+    machine_id: int | None = None
+    owner: str | None = None
+    owner_group: str | None = None
+    sealed_by: str | None = None
+    previous_id: int | None = None
+    self_contained: bool = True
+    folder: _Path | None = None
+    manifest: int = 0
 
 
 class Versions:
     """The versions of a catalog."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, machines: Machines) -> None:
         self._engine = engine
-        self._artifacts = Artifacts(engine)
+        self._machines = machines
         self._blobs = Blobs(engine)
         self._trees = Trees(engine)
         self._unsynced = Unsynced(engine)
@@ -122,6 +141,12 @@ class Versions:
         producer_id: int | None = None,
         store_id: int | None = None,
         user: str | None = None,
+        owner: str | None = None,
+        owner_group: str | None = None,
+        sealed_by: str | None = None,
+        previous_id: int | None = None,
+        self_contained: bool = True,
+        folder: _Path | None = None,
         metadata: Mapping[str, object] | None = None,
         unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
         complete: Callable[[Version], None] | None = None,
@@ -140,6 +165,7 @@ class Versions:
             save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on
                 bytes that the user registered in place; for all others those bytes do not count as there.
             user: login name.
+            owner, owner_group, sealed_by, previous_id, self_contained, folder: as of `Version`.
             unsynced: the bytes of those contents whose files are not on stable storage yet: they are committed too.
             complete: called with the version before it is committed; what it changes in the catalog is a part of it.
 
@@ -156,7 +182,7 @@ class Versions:
         assert record_digest
         with self._engine.transaction():
             user_id = self._users.ensure(user).id if user is not None else None
-            artifact_id, number, version_name = self._claim(artifact_name, name, user_id)
+            artifact_id, number, version_name = claim_number(self._engine, artifact_name, name, user_id)
             in_place = save_type == ArtifactSaveType.PREEXISTING
             blob_ids = self._blobs.insert(files, places, also_at, in_place=in_place)
             if unsynced:
@@ -182,9 +208,19 @@ class Versions:
                 "producer_id": producer_id,
                 "store_id": store_id,
                 "user_id": user_id,
-                "created_us": now_us(),
+                "created_us": next_time(self._engine, artifact_id),
+                "machine_id": self._machines.own_id(),
+                "owner": owner,
+                "owner_group": owner_group,
+                "sealed_by": sealed_by,
+                "previous_id": previous_id,
+                "self_contained": self_contained,
+                "folder": folder,
             }
-            row = self._engine.one(insert_sql("version", values) + " RETURNING id", values | {"trusted": int(trusted)})
+            row = self._engine.one(
+                insert_sql("version", values) + " RETURNING id",
+                values | {"trusted": int(trusted), "self_contained": int(self_contained)},
+            )
             version_id: int = scalar(row)
             if producer_id is not None:
                 check_producer(self._engine, producer_id, version_id)
@@ -206,12 +242,33 @@ class Versions:
         found: list[Version] = []
         for part in chunks(sorted(version_ids)):
             names, parameters = in_list(part)
-            found += self._many(f"v.id IN ({names})", parameters, "ORDER BY v.id")
+            found += self._many(f"v.id IN ({names})", parameters, "ORDER BY v.created_us, v.id")
         return found
 
     def by_uuid(self, uuid: str) -> Version | None:
         """Return the version of that id, also a tombstone."""
         return self._one("v.uuid = :uuid", {"uuid": uuid})
+
+    def by_uuids(self, uuids: Collection[str]) -> dict[str, Version]:
+        """Return the versions of these ids that there are, also tombstones, by id."""
+        found: dict[str, Version] = {}
+        for part in chunks(sorted(uuids)):
+            names, parameters = in_list(part)
+            found.update((each.uuid, each) for each in self._many(f"v.uuid IN ({names})", parameters, ""))
+        return found
+
+    def latest_of(self, artifact_ids: Collection[int]) -> dict[int, Version]:
+        """Return the newest version of every artifact that has one, by the artifact's row id."""
+        newest = (
+            "v.id = (SELECT n.id FROM version n WHERE n.artifact_id = a.id AND n.state <> 'purged' "
+            "ORDER BY n.created_us DESC, n.id DESC LIMIT 1)"
+        )
+        found: dict[int, Version] = {}
+        for part in chunks(sorted(artifact_ids)):
+            names, parameters = in_list(part)
+            rows = self._many(f"a.id IN ({names}) AND {newest}", parameters, "")
+            found.update((each.artifact_id, each) for each in rows)
+        return found
 
     def newest_row(self) -> tuple[str, int] | None:
         """Return uuid and row id of the version that was made last, also a tombstone; None if there is none."""
@@ -234,14 +291,17 @@ class Versions:
     def latest(self, artifact_id: int) -> Version | None:
         """Return the newest version of an artifact that is not purged."""
         return self._one(
-            f"v.artifact_id = :artifact AND {_NOT_PURGED}", {"artifact": artifact_id}, "ORDER BY v.id DESC LIMIT 1"
+            f"v.artifact_id = :artifact AND {_NOT_PURGED}",
+            {"artifact": artifact_id},
+            "ORDER BY v.created_us DESC, v.id DESC LIMIT 1",
         )
 
     def by_tag(self, artifact_id: int, tag: str) -> Version | None:
         """Return the newest version of an artifact that carries a tag."""
         row = self._engine.one(
             "SELECT x.version_id FROM version_tag x WHERE x.artifact_id = :artifact "
-            "AND x.tag_id = (SELECT id FROM tag WHERE name = :tag) ORDER BY x.version_id DESC LIMIT 1",
+            "AND x.tag_id = (SELECT id FROM tag WHERE name = :tag) "
+            "ORDER BY x.version_us DESC, x.version_id DESC LIMIT 1",
             {"artifact": artifact_id, "tag": tag},
         )
         return self.by_id(row[0]) if row else None
@@ -249,7 +309,8 @@ class Versions:
     def names(self, artifact_id: int) -> Sequence[tuple[str, int]]:
         """Return the name and row id of every version of an artifact that is not purged, oldest first."""
         rows = self._engine.query(
-            f"SELECT v.name, v.id FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} ORDER BY v.id",
+            f"SELECT v.name, v.id FROM version v WHERE v.artifact_id = :artifact AND {_NOT_PURGED} "
+            "ORDER BY v.created_us, v.id",
             {"artifact": artifact_id},
         )
         return [(sound_name("a version", row[0]), row[1]) for row in rows]
@@ -322,12 +383,12 @@ class Versions:
             "v.tree_id IN (WITH RECURSIVE above(id) AS (SELECT tree_id FROM tree_entry WHERE blob_id = :blob "
             "UNION SELECT e.tree_id FROM above JOIN tree_entry e ON e.child_id = above.id) SELECT id FROM above)",
             {"blob": blob_id},
-            "ORDER BY v.id",
+            "ORDER BY v.created_us, v.id",
         )
 
     def staged(self) -> Sequence[Version]:
         """Return the versions whose bytes are still to be uploaded, oldest first."""
-        return self._many("v.state = 'staged'", {}, "ORDER BY v.id")
+        return self._many("v.state = 'staged'", {}, "ORDER BY v.created_us, v.id")
 
     def set_state(self, version_id: int, state: str) -> None:
         """Move a version between `staged` and `live`. Raises VersionNotFound for any but those."""
@@ -369,7 +430,8 @@ class Versions:
             )
             if not changed:
                 raise _unknown(version_id)
-            self._engine.execute("DELETE FROM version_tag WHERE version_id = :id", {"id": version_id})
+            for table in ("version_tag", "model_link", "pending"):
+                self._engine.execute(f"DELETE FROM {table} WHERE version_id = :id", {"id": version_id})
             version = self.by_id(version_id)
         assert version is not None
         return version
@@ -389,25 +451,6 @@ class Versions:
         row = self._engine.one(f"SELECT COUNT(*) FROM ({sql} LIMIT {_RARE}) found", parameters)
         return int(scalar(row)) < _RARE
 
-    def _claim(self, artifact_name: str, name: str | None, user_id: int | None) -> tuple[int, int | None, str]:
-        """The artifact's row id, and the number and name of a version of it that no other can get any more."""
-        if name is None:
-            # No name is that number: a chosen name that is one moves the counting on.
-            artifact_id, next_number = self._artifacts.next_number(artifact_name, user_id)
-            return artifact_id, next_number, str(next_number)
-        artifact = self._artifacts.ensure(artifact_name, user_id)
-        taken = self.get(artifact.id, name)
-        if taken is not None:
-            why = "exists already" if taken.state != PURGED else "was purged, and names are not used again"
-            raise VersionExists(f"version '{name}' of '{artifact.name}' {why}: choose another name", subject=name)
-        number = _number(name)
-        if number is not None:
-            self._engine.execute(
-                "UPDATE artifact SET next_number = :next WHERE id = :id AND next_number < :next",
-                {"next": number + 1, "id": artifact.id},
-            )
-        return artifact.id, number, name
-
     def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> Version | None:
         row = self._engine.one(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
         return _version(row) if row else None
@@ -425,16 +468,9 @@ def _version(row: Row) -> Version:
     for what, name in (("the id of a version", row[1]), ("an artifact", row[3]), ("a version", row[4])):
         sound_name(what, name)
     values = list(row)
-    values[17] = bool(row[17])
+    for flag in _FLAGS:
+        values[flag] = bool(row[flag])
     return Version(*values)
-
-
-def _number(name: str) -> int | None:
-    """The number that a chosen name is, if it is written as numbers are given out."""
-    if not (name.isascii() and name.isdecimal()) or str(int(name)) != name:
-        return None
-    number = int(name)
-    return number if number < _GREATEST_NUMBER else None
 
 
 def _unknown(version_id: int) -> VersionNotFound:

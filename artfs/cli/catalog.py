@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from artfs.cli.lazy import Lazy, LazyGroup
-from artfs.cli.printing import say
+from artfs.cli.printing import json_option, print_json, say
+from artfs.cli.reporting import FAILED
 from artfs.cli.session import Session, pass_session
 
 ACCEPTED = "forget what is not listed"
@@ -16,13 +17,16 @@ ACCEPTED = "forget what is not listed"
 COMMANDS = {
     "backup": Lazy("artfs.cli.catalog:backup", "Copy the catalog into the new file FILE, while others go on working."),
     "restore": Lazy("artfs.cli.catalog:restore", "Put the backup FILE in the place of the catalog."),
+    "check": Lazy(
+        "artfs.cli.catalog:check", "Read the whole catalog, and say what is damaged or cannot be, one line each."
+    ),
     "accept": Lazy("artfs.cli.catalog:accept", "Go on with an older catalog, without the versions it does not know."),
 }
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS)
 def catalog() -> None:
-    """Back up and restore the catalog, which says what exists."""
+    """Back up, check and restore the catalog, which says what exists."""
 
 
 @click.command()
@@ -56,6 +60,29 @@ def restore(session: Session, file: Path) -> None:
         artifacts = workspace.catalog.artifacts.count()
     kept = f"; the one before is {before}" if before is not None else ""
     say(f"restored {session.home.catalog_path} with {artifacts} artifacts{kept}")
+
+
+@click.command()
+@json_option
+@click.pass_context
+@pass_session
+def check(session: Session, context: click.Context, as_json: bool) -> None:
+    """Read the whole catalog, and say what is damaged or cannot be, one line each.
+
+    It takes about a minute for a million versions; others go on working. The exit code is 1 if anything was found:
+    restore a backup then (artfs catalog restore). Whether files are as the catalog says is looked at by artfs verify.
+    """
+    with session.workspace() as workspace:
+        found = workspace.catalog.check()
+    if as_json:
+        print_json(found)
+    else:
+        for line in found:
+            say(line)
+        if not found:
+            say(f"{session.home.catalog_path} is sound")
+    if found:
+        context.exit(FAILED)
 
 
 @click.command()

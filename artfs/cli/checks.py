@@ -242,20 +242,19 @@ def left_drafts(home: Home) -> Iterator[Check]:
 
 
 def catalog(home: Home) -> Check:
-    """Whether the catalog is of this release, and whole."""
+    """Whether the catalog can be opened by this release. Not whether all in it is sound: that takes a while."""
     if _has_no_catalog_yet(home):
         return Check("catalog", Level.OK, "none yet")
     from artfs.catalog import Catalog
 
     try:
-        with Catalog.open(home.catalog_path, begin=False) as opened:
-            damages = opened.check()
+        with Catalog.open(home.catalog_url, begin=False) as opened:
+            versions = opened.versions.count()
     except (ArtfsError, OSError) as error:
         return Check("catalog", Level.FAIL, explain(error))
-    if damages:
-        more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
-        return Check("catalog", Level.FAIL, f"{home.catalog_path}: {damages[0]}{more}", "restore it from a backup")
-    return Check("catalog", Level.OK, f"{home.catalog_path} is whole")
+    return Check(
+        "catalog", Level.OK, f"{home.catalog_path} opens, with {versions} versions ('artfs catalog check' reads it all)"
+    )
 
 
 def stores(home: Home) -> Iterator[Check]:

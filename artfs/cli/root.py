@@ -25,7 +25,7 @@ COMMANDS = {
     "lineage": Lazy("artfs.cli.lineage:lineage", "Show what a version was made from, and what was made from it."),
     "artifact-store": Lazy("artfs.cli.artifact_store:artifact_store", "Say where the bytes of versions live."),
     "stack": Lazy("artfs.cli.stack:stack", "Choose where new versions go."),
-    "catalog": Lazy("artfs.cli.catalog:catalog", "Back up and restore the catalog, which says what exists."),
+    "catalog": Lazy("artfs.cli.catalog:catalog", "Back up, check and restore the catalog, which says what exists."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
     "gc": Lazy("artfs.cli.gc:gc", "Remove bytes that nothing accounts for, as killed processes leave them."),
     "doctor": Lazy("artfs.cli.doctor:doctor", "Look for whatever keeps artfs from working on this machine."),

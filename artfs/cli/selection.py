@@ -99,9 +99,9 @@ def catalog_to_complete(context: click.Context) -> Iterator[Catalog | None]:
     from artfs.home import Home
 
     given: Path | None = context.find_root().params.get("home")
-    path = Home.find(given).catalog_path
+    home = Home.find(given)
     try:
-        catalog = Catalog.open(path, begin=False) if path.exists() else None
+        catalog = Catalog.open(home.catalog_url, begin=False) if home.exists else None
     except (ArtfsError, OSError):
         catalog = None
     try:

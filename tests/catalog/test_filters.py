@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import format_digest
 from artfs.errors import InvalidValue
 from support.catalogs import save
+from support.postgres import new_database
 
 NAMES = ["1", "2", "10", "best", "Best", "100%", "a_b", "axb", "gt:5", "é"]
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
@@ -31,10 +32,14 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """Versions of two artifacts, a few facts each."""
-    catalog = Catalog.open(tmp_path_factory.mktemp("filters") / "catalog.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
+    """Versions of two artifacts, a few facts each, in each engine."""
+    if request.param == "sqlite":
+        url = str(tmp_path_factory.mktemp("filters") / "catalog.db")
+    else:
+        url = new_database(request.getfixturevalue("server"))
+    catalog = Catalog.open(url)
     for number, name in enumerate(NAMES):
         save(
             catalog,
@@ -49,7 +54,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     save(catalog, "other", b"y", name="best", metadata={"n": 100, "deep": {"a": 1}}, tags=["even"])
     # A value that was logged again: only the newest may be found.
     catalog.metadata.set(_named(catalog, "1").id, {"n": 0.5})
-    return catalog
+    yield catalog
+    catalog.close()
 
 
 def _named(catalog: Catalog, name: str) -> Version:

@@ -163,6 +163,7 @@ def test_a_changed_audit_log_shows_where(catalog: Catalog, change: str, shown: i
         catalog.audit.append("version.purge", f"iris@{number}", {"reason": "old"}, ada.id)
     catalog.engine.execute(change)
     assert catalog.audit.verify() == shown
+    catalog.engine.execute("DELETE FROM audit")
 
 
 def test_what_failed_is_not_in_the_audit_log(catalog: Catalog) -> None:

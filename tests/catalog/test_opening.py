@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from artfs.catalog import Catalog
-from artfs.catalog.tables import SCHEMA_VERSION
+from artfs.catalog.schema import SCHEMA_VERSION
 from artfs.errors import CatalogCorrupt, CatalogError, CatalogTooNew
 from support.catalogs import save
 
@@ -128,16 +128,16 @@ def test_a_closed_catalog_says_so(catalog_path: Path) -> None:
     catalog.close()
 
 
-def test_threads_each_have_their_own_connection(catalog: Catalog) -> None:
+def test_threads_each_have_their_own_connection(embedded: Catalog) -> None:
     """What one thread has not committed is not seen by another, and is not lost by its end."""
     names: list[list[str]] = []
-    with catalog.transaction():
-        save(catalog, "iris")
-        thread = threading.Thread(target=lambda: names.append(catalog.artifacts.names()))
+    with embedded.transaction():
+        save(embedded, "iris")
+        thread = threading.Thread(target=lambda: names.append(embedded.artifacts.names()))
         thread.start()
         thread.join()
     assert names == [[]]
-    assert catalog.artifacts.names() == ["iris"]
+    assert embedded.artifacts.names() == ["iris"]
 
 
 def test_a_forked_child_uses_the_catalog_and_leaves_the_parent_alone(catalog_path: Path) -> None:
@@ -234,7 +234,7 @@ _PRELUDE = """
 import os, signal, sys
 from pathlib import Path
 from artfs.catalog import Catalog
-from artfs.catalog.sqlite import SQLiteEngine
+from artfs.catalog.engines.sqlite import SQLiteEngine
 path = Path(sys.argv[1])
 """
 

@@ -99,42 +99,6 @@ def test_times_that_no_column_can_hold_are_brought_into_range(catalog: Catalog) 
     assert [row.mtime_ns for row in catalog.trees.entries(tree_id)] == [-(2**63), 2**63 - 1]
 
 
-def test_equal_files_share_an_inode_and_others_do_not(catalog: Catalog) -> None:
-    link = Entry(b"l", Kind.SYMLINK, 0o777, 0, target=b"t")
-    first = _saved(catalog, Tree.of([file_entry(b"1", b"a"), file_entry(b"1", b"b"), link]))
-    second = _saved(
-        catalog,
-        Tree.of(
-            [
-                file_entry(b"1", b"same"),
-                file_entry(b"1", b"mode", mode=0o600),
-                file_entry(b"1", b"time", mtime_ns=1),
-                file_entry(b"2", b"content"),
-                link,
-            ]
-        ),
-    )
-    a, b, first_link = catalog.trees.entries(first)
-    others = {row.name: row for row in catalog.trees.entries(second)}
-    assert a.inode == a.id == b.inode == others[b"same"].inode
-    assert len({row.inode for row in [a, first_link, *others.values()]}) == 6
-
-
-def test_an_inode_outlives_the_first_file_that_had_it(catalog: Catalog) -> None:
-    first = save(catalog, "artifact", {b"a": b"1"})
-    second = save(catalog, "artifact", {b"b": b"1", b"other": b"2"})
-    assert first.tree_id is not None
-    assert second.tree_id is not None
-    inode = catalog.trees.entries(first.tree_id)[0].inode
-    catalog.versions.purge(first.id, "test")
-    assert catalog.trees.collect() == 1
-    found = catalog.trees.by_inode(inode)
-    assert found is not None
-    assert found.name == b"b"
-    third = _saved(catalog, tree_with({b"c": b"1", b"d/e": b"1"}))
-    assert {row.inode for _, row in catalog.trees.walk(third) if row.kind == Kind.FILE} == {inode}
-
-
 def test_ids_are_never_used_again(catalog: Catalog) -> None:
     first = save(catalog, "artifact", {b"a": b"1"})
     assert first.tree_id is not None

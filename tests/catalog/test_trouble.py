@@ -15,45 +15,47 @@ from typing import Any
 import pytest
 
 from artfs.catalog import Catalog
-from artfs.catalog.sqlite import SQLiteEngine
+from artfs.catalog.engines.sqlite import SQLiteEngine
 from artfs.errors import CatalogBusy, CatalogError
 from support.catalogs import save
 
 
-def test_a_full_disk_is_said_to_be_one_and_nothing_is_hurt(catalog: Catalog) -> None:
-    version = save(catalog, "iris", b"content")
-    (pages,) = catalog.engine.one("PRAGMA page_count") or (0,)
-    catalog.engine.query(f"PRAGMA max_page_count = {pages + 5}")
+def test_a_full_disk_is_said_to_be_one_and_nothing_is_hurt(embedded: Catalog) -> None:
+    version = save(embedded, "iris", b"content")
+    (pages,) = embedded.engine.one("PRAGMA page_count") or (0,)
+    embedded.engine.query(f"PRAGMA max_page_count = {pages + 5}")
     with pytest.raises(OSError, match="No space left") as full:
-        save(catalog, "iris", {b"%d" % number: b"%d" % number for number in range(5000)})
+        save(embedded, "iris", {b"%d" % number: b"%d" % number for number in range(5000)})
     assert full.value.errno == errno.ENOSPC
-    assert catalog.versions.list() == [version]
-    catalog.engine.query("PRAGMA max_page_count = 1000000")
-    assert save(catalog, "iris").number == 2
+    assert embedded.versions.list() == [version]
+    embedded.engine.query("PRAGMA max_page_count = 1000000")
+    assert save(embedded, "iris").number == 2
 
 
-def test_a_catalog_that_is_held_for_too_long_says_so_and_can_be_read(catalog: Catalog, catalog_path: Path) -> None:
-    version = save(catalog, "iris")
-    catalog.engine.query("PRAGMA busy_timeout = 1")
+def test_a_catalog_that_is_held_for_too_long_says_so_and_can_be_read(embedded: Catalog, catalog_path: Path) -> None:
+    version = save(embedded, "iris")
+    embedded.engine.query("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(catalog_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(CatalogBusy, match="another process holds it") as busy:
-        save(catalog, "iris")
+        save(embedded, "iris")
     assert "\n" not in str(busy.value)
-    assert catalog.versions.latest(version.artifact_id) == version
+    assert embedded.versions.latest(version.artifact_id) == version
     other.execute("ROLLBACK")
     other.close()
-    assert save(catalog, "iris").number == 2
+    assert save(embedded, "iris").number == 2
 
 
-def test_a_thread_that_ends_leaves_no_connection_behind(catalog: Catalog) -> None:
+def test_a_thread_that_ends_leaves_no_connection_behind(embedded: Catalog) -> None:
     def open_files() -> int:
-        return sum(1 for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and "catalog.db" in _target(link))
+        return sum(
+            1 for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and "embedded.db" in _target(link)
+        )
 
-    catalog.artifacts.names()
+    embedded.artifacts.names()
     before = open_files()
     for _ in range(10):
-        thread = threading.Thread(target=catalog.artifacts.names)
+        thread = threading.Thread(target=embedded.artifacts.names)
         thread.start()
         thread.join()
     gc.collect()
@@ -62,7 +64,7 @@ def test_a_thread_that_ends_leaves_no_connection_behind(catalog: Catalog) -> Non
 
 
 def test_an_interrupt_while_another_process_writes_leaves_the_catalog_free(
-    catalog: Catalog, catalog_path: Path
+    embedded: Catalog, catalog_path: Path
 ) -> None:
     """Ctrl-C in a notebook, which goes on afterwards."""
     other = sqlite3.connect(catalog_path, isolation_level=None, check_same_thread=False)
@@ -76,17 +78,17 @@ def test_an_interrupt_while_another_process_writes_leaves_the_catalog_free(
 
     thread = threading.Timer(0.2, interrupt_then_let_go)
     thread.start()
-    with pytest.raises(KeyboardInterrupt), catalog.transaction():
+    with pytest.raises(KeyboardInterrupt), embedded.transaction():
         raise AssertionError("the block runs although it was interrupted")
     thread.join()
     other.execute("BEGIN IMMEDIATE")
     other.execute("ROLLBACK")
     other.close()
-    assert save(catalog, "iris").number == 1
+    assert save(embedded, "iris").number == 1
 
 
 def test_an_interrupt_just_after_a_block_was_released_is_raised_and_undoes_all_around_it(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    embedded: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute = SQLiteEngine.execute
 
@@ -97,36 +99,36 @@ def test_an_interrupt_just_after_a_block_was_released_is_raised_and_undoes_all_a
         return changed
 
     monkeypatch.setattr(SQLiteEngine, "execute", interrupted)
-    with pytest.raises(KeyboardInterrupt), catalog.transaction(), catalog.transaction():
-        catalog.artifacts.ensure("inner")
+    with pytest.raises(KeyboardInterrupt), embedded.transaction(), embedded.transaction():
+        embedded.artifacts.ensure("inner")
     with (
         pytest.raises(CatalogError, match="a part of this transaction failed"),
-        catalog.transaction(),
+        embedded.transaction(),
         contextlib.suppress(KeyboardInterrupt),
-        catalog.transaction(),
+        embedded.transaction(),
     ):
-        catalog.artifacts.ensure("inner")
-    assert catalog.artifacts.names() == []
+        embedded.artifacts.ensure("inner")
+    assert embedded.artifacts.names() == []
 
 
-def test_a_part_that_failed_undoes_its_transaction_whatever_is_caught_on_the_way(catalog: Catalog) -> None:
-    with pytest.raises(CatalogError, match="a part of this transaction failed"), catalog.transaction():
-        catalog.artifacts.ensure("half")
-        with contextlib.suppress(ZeroDivisionError), catalog.engine.joined():
+def test_a_part_that_failed_undoes_its_transaction_whatever_is_caught_on_the_way(embedded: Catalog) -> None:
+    with pytest.raises(CatalogError, match="a part of this transaction failed"), embedded.transaction():
+        embedded.artifacts.ensure("half")
+        with contextlib.suppress(ZeroDivisionError), embedded.engine.joined():
             raise ZeroDivisionError
-        with catalog.transaction():
-            catalog.artifacts.ensure("a block of its own")
-    assert catalog.artifacts.names() == []
+        with embedded.transaction():
+            embedded.artifacts.ensure("a block of its own")
+    assert embedded.artifacts.names() == []
 
 
-def test_a_part_that_failed_undoes_only_the_block_that_it_is_in(catalog: Catalog) -> None:
-    with catalog.transaction():
-        catalog.artifacts.ensure("outer")
-        with contextlib.suppress(ZeroDivisionError), catalog.transaction():
-            catalog.artifacts.ensure("inner")
-            with catalog.engine.joined():
+def test_a_part_that_failed_undoes_only_the_block_that_it_is_in(embedded: Catalog) -> None:
+    with embedded.transaction():
+        embedded.artifacts.ensure("outer")
+        with contextlib.suppress(ZeroDivisionError), embedded.transaction():
+            embedded.artifacts.ensure("inner")
+            with embedded.engine.joined():
                 raise ZeroDivisionError
-    assert catalog.artifacts.names() == ["outer"]
+    assert embedded.artifacts.names() == ["outer"]
 
 
 def _target(link: Path) -> str:

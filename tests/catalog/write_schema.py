@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artfs.catalog.schema import statements
-from artfs.catalog.sqlite import SQLITE
-from artfs.catalog.tables import SCHEMA_VERSION, TABLES
+from artfs.catalog.engines.sqlite import SQLITE
+from artfs.catalog.schema import SCHEMA_VERSION, TABLES, statements
 
 if __name__ == "__main__":
     text = "".join(f"{statement};\n" for statement in statements(SQLITE, TABLES))

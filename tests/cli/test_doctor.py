@@ -106,10 +106,15 @@ def test_rows_that_refer_to_nothing(run: Run, home: Path) -> None:
         insert = "INSERT INTO pin (version_id, reason, created_us) VALUES (77, 'x', 0)"
         catalog.engine.execute("PRAGMA foreign_keys = OFF")
         catalog.engine.execute(insert)
-    check = checks.catalog(Home(home))
-    assert check.level is Level.FAIL
-    assert "pin" in check.message
-    assert check.advice == "restore it from a backup"
+    result = run("catalog", "check")
+    assert (result.exit_code, result.stdout) == (1, "pin row 77 refers to no version\n")
+    assert json.loads(run("catalog", "check", "--json").stdout) == ["pin row 77 refers to no version"]
+
+
+def test_a_sound_catalog_is_told(run: Run, home: Path) -> None:
+    run("init")
+    result = run("catalog", "check")
+    assert (result.exit_code, result.stdout) == (0, f"{home}/catalog.db is sound\n")
 
 
 def test_user_allow_other(tmp_path: Path) -> None:

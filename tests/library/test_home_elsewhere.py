@@ -49,7 +49,7 @@ def is_whole(path: Path) -> bool:
 def made_by_the_first_release(path: Path) -> None:
     """Turn a home into one whose catalog has full paths, and whose store has an attribute for a mark."""
     with sqlite3.connect(path / "catalog.db") as database:
-        database.execute("UPDATE store SET root = ?, options = '{}'", (str(path / "store"),))
+        database.execute("UPDATE store SET root = ?, options = '{}', layout = NULL", (str(path / "store"),))
     identity = (path / "identity").read_text().strip()
     shutil.rmtree(path / "store/.artfs")
     os.setxattr(path / "store", "user.artfs.catalog", os.fsencode(f"{identity} {path.resolve()}"))

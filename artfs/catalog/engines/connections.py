@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 BUSY_SECONDS = 30.0
 
@@ -44,12 +36,12 @@ class Connection:
     """The connection of one thread. As a context it ends the hold that its user took of `lock`.
 
     Args:
-        database: the open file.
+        raw: the open file.
         owner: the engine that it belongs to.
     """
 
-    def __init__(self, database: Database, owner: object) -> None:
-        self.database = database
+    def __init__(self, raw: sqlite3.Connection, owner: object) -> None:
+        self.raw = raw
         self.owner = weakref.ref(owner)
         self.lock = threading.RLock()
         """Held by its thread while that uses it, and by a fork while that closes it."""
@@ -78,7 +70,7 @@ class Connection:
     def close(self) -> None:
         """Close it; the thread's next statement opens another one."""
         self._is_open = False
-        self.database.close()
+        self.raw.close()
 
     def __enter__(self) -> Connection:
         return self
@@ -170,7 +162,7 @@ os.register_at_fork(
 )
 
 
-def _connect(path: str, *, is_uri: bool) -> Database:
+def _connect(path: str, *, is_uri: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
         timeout=BUSY_SECONDS,
@@ -181,36 +173,8 @@ def _connect(path: str, *, is_uri: bool) -> Database:
         check_same_thread=False,
         cached_statements=512,
     )
-    database: Database = _sqlite_utils().Database(connection, recursive_triggers=False, execute_plugins=False)
     for pragma in _PRAGMAS:
-        database.execute(f"PRAGMA {pragma}")
-    [(page_bytes,)] = database.execute("PRAGMA page_size").fetchall()
-    database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // page_bytes}")
-    return database
-
-
-def _sqlite_utils() -> ModuleType:
-    """Import sqlite-utils without pandas and numpy, which it would load where installed: a quarter of a second."""
-    if "sqlite_utils" not in sys.modules:
-        finder = _HoldBack(("pandas", "numpy"))
-        sys.meta_path.insert(0, finder)
-        try:
-            import sqlite_utils
-        finally:
-            sys.meta_path.remove(finder)
-    import sqlite_utils
-
-    return sqlite_utils
-
-
-class _HoldBack(MetaPathFinder):
-    """Lets this thread find no module of these names; other threads import as ever."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self._thread = threading.get_ident()
-
-    def find_spec(self, fullname: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
-        if fullname in self._names and threading.get_ident() == self._thread:
-            raise ModuleNotFoundError(f"{fullname} is not needed here", name=fullname)
-        return None
+        connection.execute(f"PRAGMA {pragma}")
+    [(page_bytes,)] = connection.execute("PRAGMA page_size").fetchall()
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // page_bytes}")
+    return connection

@@ -1,21 +1,26 @@
-"""The embedded engine: SQLite through sqlite-utils."""
+"""The embedded engine: SQLite."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from artfs.catalog.connections import BUSY_SECONDS, Connection, connections
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
-from artfs.catalog.read_only import ReadOnlyFile, is_read_only
+from artfs.catalog.engines.connections import BUSY_SECONDS, Connection, connections
+from artfs.catalog.engines.read_only import ReadOnlyFile, is_read_only
 from artfs.content.files import sync_file
 from artfs.errors import AlreadyExists, CatalogBusy, CatalogCorrupt, CatalogError, CatalogReplaced, InvalidValue
 from artfs.sharing import OWNER, make_file
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 SQLITE = Dialect(
     name="sqlite",
@@ -24,6 +29,7 @@ SQLITE = Dialect(
     bytes="BLOB",
     integer="INTEGER",
     real="REAL",
+    text="TEXT",
 )
 
 _ERRORS = (sqlite3.Error, UnicodeEncodeError, OverflowError)
@@ -39,7 +45,7 @@ class SQLiteEngine:
     """
 
     dialect = SQLITE
-    is_local = True
+    is_remote = False
 
     def __init__(self, path: Path, mode: int = OWNER.file) -> None:
         self.path = path
@@ -53,15 +59,26 @@ class SQLiteEngine:
     def url(self) -> str:
         return str(self.path)
 
-    def prepare(self) -> None:
-        """Switch a new file to a write-ahead log, so that readers and a writer do not wait for each other."""
-        with self._held() as connection:
-            connection.database.enable_wal()
+    def exists(self) -> bool:
+        if self.path.is_dir():
+            raise CatalogCorrupt(f"catalog {self.path} is a directory: choose another path", subject=str(self.path))
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    @contextmanager
+    def only_one(self) -> Iterator[None]:
+        # A lock of its own: SQLite's do not cover the switch to a write-ahead log.
+        path = self.path.with_name(self.path.name + ".lock")
+        make_file(path, self.mode)
+        with open(path, "a+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # So that readers and a writer do not wait for each other.
+            self.query("PRAGMA journal_mode = WAL")
+            yield
 
     def query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:
         with self._held() as connection:
             try:
-                return connection.database.conn.execute(sql, parameters).fetchall()
+                return connection.raw.execute(sql, parameters).fetchall()
             except _ERRORS as error:
                 raise self._translated(error) from error
 
@@ -73,7 +90,7 @@ class SQLiteEngine:
     def execute(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> int:
         with self._held() as connection:
             try:
-                return connection.database.conn.execute(sql, parameters).rowcount
+                return connection.raw.execute(sql, parameters).rowcount
             except _ERRORS as error:
                 raise self._translated(error) from error
 
@@ -83,7 +100,7 @@ class SQLiteEngine:
                 with self.transaction():
                     return self.executemany(sql, rows)
             try:
-                return connection.database.conn.executemany(sql, rows).rowcount
+                return connection.raw.executemany(sql, rows).rowcount
             except BaseException as error:
                 # As if it had joined: some of the rows may be there.
                 connection.failed[connection.depth] = error
@@ -146,7 +163,7 @@ class SQLiteEngine:
         rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {row[0] for row in rows if not row[0].startswith("sqlite_")}
 
-    def reserve(self, table: str, count: int) -> int:
+    def reserve(self, table: str, count: int) -> Sequence[int]:
         # Rows inserted with these ids move the sequence themselves; this covers those that are then not used.
         row = self.one(
             "UPDATE sqlite_sequence SET seq = seq + :count WHERE name = :table RETURNING seq",
@@ -157,12 +174,12 @@ class SQLiteEngine:
                 "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :count)", {"table": table, "count": count}
             )
         last: int = row[0] if row else count
-        return last - count + 1
+        return range(last - count + 1, last + 1)
 
     def stamp(self) -> Hashable:
         # SQLite counts the commits of all other connections, and of this one what it changed itself.
         with self._held() as connection:
-            return connection.number, self.query("PRAGMA data_version")[0], connection.database.conn.total_changes
+            return connection.number, self.query("PRAGMA data_version")[0], connection.raw.total_changes
 
     def check(self) -> list[str]:
         found = [row[0] for row in self.query("PRAGMA integrity_check")]
@@ -184,7 +201,7 @@ class SQLiteEngine:
             raise AlreadyExists(f"'{target}' exists already: choose another name", subject=target) from None
         try:
             with self._held() as connection, closing(sqlite3.connect(target)) as copy:
-                connection.database.conn.backup(copy)
+                connection.raw.backup(copy)
         except BaseException as error:
             target.unlink()
             if isinstance(error, sqlite3.Error):
@@ -192,6 +209,20 @@ class SQLiteEngine:
             raise
         with target.open("rb") as written:
             sync_file(written.fileno())
+
+    def keep_copy(self, name: str) -> str | None:
+        target = self.path.with_name(name)
+        self.back_up(target)
+        os.chmod(target, self.mode)
+        return str(target)
+
+    @contextmanager
+    def utilities(self) -> Iterator[Database]:
+        """Lend this thread's connection as a database of sqlite-utils, which knows how to look at schemas."""
+        import sqlite_utils  # here: it imports pandas where that is installed, which takes most of a second
+
+        with self._held() as connection:
+            yield sqlite_utils.Database(connection.raw, recursive_triggers=False, execute_plugins=False)
 
     def close(self) -> None:
         self._closed = True
@@ -244,7 +275,7 @@ class SQLiteEngine:
         """Roll back to where a transaction was when the block of this depth began."""
         connection.after_commit = [due for due in connection.after_commit if due[0] <= depth]
         # A full disk or an I/O error may have rolled all of it back already.
-        if not connection.is_own or not connection.database.conn.in_transaction:
+        if not connection.is_own or not connection.raw.in_transaction:
             return
         if depth == 0:
             self.execute("ROLLBACK")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from artfs.catalog.schema import Column
+from artfs.catalog.schema.description import Column
 
 ID = Column("id", "ID", "Row id. Never used again, even when the row is gone: inodes and paths are made of ids.")
 CREATED = Column("created_us", "INTEGER NOT NULL", "When the row was made.")
 USER = Column("user_id", 'INTEGER REFERENCES "user"(id)', "Who made it; NULL if nobody was named.")
 UUID = Column("uuid", "TEXT NOT NULL UNIQUE", "Name of the row that holds on every machine; what people see as its id.")
+
+LEADING = 100
+"""How many characters of a text an index holds: some engines refuse entries of more than a few kilobytes."""
 
 
 def metadata_columns(owner: Column) -> tuple[Column, ...]:
