@@ -8,6 +8,7 @@ import os
 import re
 import select
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from artfs.errors import MountError, NotMounted
 FILE_SYSTEM = "fuse.artfs"
 MOUNTINFO = Path("/proc/self/mountinfo")
 STATUS_FILE = Path(".artfs/status.json")
+ANSWER_SECONDS = 5.0
+"""A mount that does not tell its free space within this time hangs."""
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -93,13 +96,29 @@ def is_dead(path: Path) -> bool:
     """Return whether a mount is there whose daemon has died.
 
     The kernel goes on answering `stat` from its cache, but has to ask the daemon about free space; the first question
-    after the death is cut off, the later ones meet no connection.
+    after the death is cut off, the later ones meet no connection. A daemon that does not answer is not dead.
     """
-    try:
-        os.statvfs(path)
-    except OSError as error:
-        return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
-    return False
+    return _free_space_error(path) in (errno.ENOTCONN, errno.ECONNABORTED)
+
+
+def _free_space_error(path: Path) -> int | None:
+    """Why a file system does not tell how much space it has; None if it does, or does not answer.
+
+    Asked in a thread that is left alone when it hangs: whoever looks at all mounts must not hang with one of them.
+    """
+    asked: list[int | None] = []
+
+    def ask() -> None:
+        try:
+            os.statvfs(path)
+            asked.append(None)
+        except OSError as error:
+            asked.append(error.errno)
+
+    thread = threading.Thread(target=ask, daemon=True, name="artfs asks for free space")
+    thread.start()
+    thread.join(ANSWER_SECONDS)
+    return asked[0] if asked else None
 
 
 def is_left(mount: Mounted, seconds: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from artfs.artifacts.seal import measure, seal
 from artfs.catalog import Catalog
 from artfs.home import Home
+from artfs.mounts import is_dead
 from artfs.workspace import Workspace
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, versions
 from support.mount import MYSELF, Done, Mount, is_mounted, new_base, plain_user
@@ -161,3 +163,14 @@ class TestTwoDaemons:
         assert sorted(map(int, versions(one, "raced"))) == list(range(1, 21))
         lines = {(one.artifacts / "raced" / version / "raced").read_text() for version in versions(one, "raced")}
         assert lines == {f"{mount.path} {number}\n" for mount in (one, other) for number in range(1, 11)}
+
+
+def test_a_mount_that_hangs_is_not_dead_and_hangs_nobody(start_mount: StartMount) -> None:
+    mount = start_mount()
+    pid = mount.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not is_dead(mount.path)
+        assert mount.artfs("doctor", check=False).returncode in (0, 1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
