@@ -1,42 +1,18 @@
 """Secrets in text that is kept or logged: command lines, URIs, errors.
 
-What a secret is, is told by what stands before it (a name such as `--db-password` or `HF_TOKEN`, the user part of a
-URI, a header) or by its own shape (keys of well-known services). Names are compared word by word, so that
-`--tokenizer` and `--max-tokens` are left alone, as are the tokens of language models (`--pad-token`).
+What a secret is, is told by what stands before it (a name, see `secret_names`; an option, see `secret_options`; the
+user part of a URI, a header) or by its own shape (keys of well-known services).
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-HIDDEN = "***"
-
-_SECRET_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """apikey auth authorization authtoken credential credentials passphrase passwd password pat pwd sas secret
-        token""",
-    )
-)
-_SECRET_PAIRS = frozenset(
-    f"{first} {second}"
-    for first in ("access", "account", "api", "auth", "encryption", "private", "secret", "service", "shared", "signing")
-    for second in ("key", "pass", "signature")
-) | {"db pass", "user pass", "client pass", "storage key", "subscription key"}
-_OF_LANGUAGE_MODELS = frozenset(
-    re.findall(
-        r"\w+",
-        """added audio begin bos cls end eos eot image mask new next out pad per prompt sep special start stop unk
-        video word""",
-    )
-)
-"""Words before `token` that make it one of a text, and no secret."""
-_NO_SECRETS = frozenset(("pwd", "oldpwd"))
-"""Whole names: the working directory of a shell."""
+from artfs.secret_names import is_doubtful_name, is_secret_name
+from artfs.secret_options import HIDDEN, Options, is_prose, is_small_number, without_secrets_of_options
 
 _QUERY = (
     "access_token|accesstoken|api[_-]?key|apikey|auth|awsaccesskeyid|client_secret|code|credential|id_token|key|passwd|"
@@ -48,13 +24,6 @@ _HEADERS = (
     "x-amz-security-token|x-api-key|x-auth-token"
 )
 
-_WITH_PASSWORD_OPTION = frozenset(("mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "sshpass"))
-"""Programs whose `-p` is followed at once by a password."""
-_WITH_USER_OPTION = frozenset(("curl",))
-"""Programs whose `-u` takes `user:password`."""
-
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-
 
 def redacted(text: str) -> str:
     """Return a text with what looks like a secret hidden.
@@ -64,7 +33,10 @@ def redacted(text: str) -> str:
     """
     for pattern, replacement in _rules():
         text = pattern.sub(replacement, text)
-    return _assignment().sub(_without_value, text)
+    text = without_secrets_of_options(_assignment().sub(_without_value, text))
+    for pattern in _fields():
+        text = pattern.sub(_without_field, text)
+    return text
 
 
 def redacted_command(command: Sequence[str]) -> list[str]:
@@ -74,10 +46,22 @@ def redacted_command(command: Sequence[str]) -> list[str]:
     ['train.py', '--api-key', '***', 'TOKEN=***', '--max-tokens', '5']
     """
     shown: list[str] = []
-    programs = {os.path.basename(word) for word in command[:4]}
-    before = ""
+    options, before, takes = Options(), "", None
     for word in command:
-        shown.append(_argument(word, before, programs))
+        hidden = takes.hidden(word) if takes is not None and takes.next_word and not word.startswith("-") else None
+        if hidden is None and before.endswith(":") and word.strip() and _is_field(before[:-1], word):
+            hidden = HIDDEN
+        takes = None
+        if hidden is not None:
+            options.done()
+        else:
+            read = options.read(word)
+            within = read.hidden(word[read.glued :]) if read.glued else None
+            if within is not None:
+                hidden = word[: read.glued] + within
+                options.done()
+            takes = read if read.next_word else None
+        shown.append(_argument(word) if hidden is None else hidden)
         before = word
     return shown
 
@@ -98,40 +82,35 @@ def has_secret(uri: str) -> bool:
     return redacted(uri) != uri
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether what is called so is a secret.
-
-    >>> [is_secret_name(name) for name in ("AWS_SECRET_ACCESS_KEY", "--hf-token", "dbPassword", "pad_token", "PWD")]
-    [True, True, True, False, False]
-    """
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not words or (len(words) == 1 and words[0] in _NO_SECRETS):
-        return False
-    if words[-1] == "token" and len(words) > 1 and words[-2] in _OF_LANGUAGE_MODELS:
-        return False
-    return words[-1] in _SECRET_WORDS or " ".join(words[-2:]) in _SECRET_PAIRS
-
-
-def _argument(word: str, before: str, programs: set[str]) -> str:
-    is_option = before.startswith("-") and "=" not in before
-    if is_option and not word.startswith("-") and is_secret_name(before):
-        return HIDDEN
-    if programs & _WITH_USER_OPTION and before in ("-u", "--user", "--proxy-user") and ":" in word:
-        return f"{word.partition(':')[0]}:{HIDDEN}"
-    if programs & _WITH_PASSWORD_OPTION:
-        if word.startswith("-p") and len(word) > 2 and not word.startswith("-p="):
-            return f"-p{HIDDEN}"
-        if "sshpass" in programs and before == "-p":
-            return HIDDEN
+def _argument(word: str) -> str:
     name, equals, value = word.partition("=")
-    if equals and value and not re.search(r"\s", name) and is_secret_name(name):
+    if equals and value and not re.search(r"\s", name) and _is_secret(name, value):
         return f"{name}={HIDDEN}"
-    # A script within an argument (`sh -c '...'`) has options of its own.
-    return _option().sub(_without_value, redacted(word)) if " " in word else redacted(word)
+    return redacted(word)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return is_secret_name(name) and not (is_doubtful_name(name) and is_small_number(value))
+
+
+def _is_field(name: str, value: str) -> bool:
+    """Whether what stands after a colon is a secret: sentences and reports go on so too (`pass: 3`)."""
+    first = value.split(maxsplit=1)[0]
+    if not is_secret_name(name) or is_prose(first):
+        return False
+    looks_made = len(first) >= 6 and re.search(r"[A-Za-z]", first) and re.search(r"\d", first)
+    return not is_doubtful_name(name) or bool(looks_made)
+
+
+def _without_field(found: re.Match[str]) -> str:
+    value, is_reference = found["value"], found["sign"] == ":"  # to a version: db_password:3
+    if (is_reference and (is_small_number(value) or value == "latest")) or not _is_field(found["name"], value):
+        return found[0]
+    return f"{found['before']}{found['name']}{found['sign']}{HIDDEN}"
 
 
 def _without_value(found: re.Match[str]) -> str:
-    if not is_secret_name(found["name"]):
+    if not _is_secret(found["name"], found["bare"] or ""):
         return found[0]
     quote = found["quote"] or ""
     return f"{found['before']}{found['name']}{found['sign']}{quote}{HIDDEN}{quote}"
@@ -144,7 +123,12 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
     return (
         # scheme://user:password@host; a port, and what follows it, is none.
         (
-            re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@:'\"<>]*:(?!\d+(?:/|$))[^\s@'\"<>]+@", ignoring_case),
+            re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@:'\"<>]*:(?!\d+(?:/|$))[^\s@'\"<>]*@", ignoring_case),
+            rf"\1{HIDDEN}@",
+        ),
+        # https://token@host: what stands alone there is often all it takes.
+        (
+            re.compile(r"(\b(?:https?|ftps?)://)(?!(?:git|anonymous|ftp)@)[^\s/@:?#'\"<>]+@", ignoring_case),
             rf"\1{HIDDEN}@",
         ),
         # ?token=... and the signatures of presigned URLs
@@ -174,9 +158,17 @@ def _assignment() -> re.Pattern[str]:
 
 
 @cache
-def _option() -> re.Pattern[str]:
-    """`--name value` within a script."""
-    return re.compile(
-        r"(?P<before>(?<![\w-])--?)(?P<name>[A-Za-z][\w.-]*)(?P<sign>\s+)"
-        r"(?:(?P<quote>['\"])[^'\"]+['\"]|(?P<bare>[^\s'\"-][^\s'\"]*))"
+def _fields() -> tuple[re.Pattern[str], ...]:
+    """`name: value`: on a line of its own, as in YAML, all of that line; within one, a word."""
+    name = r"(?P<name>[A-Za-z_][\w.-]*)"
+    return (
+        re.compile(
+            rf"(?P<before>^[ \t]*(?:-[ \t]+)?){name}(?P<sign>:[ \t]+['\"]?)"
+            r"(?P<value>[^\s'\"](?:(?!,\s|\s#)[^\n'\"])*)",
+            re.MULTILINE,
+        ),
+        re.compile(
+            rf"(?P<before>(?<![\w./:@-])){name}(?P<sign>:(?:[ \t]+['\"]?|(?![\s/:'\"])))"
+            r"(?P<value>[^\s'\",;|&)}\]]+)"
+        ),
     )

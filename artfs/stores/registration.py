@@ -12,7 +12,8 @@ from artfs.content.files import sync_directory
 from artfs.errors import AlreadyExists, InvalidValue, StoreError
 from artfs.materializers.classes import dotted
 from artfs.names import check_store_name
-from artfs.redaction import has_secret, is_secret_name
+from artfs.redaction import has_secret
+from artfs.secret_names import is_secret_name
 from artfs.stores.base import Store
 from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM
 from artfs.stores.local import local_path

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 
 import pytest
 
 from artfs.errors import StoreError
-from artfs.redaction import has_secret, is_secret_name, redacted, redacted_command, redacted_values
+from artfs.redaction import has_secret, redacted, redacted_command, redacted_values
+from artfs.secret_names import is_secret_name
 
 SECRET = "hunter2Z9q"
 
@@ -33,6 +36,43 @@ TEXTS = [
     "X-Api-Key: {}",
     "sent bearer {}abcdefghijkl",
     "key ghp_{}abcdefghijklmnopqrstuvwxyz end",
+    "ftp://{}@host/x",
+    "https://{}:@h/",
+    "dbpassword={}",
+    "MYPASS={} x",
+    "PGPASSWORD={} psql",
+    "OPENAI_KEY={}",
+    "openai_key={}",
+    "SECRET_KEY_BASE={}",
+    "DB_PASSWORD_2={}",
+    "train --token {} --epochs 3",
+    "train --password 'a {}'",
+    'train --password "a {}" x',
+    "it ran train --bearer {}: refused",
+    "train --pass {}",
+    "train --pw {}",
+    "mysql -p{} db",
+    "/usr/bin/mysqldump -u root -p'{} x' db | gzip",
+    "redis-cli -h host -a {} ping",
+    "docker login -u me -p {} host",
+    "sshpass -p {} ssh -p 2222 host",
+    "curl -sSu bob:{} https://host",
+    "curl -ubob:{} https://host",
+    "curl -H 'A: b; c' -d 'a=1&b=2' -u bob:{} https://host",
+    "curl -u bob:'{} x' host",
+    "wget --proxy-user a:{} host",
+    "smbclient //h/s -U a%{}",
+    "openssl rsa -passin pass:{}",
+    "sh -c 'curl -u bob:{} https://host; true'",
+    "Command '['mysql', '-p{}']' returned non-zero exit status 1.",
+    "Command '['curl', '-H', 'A: b; c', '-u', 'bob:{}', 'x']' returned non-zero exit status 1.",
+    "Command '['train', '--db-password', '{}']' returned non-zero exit status 1.",
+    "password: {}",
+    "db:\n  password: two words {}\n  port: 3",
+    "config is {{password: {}, port: 3}}",
+    "curl -H 'password: {}' host",
+    "hf_token: {}",
+    "token: {}",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
 ]
 
@@ -60,6 +100,16 @@ PLAIN = [
     "best.ckpt: val_acc=0.97, lr=0.1, key=value",
     "--password-file=/run/secrets/db --key=sort",
     "/artifacts/token/1/x: No such file or directory",
+    "sort --key value; KEY=3 SORT_KEY=3 monkey=3 turkey: x keyboard=us hotkey=a",
+    "compass=n bypass=1 forward_pass=x lowpass=x --bypass x --max-tokens 5 --max-token 5 padtoken=x",
+    "pass: 3 failed: 0",
+    "2 of them pass: 120 skipped: 1",
+    "token: it takes none",
+    "pass=3 fail=4 -pass 2",
+    "docker run -p 80:80 --user 1000:1000 -u me:x image:tag",
+    "ssh -p 2222 host; tar -pxf a; redis-server -a x; date -u",
+    "db_password:3 db_password:latest",
+    "https://git@host/x.git ftp://anonymous@host/x",
     "b3:00112233445566778899aabbccddeeff",
     "model/12 and 123e4567-e89b-12d3-a456-426614174000",
 ]
@@ -69,6 +119,21 @@ PLAIN = [
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redacted(text) == text
     assert redacted_command(["prog", *text.split()]) == ["prog", *text.split()]
+
+
+SENTENCES = [
+    "error: argument --token: expected one argument",
+    "--password is required, and --token must be set",
+    "def connect(password: str, api_key: str) -> None",
+    "curl -o x https://host; mkdir -p/x; python -u a:b",
+    "mysql -p db; cp -px a b",
+]
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_what_is_no_secret_stays_in_a_sentence_or_script(text: str) -> None:
+    assert redacted(text) == text
+    assert redacted_command(["sh", "-c", text]) == ["sh", "-c", text]
 
 
 COMMANDS = [
@@ -85,6 +150,24 @@ COMMANDS = [
     ["curl", "-u", "me:{}", "https://host"],
     ["curl", "-H", "Authorization: Bearer {}", "https://host"],
     ["rclone", "copy", "s3://K:{}@b/x", "."],
+    ["sh", "-c", "curl -u bob:{} https://host"],
+    ["run", "sshpass -p {} ssh"],
+    ["env", "PGPASSWORD={}", "psql"],
+    ["train", "--pass", "{}"],
+    ["train", "--pw", "{}"],
+    ["train", "--password", "two words {}"],
+    ["wget", "--proxy-user", "a:{}", "host"],
+    ["smbclient", "//h/s", "-U", "a%{}"],
+    ["train", "--bearer", "{}"],
+    ["echo", "password: {}"],
+    ["echo", "password:", "{}"],
+    ["wget", "ftp://{}@host"],
+    ["sudo", "-u", "me", "env", "A=b", "timeout", "9", "mysql", "-p{}"],
+    ["redis-cli", "-a", "{}"],
+    ["docker", "login", "-p", "{}", "host"],
+    ["curl", "-sSubob:{}", "host"],
+    ["curl", "--user=bob:{}", "host"],
+    ["bash", "-c", "ssh host \"mysql -p'{}' db\""],
 ]
 
 
@@ -95,6 +178,14 @@ def test_no_secret_stays_in_a_command(command: list[str]) -> None:
     assert SECRET not in " ".join(shown) and "***" in " ".join(shown)
     assert len(shown) == len(given)
     assert redacted_command(shown) == shown
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_secret_of_a_command_stays_in_a_text_that_tells_of_it(command: list[str]) -> None:
+    given = [word.format(SECRET) for word in command]
+    for text in (" ".join(given), shlex.join(given), f"Command '{given}' returned non-zero exit status 1."):
+        if not re.search(r"DB_PASS=two|--password two|password: *'", text):  # without its quotes nobody knows its end
+            assert SECRET not in redacted(text)
 
 
 def test_options_of_other_programs_keep_their_letters() -> None:
@@ -115,6 +206,10 @@ def test_values_are_hidden_by_their_names_at_any_depth() -> None:
 def test_names_are_compared_word_by_word() -> None:
     secret = "password db_password dbPassword DB-PASSWORD apiKey api_key X-Api-Key GITHUB_TOKEN secretAccessKey SAS"
     assert all(map(is_secret_name, secret.split()))
+    glued = "dbpassword MYPASS PGPASSWORD OPENAI_KEY openaikey SECRET_KEY_BASE hftoken clientsecret MYSQL_PWD dbpw"
+    assert all(map(is_secret_name, glued.split()))
+    no_glued = "monkey compass bypass surpass KEY key keyboard SORT_KEY max_token eostoken highpass token_1 num_pass"
+    assert not any(map(is_secret_name, no_glued.split()))
     plain = "passwords_file tokens tokenizer author keyboard sort_key primary_key PWD pad_token secretary password.txt"
     assert not any(map(is_secret_name, plain.split()))
 
@@ -130,6 +225,13 @@ def test_no_error_of_artfs_says_a_secret() -> None:
 
 def test_long_texts_are_quick() -> None:
     texts = ["a" * 200_000, "a=b&" * 50_000, "--x " * 50_000, "://" * 60_000, '"a": "b", ' * 20_000, "a:" * 100_000]
+    texts += [
+        "mysql '-p " * 20_000,
+        "-u 'x" * 40_000,
+        "curl -u \"a:'b " * 20_000,
+        "password: " * 20_000,
+        "-p" * 100_000,
+    ]
     start = time.process_time()
     for text in texts:
         redacted(text)
