@@ -13,6 +13,7 @@ from pathlib import Path
 from artfs.content import files
 from artfs.content.digest import FileDigest, hash_bytes, hash_file
 from artfs.content.long_paths import lstat, reachable, shown
+from artfs.content.reach import has_list, is_closed_above
 from artfs.content.tree import Entry, Kind, Tree
 from artfs.errors import (
     Cancelled,
@@ -147,15 +148,19 @@ def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> 
 
 def in_place(found: Measured, path: str | os.PathLike[str]) -> Measured:
     """Return what was measured at a path, whose links are resolved, as data that stays there."""
-    top, above = os.fsencode(path), [os.fspath(parent) for parent in Path(path).parents]
+    top = os.fsencode(path)
     directories = (name for name, entry in found.tree.walk() if entry.kind is Kind.DIRECTORY)
     inside: tuple[bytes, ...] = (
         *(os.path.join(top, name) for name in directories),
         *(file.source_path for file in found.files),
     )
-    reached_by_all = all(os.stat(parent).st_mode & stat.S_IXOTH for parent in above)
-    is_open = reached_by_all and not any(map(_has_list, [*map(os.fsencode, above), top, *inside]))
-    return replace(found, in_place=True, mode=found.mode if is_open else found.mode & stat.S_IRWXU)
+    is_closed = is_closed_above(path) or any(map(has_list, (top, *inside)))
+    return replace(closed(found) if is_closed else found, in_place=True)
+
+
+def closed(found: Measured) -> Measured:
+    """Return what was measured as a version that only its owner may enter."""
+    return replace(found, mode=found.mode & stat.S_IRWXU)
 
 
 _MOST_PATH_BYTES = 2**30
@@ -311,18 +316,6 @@ _SPECIAL = {
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
 }
-
-
-def _has_list(path: bytes) -> bool:
-    """Whether an access control list says more of a file or directory than its mode does."""
-    try:
-        with reachable(path) as at:
-            os.getxattr(at, "system.posix_acl_access", follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
-            raise
-        return False
-    return True
 
 
 def _status(source: bytes) -> os.stat_result:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from artfs.content.files import walk_files
 from artfs.content.long_paths import LONGEST, lstat, reachable, shown
+from artfs.content.reach import has_list, is_closed_above
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, MaterializerError, SourceNotFound, UnsupportedFile
 from artfs.materializers.base import BaseMaterializer
@@ -20,7 +21,8 @@ class PathMaterializer(BaseMaterializer):
     """pathlib.Path: the file or folder it names, kept under its own name as plain files with modes and times.
 
     Loading gives the path of the stored file or folder, which is read-only: copy what you want to change. Relative
-    links within the folder stay links; for others, what they lead to is copied.
+    links within the folder stay links; for others, what they lead to is copied. Where a folder above, or an access
+    control list, keeps other users out, only the owner keeps rights to the copy.
     """
 
     ASSOCIATED_TYPES: ClassVar[tuple[type | str, ...]] = ("pathlib.Path", "pathlib.PosixPath", "pathlib.WindowsPath")
@@ -89,47 +91,64 @@ def _name(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """A folder that is being copied; `roots` are the folders it is in, the innermost last, links resolved."""
+    """A folder that is being copied; `roots` are the folders it is in, the innermost last, links resolved.
+    is_closed: others cannot reach it."""
 
     source: bytes
     target: bytes
     roots: tuple[Path, ...]
     pending: list[bytes]
+    is_closed: bool
 
 
 def _copy(source: bytes, target: bytes, roots: tuple[Path, ...]) -> None:
     """Copy a file or folder, however deep, without recursion; `roots` are the folders that are being copied."""
-    folders = [folder for folder in [_begun(source, target, roots)] if folder is not None]
+    first = _begun(source, target, roots, is_closed=is_closed_above(roots[-1]))
+    folders = [] if first is None else [first]
     while folders:
         folder = folders[-1]
         if not folder.pending:
             with reachable(folder.source) as reading, reachable(folder.target) as writing:
                 shutil.copystat(reading, writing)
+            _close(folder.source, folder.target, folder.is_closed)
             folders.pop()
             continue
         name = folder.pending.pop()
         inner, copy = os.path.join(folder.source, name), os.path.join(folder.target, name)
         if stat.S_ISLNK(lstat(inner).st_mode):
             there = _kept_link(inner, copy, folder.roots)
-            begun = None if there is None else _begun(bytes(there), copy, (*folder.roots, there))
+            begun = None if there is None else _linked(there, copy, folder.roots)
         else:
             begun = _begun(inner, copy, folder.roots)
         if begun is not None:
             folders.append(begun)
 
 
-def _begun(source: bytes, target: bytes, roots: tuple[Path, ...]) -> _Copied | None:
+def _linked(there: Path, target: bytes, roots: tuple[Path, ...]) -> _Copied | None:
+    """Copy what a link leads to, as `_begun` does."""
+    return _begun(bytes(there), target, (*roots, there), is_closed=is_closed_above(there))
+
+
+def _begun(source: bytes, target: bytes, roots: tuple[Path, ...], *, is_closed: bool = False) -> _Copied | None:
     """Copy a file; of a folder, make the copy and return what is to be copied into it."""
     with reachable(source) as reading, reachable(target) as writing:
         mode = os.stat(reading).st_mode
         if stat.S_ISREG(mode):
             shutil.copy2(reading, writing)
+            _close(source, target, is_closed)
             return None
         if not stat.S_ISDIR(mode):
             name = shown(source)
             raise UnsupportedFile(f"{name} is neither a file nor a folder, and has no content to save", subject=name)
         os.mkdir(writing)
-        return _Copied(source, target, roots, os.listdir(reading))
+        return _Copied(source, target, roots, os.listdir(reading), is_closed)
+
+
+def _close(source: bytes, target: bytes, is_closed: bool) -> None:
+    """Let only the owner keep rights to a copy that others must not reach: what is in it is closed with it."""
+    if is_closed or has_list(source):
+        with reachable(target) as writing:
+            os.chmod(writing, stat.S_IMODE(os.stat(writing).st_mode) & stat.S_IRWXU)
 
 
 def _kept_link(link: bytes, target: bytes, roots: tuple[Path, ...]) -> Path | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from artfs.content.reach import is_closed_above
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue, MaterializerError, SourceNotFound, UnsupportedFile
 from artfs.materializers.paths import PathMaterializer, PreexistingDataMaterializer
@@ -157,3 +161,57 @@ def test_texts_that_are_none_are_refused(tmp_path: Path) -> None:
         save(HTMLString("\ud800"), tmp_path)
     with pytest.raises(MaterializerError, match="str is none of CSVString"):
         StructuredStringMaterializer(tmp_path).save("text")
+
+
+@pytest.fixture
+def open_place(tmp_path: Path) -> Iterator[Path]:
+    """A folder that everybody reaches; the others of a test lie in one that is closed."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        Path(name).chmod(0o755)
+        if is_closed_above(Path(name).resolve() / "x"):
+            pytest.skip("no folder here is open to everybody")
+        yield Path(name).resolve()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_copy_is_closed_where_a_folder_above_keeps_others_out(tmp_path: Path, open_place: Path, closed: bool) -> None:
+    above = open_place / "above"
+    (above / "set").mkdir(parents=True)
+    (above / "set" / "file").write_text("x")
+    (above / "set" / "file").chmod(0o644)
+    (above / "set").chmod(0o755)
+    above.chmod(0o700 if closed else 0o755)
+    save(above / "set" / "file", tmp_path / "file")
+    save(above / "set", tmp_path / "folder")
+    assert mode(tmp_path / "file" / "file") == (0o600 if closed else 0o644)
+    assert mode(tmp_path / "folder" / "set") == (0o700 if closed else 0o755)
+    assert mode(tmp_path / "folder" / "set" / "file") == 0o644, "what is in a closed folder keeps its mode"
+
+
+def test_so_is_what_a_link_leads_to(tmp_path: Path, open_place: Path) -> None:
+    (open_place / "closed").mkdir(mode=0o700)
+    (open_place / "closed" / "file").write_text("x")
+    (open_place / "closed" / "file").chmod(0o644)
+    (open_place / "set").mkdir(mode=0o755)
+    (open_place / "set" / "link").symlink_to(open_place / "closed" / "file")
+    save(open_place / "set", tmp_path / "saved")
+    assert mode(tmp_path / "saved" / "set") == 0o755
+    assert mode(tmp_path / "saved" / "set" / "link") == 0o600
+
+
+def test_so_is_what_an_access_control_list_closes(tmp_path: Path, open_place: Path) -> None:
+    file = open_place / "listed"
+    file.write_text("x")
+    file.chmod(0o644)
+    tags = [(0x01, 6, -1), (0x02, 0, 31_234), (0x04, 4, -1), (0x10, 4, -1), (0x20, 4, -1)]
+    entries = b"".join(struct.pack("<HHi", *tag) for tag in tags)  # owner, a user: nothing, group, mask, others
+    try:
+        os.setxattr(file, "system.posix_acl_access", struct.pack("<I", 2) + entries)
+    except OSError as error:
+        pytest.skip(f"no access control lists here: {error}")
+    save(file, tmp_path / "saved")
+    assert mode(tmp_path / "saved" / "listed") == 0o600

@@ -128,6 +128,41 @@ def test_nor_is_it_open_where_an_access_control_list_keeps_some_out(mount: Mount
     assert not may(BEA, "cat", mount.artifacts / name / "1" / "listed")
 
 
+# Closed folders.
+
+
+def test_what_is_saved_from_a_closed_folder_stays_closed(mount: Mount, name: str, data: Path) -> None:
+    for folder, mode in (("closed", 0o700), ("open", 0o755)):
+        (data / folder).mkdir()
+        (data / folder).chmod(mode)
+        secret(data / folder / "file", 0o644)
+        script = "import sys, artfs; artfs.save_artifact(__import__('pathlib').Path(sys.argv[1]), sys.argv[2])"
+        command = [sys.executable, "-c", script, data / folder / "file", f"{name}-{folder}"]
+        subprocess.run(command, check=True, env={**os.environ, "ARTFS_HOME": str(mount.home)})
+    shown = {folder: mount.artifacts / f"{name}-{folder}" / "1" / "file" for folder in ("closed", "open")}
+    assert shown["closed"].read_text() == "secret"
+    assert not may(BEA, "cat", shown["closed"])
+    assert may(BEA, "cat", shown["open"])
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_version_of_a_draft_in_a_closed_incoming_stays_closed(mount: Mount, name: str, is_folder: bool) -> None:
+    draft = mount.incoming / name
+    mount.incoming.chmod(0o700)
+    try:
+        if is_folder:
+            draft.mkdir(mode=0o755)
+        file = secret(draft / name if is_folder else draft, 0o644)
+        assert not may(BEA, "cat", file)
+        commit(draft)
+    finally:
+        mount.incoming.chmod(0o1777)
+    version = mount.artifacts / name / "1"
+    assert (version / name).read_text() == "secret"
+    assert not may(BEA, "cat", version / name)
+    assert not may(BEA, "ls", version)
+
+
 # Orders.
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import stat
 import uuid as uuids
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from artfs import users
 from artfs.artifacts import orphans, seal
+from artfs.artifacts.measure import closed
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import sync_filesystem
@@ -128,7 +130,7 @@ class Sealing:
 
     def commit(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
         """Makes the version, or nothing. For a worker thread, while nothing changes the draft."""
-        content = measurement.content
+        content = self._as_reached(measurement.content)
         version = self.unchanged(draft, measurement, request)
         with contextlib.ExitStack() as undo:
             waiting = tuple(self._stubs(content, undo))
@@ -216,6 +218,11 @@ class Sealing:
             stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
             undo.callback(stub.discard)
             yield stub
+
+    def _as_reached(self, content: seal.Measured) -> seal.Measured:
+        """Closes the version to those whom the mode of `/incoming` keeps from the draft; data in place tells itself."""
+        is_open = self._incoming.area.work.stat().st_mode & stat.S_IXOTH
+        return content if content.in_place or is_open else closed(content)
 
     def _owner(self, content: seal.Measured) -> str:
         """Who the version is shown to belong to: the daemon's user where not all of it belongs to one."""
