@@ -10,7 +10,7 @@ import pytest
 
 from artfs import pipeline, save_artifact, step
 from artfs.catalog.catalog import Catalog
-from artfs.catalog.sqlite import SQLiteEngine
+from artfs.catalog.engines.sqlite import SQLiteEngine
 from artfs.client import Client
 from artfs.describe.graph import graph
 from artfs.describe.runs import run, runs, slots, step_node
