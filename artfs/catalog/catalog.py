@@ -58,7 +58,7 @@ class Catalog:
         self.metadata = VersionMetadata(engine)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)
-        self.runs = Runs(engine)
+        self.runs = Runs(engine, self.machines)
         self.settings = ArtifactSettings(engine)
         self.stacks = Stacks(engine)
         self.steps = Steps(engine, self.machines)

@@ -20,6 +20,7 @@ from artfs.catalog.engine import (
     scalar,
 )
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.catalog.machines import Machines
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
 from artfs.redaction import redacted, redacted_values
@@ -28,7 +29,7 @@ RUNNING = "running"
 
 _COLUMNS = (
     "r.id, r.uuid, r.pipeline_id, p.name, r.name, r.status, r.kind, r.started_us, r.ended_us, r.user_id, "
-    "r.environment_id, r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us"
+    "r.environment_id, r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us, r.machine_id"
 )
 _FROM = "FROM run r JOIN pipeline p ON p.id = r.pipeline_id"
 
@@ -69,6 +70,7 @@ class Run:
         started_us, ended_us, heartbeat_us: microseconds since 1970 UTC.
         config: settings or command line it was started with.
         host, pid, process_started: the process it runs in.
+        machine_id: the machine that has its lock and its log.
     """
 
     id: int
@@ -88,13 +90,15 @@ class Run:
     pid: int | None
     process_started: str | None
     heartbeat_us: int | None
+    machine_id: int | None = None
 
 
 class Runs:
     """The pipelines and runs of a catalog."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, machines: Machines) -> None:
         self._engine = engine
+        self._machines = machines
 
     def create(
         self,
@@ -132,6 +136,7 @@ class Runs:
                 "host": host,
                 "pid": pid,
                 "process_started": process_started,
+                "machine_id": self._machines.own_id(),
             }
             row = self._engine.one(
                 insert_sql("run", values) + " ON CONFLICT (pipeline_id, name) DO NOTHING RETURNING id", values

@@ -66,6 +66,13 @@ class SQLiteEngine:
 
     @contextmanager
     def only_one(self) -> Iterator[None]:
+        if self._read_only is not None:
+            with self._held() as connection, self._read_only.grown(connection.raw) as uri:
+                connection.close()
+                self._thread.connection = connections.connect(self.path, self, uri=uri)
+                yield
+                connections.close_all_of(self)
+            return
         # A lock of its own: SQLite's do not cover the switch to a write-ahead log.
         path = self.path.with_name(self.path.name + ".lock")
         make_file(path, self.mode)
@@ -211,6 +218,8 @@ class SQLiteEngine:
             sync_file(written.fileno())
 
     def keep_copy(self, name: str) -> str | None:
+        if self._read_only is not None:
+            return None
         target = self.path.with_name(name)
         self.back_up(target)
         os.chmod(target, self.mode)
