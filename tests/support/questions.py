@@ -73,7 +73,6 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "ancestors": lambda c: c.lineage.ancestors(1),
     "descendants": lambda c: c.lineage.descendants(1),
     "consumers": lambda c: c.lineage.consumers(1),
-    "edges": lambda c: c.lineage.edges([1, 2]),
     "pin": lambda c: c.pins.get(1),
     "visualizations": lambda c: c.visualizations.list(1),
     "audit of a subject": lambda c: c.audit.list("iris@1"),
