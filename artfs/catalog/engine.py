@@ -17,16 +17,7 @@ from typing import Any, Protocol, TypeVar
 Parameters = Mapping[str, Any]
 Row = tuple[Any, ...]
 T = TypeVar("T")
-
-
-class HasId(Protocol):
-    """A row with an id."""
-
-    @property
-    def id(self) -> int: ...
-
-
-R = TypeVar("R", bound=HasId)
+R = TypeVar("R")
 
 NO_PARAMETERS: Parameters = {}
 
@@ -157,6 +148,9 @@ class Engine(Protocol):
         ...
 
 
+FROM_THE_FIRST: Parameters = {"time": -(2**63), "last": -1}
+"""Before any row, where rows are in the order of time and id."""
+
 BATCH = 1000
 """Rows that are read at a time where there may be very many."""
 
@@ -178,20 +172,20 @@ def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
-def in_batches(read: Callable[[int, int], Sequence[R]], size: int) -> Iterator[Sequence[R]]:
+def in_batches(read: Callable[[R | None, int], Sequence[R]], size: int) -> Iterator[Sequence[R]]:
     """Yield all rows of a list, so many at a time, without holding more.
 
     Args:
-        read: returns at most so many rows whose id is greater than a number, in the order of their ids.
+        read: returns at most so many rows that come after a row; the first ones for None.
         size: of a batch.
     """
-    last = -1
+    last: R | None = None
     while True:
         found = read(last, size)
         yield found
         if len(found) < size:
             return
-        last = found[-1].id
+        last = found[-1]
 
 
 def insert_sql(table: str, columns: Iterable[str]) -> str:

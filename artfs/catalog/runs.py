@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from artfs.catalog.engine import (
     BATCH,
+    FROM_THE_FIRST,
     Engine,
     Row,
     chunks,
@@ -234,14 +235,21 @@ class Runs:
     def newest(self, pipeline_id: int | None, count: int) -> Sequence[Run]:
         """Return so many of the newest runs, of one pipeline or of all, oldest first."""
         parameters = {"scope": pipeline_id, "count": count}
-        return self._many(_scope(pipeline_id), parameters, "ORDER BY r.id DESC LIMIT :count")[::-1]
+        newest = "ORDER BY r.started_us DESC, r.id DESC LIMIT :count"
+        return self._many(_scope(pipeline_id), parameters, newest)[::-1]
 
     def batches(self, pipeline_id: int | None, size: int = BATCH) -> Iterator[Sequence[Run]]:
         """Yield all runs, of one pipeline or of all, oldest first, so many at a time."""
-        sql, tail = f"{_scope(pipeline_id)} AND r.id > :last", "ORDER BY r.id LIMIT :count"
-        return in_batches(
-            lambda last, count: self._many(sql, {"scope": pipeline_id, "last": last, "count": count}, tail), size
-        )
+
+        def read(last: Run | None, count: int) -> Sequence[Run]:
+            after = {"time": last.started_us, "last": last.id} if last is not None else FROM_THE_FIRST
+            return self._many(
+                f"{_scope(pipeline_id)} AND (r.started_us, r.id) > (:time, :last)",
+                {"scope": pipeline_id, "count": count, **after},
+                "ORDER BY r.started_us, r.id LIMIT :count",
+            )
+
+        return in_batches(read, size)
 
     def names(self, pipeline_id: int) -> Sequence[tuple[str, int]]:
         """Return the name and row id of every run of a pipeline, oldest first."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.blobs import Blobs, Place
-from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_batches, in_list, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, FROM_THE_FIRST, Engine, chunks, in_batches, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.machines import Machines
 from artfs.catalog.metadata import VersionMetadata
@@ -19,92 +18,20 @@ from artfs.catalog.unsynced import Unsynced
 from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
 from artfs.catalog.version_numbers import claim_number, next_time
+from artfs.catalog.version_rows import COLUMNS, FROM, LIVE, PURGED, STAGED, Version, version_of
 from artfs.content.digest import Digest
 from artfs.content.tree import Tree
 from artfs.enums import ArtifactSaveType
 from artfs.errors import InvalidValue, VersionNotFound
 from artfs.names import check_version_name
 
-LIVE = "live"
-STAGED = "staged"
-PURGED = "purged"
+__all__ = ["LIVE", "PURGED", "STAGED", "Version", "Versions"]
 
-_COLUMNS = (
-    "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, "
-    "v.files, v.bytes, v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, "
-    "v.user_id, v.created_us, v.purged_us, v.purge_reason, v.machine_id, v.owner, v.owner_group, v.sealed_by, "
-    "v.previous_id, v.self_contained, v.folder, v.manifest"
-)
-_FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _NOT_PURGED = "v.state <> 'purged'"
 _RARE = 2000
 """Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
 
-_FLAGS = (17, 29)
-"""Where in a row are `trusted` and `self_contained`."""
-
-_Path = bytes  # `bytes` is a field of Version
-
 NOTHING_UNSYNCED: Mapping[Digest, bytes] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A name for a tree.
-
-    Args:
-        uuid: its name on every machine.
-        artifact: name of the artifact.
-        name: its number as text, or the name that was chosen; `number` if it is one.
-        state: live, staged or purged.
-        tree_id: what it holds; None once purged.
-        digest: of the tree.
-        mode, mtime_ns: of its root directory.
-        files, bytes: totals of the tree.
-        save_type: incoming, manual, step_output, preexisting or external.
-        trusted: whether pickles in it may be loaded.
-        producer_id: step run that made it.
-        created_us, purged_us: microseconds since 1970 UTC; no version is older than an earlier one of its artifact.
-        machine_id: machine that made it, and has its bytes while it is staged.
-        owner, owner_group: names of whom its files belonged to; None: the user; no group of all.
-        sealed_by: what made a draft a version: commit, rename, marker, sibling, writers or quiet.
-        previous_id: version that the draft went on from.
-        self_contained: whether no link in it leads to a file outside.
-        folder: where its manifest lies, below the root of its store; `manifest`: generation of that.
-    """
-
-    id: int
-    uuid: str
-    artifact_id: int
-    artifact: str
-    name: str
-    number: int | None
-    state: str
-    tree_id: int | None
-    digest: Digest
-    mode: int
-    mtime_ns: int
-    files: int
-    bytes: int
-    type: str
-    save_type: str
-    materializer: str | None
-    data_type: str | None
-    trusted: bool
-    producer_id: int | None
-    store_id: int | None
-    user_id: int | None
-    created_us: int
-    purged_us: int | None
-    purge_reason: str | None
-    machine_id: int | None = None
-    owner: str | None = None
-    owner_group: str | None = None
-    sealed_by: str | None = None
-    previous_id: int | None = None
-    self_contained: bool = True
-    folder: _Path | None = None
-    manifest: int = 0
 
 
 class Versions:
@@ -146,7 +73,7 @@ class Versions:
         sealed_by: str | None = None,
         previous_id: int | None = None,
         self_contained: bool = True,
-        folder: _Path | None = None,
+        folder: bytes | None = None,
         metadata: Mapping[str, object] | None = None,
         unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
         complete: Callable[[Version], None] | None = None,
@@ -257,19 +184,6 @@ class Versions:
             found.update((each.uuid, each) for each in self._many(f"v.uuid IN ({names})", parameters, ""))
         return found
 
-    def latest_of(self, artifact_ids: Collection[int]) -> dict[int, Version]:
-        """Return the newest version of every artifact that has one, by the artifact's row id."""
-        newest = (
-            "v.id = (SELECT n.id FROM version n WHERE n.artifact_id = a.id AND n.state <> 'purged' "
-            "ORDER BY n.created_us DESC, n.id DESC LIMIT 1)"
-        )
-        found: dict[int, Version] = {}
-        for part in chunks(sorted(artifact_ids)):
-            names, parameters = in_list(part)
-            rows = self._many(f"a.id IN ({names}) AND {newest}", parameters, "")
-            found.update((each.artifact_id, each) for each in rows)
-        return found
-
     def newest_row(self) -> tuple[str, int] | None:
         """Return uuid and row id of the version that was made last, also a tombstone; None if there is none."""
         row = self._engine.one("SELECT uuid, id FROM version WHERE id = (SELECT MAX(id) FROM version)")
@@ -317,30 +231,33 @@ class Versions:
 
     def newest_of(self, artifact_ids: Collection[int]) -> Sequence[Version]:
         """Return the newest version that is not purged of each of some artifacts that has one."""
-        found: list[int] = []
+        newest = (
+            f"v.id = (SELECT n.id FROM version n WHERE n.artifact_id = a.id AND n.state <> '{PURGED}' "
+            "ORDER BY n.created_us DESC, n.id DESC LIMIT 1)"
+        )
+        found: list[Version] = []
         for part in chunks(sorted(artifact_ids)):
             names, parameters = in_list(part)
-            rows = self._engine.query(
-                f"SELECT (SELECT MAX(v.id) FROM version v WHERE v.artifact_id = a.id AND {_NOT_PURGED}) "
-                f"FROM artifact a WHERE a.id IN ({names})",
-                parameters,
-            )
-            found += [row[0] for row in rows if row[0] is not None]
-        return self.by_ids(found)
+            found += self._many(f"a.id IN ({names}) AND {newest}", parameters, "ORDER BY a.id")
+        return found
 
     def newest(self, artifact_id: int | None, count: int) -> Sequence[Version]:
         """Return so many of the newest versions that are not purged, of one artifact or of all, oldest first."""
-        found = self._many(
-            _scope(artifact_id), {"artifact": artifact_id, "count": count}, "ORDER BY v.id DESC LIMIT :count"
-        )
-        return found[::-1]
+        newest = "ORDER BY v.created_us DESC, v.id DESC LIMIT :count"
+        return self._many(_scope(artifact_id), {"artifact": artifact_id, "count": count}, newest)[::-1]
 
     def batches(self, artifact_id: int | None, size: int = BATCH) -> Iterator[Sequence[Version]]:
         """Yield all versions that are not purged, of one artifact or of all, oldest first, so many at a time."""
-        sql, tail = f"{_scope(artifact_id)} AND v.id > :last", "ORDER BY v.id LIMIT :count"
-        return in_batches(
-            lambda last, count: self._many(sql, {"artifact": artifact_id, "last": last, "count": count}, tail), size
-        )
+
+        def read(last: Version | None, count: int) -> Sequence[Version]:
+            after = {"time": last.created_us, "last": last.id} if last is not None else FROM_THE_FIRST
+            return self._many(
+                f"{_scope(artifact_id)} AND (v.created_us, v.id) > (:time, :last)",
+                {"artifact": artifact_id, "count": count, **after},
+                "ORDER BY v.created_us, v.id LIMIT :count",
+            )
+
+        return in_batches(read, size)
 
     def list(
         self,
@@ -374,7 +291,7 @@ class Versions:
     ) -> int:
         """Return how many versions `list` would return without pages."""
         condition, parameters = self._scoped(artifact_id, where, any_of, purged)
-        found: int = scalar(self._engine.one(f"SELECT COUNT(*) {_FROM} WHERE {condition}", parameters))
+        found: int = scalar(self._engine.one(f"SELECT COUNT(*) {FROM} WHERE {condition}", parameters))
         return found
 
     def using_blob(self, blob_id: int) -> Sequence[Version]:
@@ -452,25 +369,16 @@ class Versions:
         return int(scalar(row)) < _RARE
 
     def _one(self, condition: str, parameters: Mapping[str, Any], tail: str = "") -> Version | None:
-        row = self._engine.one(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
-        return _version(row) if row else None
+        row = self._engine.one(f"SELECT {COLUMNS} {FROM} WHERE {condition} {tail}", parameters)
+        return version_of(row) if row else None
 
     def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
-        rows = self._engine.query(f"SELECT {_COLUMNS} {_FROM} WHERE {condition} {tail}", parameters)
-        return [_version(row) for row in rows]
+        rows = self._engine.query(f"SELECT {COLUMNS} {FROM} WHERE {condition} {tail}", parameters)
+        return [version_of(row) for row in rows]
 
 
 def _scope(artifact_id: int | None) -> str:
     return _NOT_PURGED if artifact_id is None else f"v.artifact_id = :artifact AND {_NOT_PURGED}"
-
-
-def _version(row: Row) -> Version:
-    for what, name in (("the id of a version", row[1]), ("an artifact", row[3]), ("a version", row[4])):
-        sound_name(what, name)
-    values = list(row)
-    for flag in _FLAGS:
-        values[flag] = bool(row[flag])
-    return Version(*values)
 
 
 def _unknown(version_id: int) -> VersionNotFound:

@@ -17,8 +17,8 @@ def test_versions_and_what_is_on_them(catalog: Catalog) -> None:
     found = catalog.versions.by_uuids([*(version.uuid for version in versions), "nothing"])
     assert found == {version.uuid: version for version in [*versions[:6], purged]}
     artifacts = [version.artifact_id for version in versions]
-    latest = catalog.versions.latest_of([*artifacts, 10**6])
-    assert latest == {artifact: catalog.versions.latest(artifact) for artifact in artifacts}
+    newest = catalog.versions.newest_of([*artifacts, 10**6])
+    assert newest == [catalog.versions.latest(artifact) for artifact in sorted(set(artifacts))]
     assert catalog.tags.of_versions(ids) == {id_: ["b", "x"] for id_ in (ids[1], ids[3], ids[5])}
     assert catalog.metadata.of_versions(ids) == {id_: {"n": number} for number, id_ in enumerate(ids)}
 
@@ -132,3 +132,18 @@ def test_a_long_text_is_found_by_its_whole(catalog: Catalog) -> None:
     assert catalog.versions.list(None, {"metadata.t": ("oneof", [text + "a"])}) == [version]
     assert catalog.versions.list(None, {"metadata.t": ("lt", text + "b")}) == [version]
     assert catalog.versions.count(None, {"metadata.t": ("gte", text + "a")}) == 2
+
+
+def test_batches_follow_the_times_and_miss_nothing_where_those_are_equal(catalog: Catalog) -> None:
+    made = [save(catalog, "iris", b"%d" % number) for number in range(7)]
+    catalog.engine.execute("UPDATE version SET created_us = 5")
+    catalog.engine.execute("UPDATE version SET created_us = 4 WHERE id = :id", {"id": made[6].id})
+    ids = [version.id for version in made]
+    found = [version.id for batch in catalog.versions.batches(None, 2) for version in batch]
+    assert found == [ids[6], *ids[:6]]
+    assert [version.id for version in catalog.versions.newest(made[0].artifact_id, 3)] == ids[3:6]
+    for name, time in (("late", 3), ("early", 1), ("also early", 1)):
+        catalog.runs.create("train", name, started_us=time)
+    names = [run.name for batch in catalog.runs.batches(None, 1) for run in batch]
+    assert names == ["early", "also early", "late"]
+    assert [run.name for run in catalog.runs.newest(None, 2)] == ["also early", "late"]
