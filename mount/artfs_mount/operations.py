@@ -35,7 +35,7 @@ from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
 from artfs_mount.supervisor import Supervisor
-from artfs_mount.tree.inode import Fixed, Kind, entry_of, linked_artifact, unpack
+from artfs_mount.tree.inode import Fixed, Kind, unpack, version_of
 from artfs_mount.tree.node import Generated, Link
 from artfs_mount.tree.version import VersionFile
 
@@ -96,9 +96,6 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def lookup(self, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
-        kind, payload = unpack(parent)
-        if kind == Kind.ARTIFACT:
-            self.observer.looked_up(ctx.pid, payload, name)
         return self.inodes.lookup(parent, name, _caller(ctx))
 
     @handler
@@ -119,9 +116,6 @@ class Operations(pyfuse3.Operations):
             return self.incoming.namespace.read_link(node)
         link = self.inodes.tree.node(inode)
         assert isinstance(link, Link), "the kernel asks this of links only"
-        artifact = linked_artifact(inode)
-        if artifact is not None:
-            self.observer.looked_up(ctx.pid, artifact, link.target())
         return link.target()
 
     @handler
@@ -238,7 +232,7 @@ class Operations(pyfuse3.Operations):
             raise FUSEError(errno.EROFS)
         node = self.inodes.tree.node(inode)
         if isinstance(node, VersionFile):
-            self.observer.read(ctx.pid, entry_of(inode))
+            self.observer.read(ctx.pid, version_of(inode))
             return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.supervisor), ctx.uid), keep_cache=True)
         assert isinstance(node, Generated), "everything else cannot be opened"
         content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()

@@ -124,7 +124,10 @@ def test_another_program_at_the_same_time_gives_no_edge(data: Mount, tmp_path: P
     assert upstream(data, "model.joblib") == {"iris/1"}
 
 
-def test_the_version_that_was_looked_up_counts_where_equal_files_are_in_several(data: Mount, tmp_path: Path) -> None:
+def test_the_version_that_was_opened_counts_where_equal_files_are_in_several(data: Mount, tmp_path: Path) -> None:
+    (data.incoming / "backup").mkdir()
+    (data.incoming / "backup" / "data.csv").write_bytes((data.artifacts / "iris/1/data.csv").read_bytes())
+    data.commit("backup")
     (data.incoming / "iris" / "notes").write_text("a second version with the same data.csv")
     data.commit("iris")
     program = """
@@ -132,7 +135,9 @@ import sys
 data = open(sys.argv[1] + "/artifacts/iris/1/data.csv").read()
 open(sys.argv[1] + "/incoming/copy", "w").write(data)
 """
-    start(data, tmp_path, program).wait()
+    with open(data.artifacts / "iris/1/data.csv") as kept:  # the kernel knows name and content already
+        kept.read()
+        start(data, tmp_path, program).wait()
     data.sync()
     assert upstream(data, "copy") == {"iris/1"}
 

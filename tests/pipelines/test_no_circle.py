@@ -106,11 +106,7 @@ class Calls(RuleBasedStateMachine):
     def observe(self, wrote: int, read: list[int]) -> None:
         actor = observed.Actor("group:1", 1, ("train.py",), None, (1, 1))
         for number in read:
-            version = self.version(number)
-            assert version.tree_id is not None
-            for entry in self.catalog.trees.entries(version.tree_id):
-                actor.files[entry.inode] = 2**62  # read after all that there is was made
-            actor.names.add((version.artifact_id, version.name))
+            actor.versions[self.version(number).id] = None
         observed.record(self.catalog, self.version(wrote), [actor])
 
     @rule(number=PICKS)

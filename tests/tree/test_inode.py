@@ -13,8 +13,8 @@ from artfs_mount.tree.inode import Fixed, Kind
 
 kinds = st.sampled_from(Kind)
 payloads = st.integers(0, 2**56 - 1)
-version_ids = st.integers(0, 2**32 - 1)
-ordinals = st.integers(0, 2**24 - 1)
+version_ids = st.integers(0, 2**30 - 1)
+ordinals = st.integers(0, 2**26 - 1)
 
 
 @given(kinds, payloads)
@@ -29,8 +29,10 @@ def test_numbers_are_positive_in_63_bits(kind: Kind, payload: int) -> None:
 
 @given(version_ids, ordinals)
 def test_version_and_ordinal_come_back(version_id: int, ordinal: int) -> None:
-    kind, payload = inode.unpack(inode.version_directory(version_id, ordinal))
-    assert kind == Kind.VERSION_DIRECTORY
+    number = inode.version_entry(version_id, ordinal)
+    kind, payload = inode.unpack(number)
+    assert kind == Kind.VERSION_ENTRY
+    assert inode.version_of(number) == version_id
     assert inode.unpack_pair(payload, inode.ORDINAL_BITS) == (version_id, ordinal)
 
 
@@ -51,11 +53,11 @@ def test_the_root_has_the_number_that_the_kernel_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version_id", "ordinal"), [(2**32, 0), (0, 2**24), (-1, 0), (0, -1)], ids=["version", "ordinal", "-v", "-o"]
+    ("version_id", "ordinal"), [(2**30, 0), (0, 2**26), (-1, 0), (0, -1)], ids=["version", "ordinal", "-v", "-o"]
 )
 def test_what_does_not_fit_is_an_error_and_not_another_number(version_id: int, ordinal: int) -> None:
     with pytest.raises(OSError) as caught:
-        inode.version_directory(version_id, ordinal)
+        inode.version_entry(version_id, ordinal)
     assert caught.value.errno == errno.EOVERFLOW
 
 

@@ -53,14 +53,6 @@ def test_what_belongs_to_nobody_here_is_the_daemons(record: Record, at: At, user
     assert at("artifacts/x/1/d/f").attributes().owner is None
 
 
-def test_equal_files_share_a_number_with_those_of_the_same_user_alone(record: Record, at: At) -> None:
-    for artifact, user in (("b1", BEA), ("b2", BEA), ("c", CARL), ("own", None)):
-        record(artifact, ENTRIES, user=user)
-    numbers = {artifact: at(f"artifacts/{artifact}/1/d/f").ino for artifact in ("b1", "b2", "c", "own")}
-    assert numbers["b1"] == numbers["b2"]
-    assert len(set(numbers.values())) == 3
-
-
 def test_files_are_found_again_by_their_numbers(record: Record, at: At, workspace: Workspace) -> None:
     record("b", ENTRIES, user=BEA)
     record("c", ENTRIES, user=CARL)

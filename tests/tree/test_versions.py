@@ -101,16 +101,17 @@ def test_everything_inside_may_be_kept_by_the_kernel(record: Record, at: At) -> 
         assert (attributes.seconds, attributes.name_seconds) == (FOREVER, FOREVER), path
 
 
-def test_equal_files_of_two_versions_have_inodes_of_their_own(record: Record, at: At) -> None:
-    record("x", {b"same": file(b"1"), b"other": file(b"2")})
-    record("y", {b"d/renamed": file(b"1")})
-    assert at("artifacts/y/1/d/renamed").ino != at("artifacts/x/1/same").ino
-
-
-def test_equal_directories_of_two_versions_have_inodes_of_their_own(record: Record, at: At) -> None:
-    record("x", {b"d/f": file(), b"a": file(b"1")})
-    record("x", {b"d/f": file(), b"a": file(b"2")})
-    assert at("artifacts/x/1/d").ino != at("artifacts/x/2/d").ino
+def test_equal_files_and_directories_have_inodes_of_their_own(record: Record, at: At) -> None:
+    equal: dict[bytes, Entry] = {b"same": file(b"1"), b"twin": file(b"1"), b"d/f": file(b"1"), b"e/f": file(b"1")}
+    record("x", equal)
+    record("x", equal)
+    record("y", equal, user="31234")
+    paths = [
+        f"artifacts/{version}/{path}" for version in ("x/1", "x/2", "y/1") for path in ("same", "twin", "d", "d/f")
+    ]
+    numbers = {path: at(path).ino for path in [*paths, *(path.replace("/d", "/e") for path in paths)]}
+    assert len(set(numbers.values())) == len(numbers)
+    assert {inode.version_of(number) for path, number in numbers.items() if path.startswith("artifacts/x/2")} == {2}
 
 
 def test_a_file_is_found_from_its_number_alone(record: Record, workspace: Workspace, at: At) -> None:
@@ -137,42 +138,42 @@ paths = st.lists(st.sampled_from([b"a", b"b", b"c", b"\xff"]), min_size=1, max_s
 
 @given(st.lists(paths, max_size=12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-def test_every_directory_is_found_from_its_number_alone(
-    record: Record, workspace: Workspace, wanted: list[bytes]
-) -> None:
+def test_everything_is_found_from_its_number_alone(record: Record, workspace: Workspace, wanted: list[bytes]) -> None:
     version = record("x", {path: directory() for path in wanted} | {path + b"/file": file() for path in wanted[:3]})
-    top: Any = MountTree(workspace, status=lambda: b"").node(inode.version_directory(version.id, 0))
-    directories = [top, *_directories_below(top)]
-    numbers = [inode.unpack_pair(inode.unpack(node.ino)[1], inode.ORDINAL_BITS) for node in directories]
-    assert numbers == [(version.id, ordinal) for ordinal in range(len(directories))], "numbered in preorder"
+    top: Any = MountTree(workspace, status=lambda: b"").node(inode.version_entry(version.id, 0))
+    nodes = [top, *_nodes_below(top)]
+    numbers = [inode.unpack_pair(inode.unpack(node.ino)[1], inode.ORDINAL_BITS) for node in nodes]
+    assert numbers == [(version.id, ordinal) for ordinal in range(len(nodes))], "numbered in preorder"
     new_daemon = MountTree(workspace, status=lambda: b"")
-    for known in directories:
+    for known in nodes:
         found = new_daemon.node(known.ino)
-        assert isinstance(found, Directory)
+        assert type(found) is type(known)
         assert found.attributes() == known.attributes()
-        assert [(name, node.ino) for name, node in found.entries()] == [
-            (name, node.ino) for name, node in known.entries()
-        ]
+        if isinstance(found, Directory):
+            assert [(name, node.ino) for name, node in found.entries()] == [
+                (name, node.ino) for name, node in known.entries()
+            ]
     with pytest.raises(FileNotFoundError):
-        new_daemon.node(inode.version_directory(version.id, len(directories)))
+        new_daemon.node(inode.version_entry(version.id, len(nodes)))
 
 
 def test_directories_with_equal_content_are_told_apart(record: Record, workspace: Workspace, tree: MountTree) -> None:
     entries: dict[bytes, Entry] = {b"%s/sub/f" % name: file() for name in (b"a", b"b", b"c")}
     version = record("x", entries)
-    for ordinal, path in enumerate([(), (b"a",), (b"a", b"sub"), (b"b",), (b"b", b"sub"), (b"c",), (b"c", b"sub")]):
-        node: Node = tree.node(inode.version_directory(version.id, 0))
+    paths = [(), (b"a",), (b"a", b"sub"), (b"b",), (b"b", b"sub"), (b"c",), (b"c", b"sub")]
+    for ordinal, path in zip((0, 1, 2, 4, 5, 7, 8), paths, strict=True):  # a file is in each `sub`
+        node: Node = tree.node(inode.version_entry(version.id, 0))
         for component in path:
             assert isinstance(node, Directory)
             node = node.lookup(component)
-        assert node.ino == inode.version_directory(version.id, ordinal)
+        assert node.ino == inode.version_entry(version.id, ordinal)
 
 
 def test_five_thousand_files_take_one_query_and_then_none(
     record: Record, workspace: Workspace, tree: MountTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = record("x", {b"%04d" % number: file(b"%d" % number) for number in range(5000)})
-    node = tree.node(inode.version_directory(version.id, 0))
+    node = tree.node(inode.version_entry(version.id, 0))
     assert isinstance(node, VersionRoot)
     queries = _count_queries(workspace.catalog.engine, monkeypatch)
     sizes = [entry.attributes().size for _, entry in node.entries()]
@@ -187,7 +188,7 @@ def test_five_thousand_files_take_one_query_and_then_none(
 def test_a_directory_larger_than_the_whole_cache_is_shown(record: Record, workspace: Workspace) -> None:
     version = record("x", {b"d/%02d" % number: file() for number in range(50)})
     small = MountTree(workspace, status=lambda: b"", cached_entries=10)
-    node = small.node(inode.version_directory(version.id, 1))
+    node = small.node(inode.version_entry(version.id, 1))
     assert isinstance(node, Directory)
     assert len(names(node)) == 50
 
@@ -214,12 +215,11 @@ def test_numbers_of_nothing_are_not_found(tree: MountTree) -> None:
         tree.node(0x7F << inode.PAYLOAD_BITS)
 
 
-def _directories_below(top: Node) -> list[Directory]:
-    found: list[Directory] = []
+def _nodes_below(top: Node) -> list[Any]:
+    found: list[Node] = []
     assert isinstance(top, Directory)
     for _, node in top.entries():
-        if isinstance(node, Directory):
-            found += [node, *_directories_below(node)]
+        found += [node, *(_nodes_below(node) if isinstance(node, Directory) else [])]
     return found
 
 

@@ -4,9 +4,7 @@ Nobody declares anything. Who acts is known by a key that a program's workers sh
 into their environment, else the process group (a shell gives each command one, and data loader workers stay in their
 parent's).
 
-A read names a file's inode, which equal files of several versions share. Which version was meant is settled when the
-draft is sealed: of the versions that hold the file, one that the same actor had looked up by name; else the newest of
-those that were there when it was read.
+An open names an inode, and that says which version is meant, also where others hold an equal file.
 """
 
 from __future__ import annotations
@@ -38,8 +36,8 @@ OBSERVED = "observed"
 ACTORS_REMEMBERED = 2_000
 ACTORS_AT_FIRST = 64
 """Those that have ended are looked for at so many, then when there are twice as many as were left."""
-FILES_REMEMBERED = 100_000
-"""Of one actor. Beyond, the files read longest ago are forgotten."""
+VERSIONS_REMEMBERED = 100_000
+"""Of one actor. Beyond, the versions read longest ago are forgotten."""
 THREAD_SECONDS = 2.0
 """For how long a thread's number is believed to be the same thread's."""
 
@@ -52,8 +50,7 @@ class Actor:
     that they are, else of the first that wrote.
 
     run: uuid of the run that `artfs exec` has begun for it. process: the first process seen, with its start time.
-    group: their process group. files: when each file was last read, by inode, in microseconds. names: artifact ids and
-    version names looked up.
+    group: their process group. versions: row ids of those that were read, the one read last at the end.
     """
 
     key: str
@@ -62,8 +59,7 @@ class Actor:
     run: str | None
     process: tuple[int, int]
     group: int | None = None
-    files: OrderedDict[int, int] = field(default_factory=OrderedDict)
-    names: set[tuple[int, str]] = field(default_factory=set)
+    versions: OrderedDict[int, None] = field(default_factory=OrderedDict)
     has_written: bool = False
 
 
@@ -102,20 +98,14 @@ class Observer:
                     actor.command = command_line(process) or actor.command
         return actor
 
-    def read(self, thread: int, entry_inode: int) -> None:
-        """A file of some version was opened for reading."""
+    def read(self, thread: int, version_id: int) -> None:
+        """A file of a version was opened for reading."""
         actor = self.actor(thread)
         if actor is not None:
-            actor.files[entry_inode] = time.time_ns() // 1000
-            actor.files.move_to_end(entry_inode)
-            if len(actor.files) > FILES_REMEMBERED:
-                actor.files.popitem(last=False)
-
-    def looked_up(self, thread: int, artifact_id: int, name: bytes) -> None:
-        """A version was looked up by its name, or found by following `latest` or a tag."""
-        actor = self.actor(thread)
-        if actor is not None:
-            actor.names.add((artifact_id, os.fsdecode(name)))
+            actor.versions[version_id] = None
+            actor.versions.move_to_end(version_id)
+            if len(actor.versions) > VERSIONS_REMEMBERED:
+                actor.versions.popitem(last=False)
 
     def of_run(self, uuid: str) -> list[Actor]:
         """Those who belong to a run."""
@@ -178,24 +168,10 @@ def _is_script(command: Sequence[str]) -> bool:
 def inputs(catalog: Catalog, actors: Iterable[Actor], before: int) -> Sequence[Version]:
     """The versions that actors read, oldest first. before: id of what they made; a version is no input of an older one.
 
-    For a worker thread: asks the catalog for every file.
+    For a worker thread: asks the catalog for every version.
     """
-    found: dict[int, Version] = {}
-    for actor in actors:
-        for inode, at_us in list(actor.files.items()):
-            version = _meant(catalog, inode, at_us, actor.names)
-            if version is not None and version.id < before:
-                found[version.id] = version
-    return [found[key] for key in sorted(found)]
-
-
-def _meant(catalog: Catalog, inode: int, at_us: int, names: set[tuple[int, str]]) -> Version | None:
-    row = catalog.trees.by_inode(inode)
-    if row is None or row.blob_id is None:
-        return None
-    holders = [version for version in catalog.versions.using_blob(row.blob_id) if version.created_us <= at_us]
-    named = [version for version in holders if (version.artifact_id, version.name) in names]
-    return next(reversed(named or holders), None)
+    read = {version_id for actor in actors for version_id in list(actor.versions) if version_id < before}
+    return catalog.versions.by_ids(read)
 
 
 def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:

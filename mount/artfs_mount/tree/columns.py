@@ -11,12 +11,10 @@ from typing import Final
 from artfs.catalog.trees import EntryRow
 from artfs.content.digest import DIGEST_SIZE
 from artfs.content.tree import Kind
-from artfs_mount.tree import inode
 from artfs_mount.tree.modes import Modes
 from artfs_mount.tree.node import LINK_MODE
 
 _NO_DIGEST: Final = bytes(DIGEST_SIZE)
-_ENTRY_INODES: Final = int(inode.Kind.ENTRY) << inode.PAYLOAD_BITS
 
 
 class Columns:
@@ -24,45 +22,41 @@ class Columns:
 
     names: path components.
     modes: as `stat` shows them.
-    inodes: inode numbers; for a directory instead how far its ordinal is from its parent's, since the same rows may be
-        part of many versions.
+    offsets: how far an entry's ordinal is from its directory's: the same rows may be part of many versions. Ascending.
     sizes: bytes of files and of link targets; 0 for directories.
     mtimes: nanoseconds.
     rows: the blob's id for a file, the tree's for a directory, 0 for a link.
     """
 
-    __slots__ = ("_digests", "_directories", "_targets", "inodes", "modes", "mtimes", "names", "rows", "sizes")
+    __slots__ = ("_digests", "_targets", "modes", "mtimes", "names", "offsets", "rows", "sizes")
 
     def __init__(self, rows: Sequence[EntryRow], shown: Modes) -> None:
         self.names = [row[1] for row in rows]
         self.modes = array("H")
-        self.inodes = array("q")
+        self.offsets = array("q")
         self.sizes = array("q")
         self.mtimes = array("q", [row[4] for row in rows])
         self.rows = array("q")
         self._targets: dict[int, bytes] = {}
-        # Both ascending, which is what makes a directory findable by its ordinal.
-        self._directories = array("l")
         self._digests = b"".join([row[7] or _NO_DIGEST for row in rows])
-        directories_before = 0
-        for position, (_, _, kind, mode, _, ino, size, _, blob_id, child_id, target, directories, _, _) in enumerate(
+        offset = 1
+        for position, (_, _, kind, mode, _, _, size, _, blob_id, child_id, target, directories, files, _) in enumerate(
             rows
         ):
+            self.offsets.append(offset)
+            offset += 1
             if kind == Kind.FILE:
                 self.modes.append(shown.file(mode))
-                self.inodes.append(_ENTRY_INODES | ino)
                 self.sizes.append(size)
                 self.rows.append(blob_id or 0)
             elif kind == Kind.DIRECTORY:
                 self.modes.append(shown.directory(mode))
-                self.inodes.append(1 + directories_before)
                 self.sizes.append(0)
                 self.rows.append(child_id or 0)
-                self._directories.append(position)
-                directories_before += directories or 0
+                # All in it comes before the next name. Whatever a catalog says, ordinals ascend.
+                offset += max(0, (files or 0) + (directories or 0) - 1)
             else:
                 self.modes.append(LINK_MODE)
-                self.inodes.append(_ENTRY_INODES | ino)
                 self.sizes.append(size)
                 self.rows.append(0)
                 self._targets[position] = target or b""
@@ -79,10 +73,10 @@ class Columns:
         at = bisect_left(self.names, name)
         return at if at < len(self.names) and self.names[at] == name else None
 
-    def directory_towards(self, distance: int) -> int | None:
-        """Where the sub-directory is that has, or holds, the directory so many ordinals after this one."""
-        at = bisect_right(self._directories, distance, key=self.inodes.__getitem__)
-        return self._directories[at - 1] if at else None
+    def towards(self, distance: int) -> int | None:
+        """Where the entry is that has, or holds, the ordinal so far after this directory's; None if all come later."""
+        at = bisect_right(self.offsets, distance)
+        return at - 1 if at else None
 
     def digest(self, position: int) -> bytes:
         """The digest of a file's or directory's content."""

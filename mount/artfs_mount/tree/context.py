@@ -14,10 +14,8 @@ from artfs_mount.tree.node import Owner, no_entry
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
-    from artfs_mount.tree.files import VersionFile
 
 CACHED_VERSIONS: Final = 20_000
-CACHED_FILES: Final = 10_000
 CACHED_TEXT_BYTES: Final = 8 * 2**20
 CACHED_FACTS: Final = 100_000
 """Names of versions, links, sizes of generated files: some 300 bytes each."""
@@ -56,7 +54,6 @@ class Context:
         group = workspace.home.group
         self.modes = Modes(group)
         self._owners = Owners(self.catalog, group)
-        self.files: RecentlyUsed[tuple[int, int], VersionFile] = RecentlyUsed(CACHED_FILES)
         self.texts: RecentlyUsed[int, bytes] = RecentlyUsed(CACHED_TEXT_BYTES)
         self.facts = UntilChanged(self.catalog.stamp, CACHED_FACTS)
         self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)

@@ -1,4 +1,4 @@
-"""Files inside versions. What they are is known from the inode number alone, whichever version they were found in."""
+"""Files inside versions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from artfs.catalog.blobs import CONTENT
 from artfs.content.digest import Digest, format_digest
-from artfs.content.tree import Kind
-from artfs_mount.tree import inode
 from artfs_mount.tree.columns import Columns
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, stale, unsupported_xattr
+from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, unsupported_xattr
 
 if TYPE_CHECKING:
     from artfs.stores.verified import BlobReader
@@ -22,7 +20,7 @@ class VersionFile(Node):
 
     Args:
         context: What the mount shares.
-        ino: Inode number, equal for files of equal content, mode, mtime and owner.
+        ino: Inode number.
         mode: As `stat` shows it.
         size: Bytes.
         mtime_ns: When it was written.
@@ -72,35 +70,10 @@ class VersionFile(Node):
         raise unsupported_xattr(name)
 
 
-def leaf(context: Context, columns: Columns, position: int, user_id: int) -> VersionFile | Link:
+def leaf(context: Context, columns: Columns, position: int, ino: int, user_id: int) -> VersionFile | Link:
     """The file or link at a position of a directory. user_id: whose it is; 0 for the daemon's user."""
-    ino, mtime_ns, blob_id = columns.inodes[position], columns.mtimes[position], columns.rows[position]
+    mtime_ns, blob_id = columns.mtimes[position], columns.rows[position]
     if not blob_id:
         return Link(ino, columns.target(position), mtime_ns, FOREVER)
-    if user_id:
-        ino = inode.owned_entry(user_id, inode.entry_of(ino))
     digest, owner = Digest(columns.digest(position)), context.owner(user_id)
     return VersionFile(context, ino, columns.modes[position], columns.sizes[position], mtime_ns, blob_id, digest, owner)
-
-
-def entry(context: Context, payload: int) -> Node:
-    """The file or link of an inode number, which every version that holds it has in common."""
-    return _entry(context, 0, payload)
-
-
-def owned_entry(context: Context, payload: int) -> Node:
-    """The same of versions that belong to another user than the daemon's."""
-    return _entry(context, *inode.unpack_pair(payload, inode.ENTRY_BITS))
-
-
-def _entry(context: Context, user_id: int, entry_inode: int) -> Node:
-    found = context.files.get((user_id, entry_inode))
-    if found is not None:
-        return found
-    row = context.catalog.trees.by_inode(entry_inode)
-    if row is None or row.kind == Kind.DIRECTORY:
-        raise stale(entry_inode)
-    node = leaf(context, Columns([row], context.modes), 0, user_id)
-    if isinstance(node, VersionFile):
-        context.files.put((user_id, entry_inode), node)
-    return node

@@ -13,13 +13,12 @@ from typing import Final
 
 PAYLOAD_BITS: Final = 56
 PAYLOAD_MASK: Final = (1 << PAYLOAD_BITS) - 1
-ORDINAL_BITS: Final = 24
+ORDINAL_BITS: Final = 26
 TAG_BITS: Final = 28
 WHICH_BITS: Final = 8
 HASH_BITS: Final = 24
 MARK_BITS: Final = 20
 LINK_BITS: Final = 48
-ENTRY_BITS: Final = 34
 
 
 class Kind(IntEnum):
@@ -29,12 +28,8 @@ class Kind(IntEnum):
     """One of `Fixed`."""
     ARTIFACT = 0x01
     """`/artifacts/<name>`: artifact id."""
-    VERSION_DIRECTORY = 0x02
-    """A directory inside a version, or its root: version id << 24 | ordinal of the directory in preorder (root 0)."""
-    ENTRY = 0x03
-    """A file or link inside versions: `tree_entry.inode`, shared by equal files."""
-    OWNED_ENTRY = 0x04
-    """The same of versions that belong to another user than the daemon's: user id << 34 | `tree_entry.inode`."""
+    VERSION_ENTRY = 0x02
+    """Anything inside a version: version id << 26 | its ordinal in preorder, each name counted (the root is 0)."""
     LATEST = 0x05
     """`/artifacts/<name>/latest`: artifact id."""
     TAG_LINK = 0x06
@@ -140,20 +135,14 @@ def unpack_pair(payload: int, second_bits: int) -> tuple[int, int]:
     return payload >> second_bits, payload & (1 << second_bits) - 1
 
 
-def version_directory(version_id: int, ordinal: int) -> int:
-    """The inode number of a version's directory (16.7 million directories a version, 4.2 thousand million versions)."""
-    return pack_pair(Kind.VERSION_DIRECTORY, version_id, ordinal, ORDINAL_BITS)
+def version_entry(version_id: int, ordinal: int) -> int:
+    """The inode number of something inside a version (67 million entries a version, 1.07 thousand million versions)."""
+    return pack_pair(Kind.VERSION_ENTRY, version_id, ordinal, ORDINAL_BITS)
 
 
-def owned_entry(user_id: int, entry: int) -> int:
-    """The inode number of a file in versions of a user (17 thousand million entries, 4.1 million users)."""
-    return pack_pair(Kind.OWNED_ENTRY, user_id, entry, ENTRY_BITS)
-
-
-def entry_of(ino: int) -> int:
-    """The `tree_entry.inode` of the number of a file."""
-    kind, payload = unpack(ino)
-    return unpack_pair(payload, ENTRY_BITS)[1] if kind == Kind.OWNED_ENTRY else payload
+def version_of(ino: int) -> int:
+    """The version that something inside a version is in."""
+    return unpack_pair(unpack(ino)[1], ORDINAL_BITS)[0]
 
 
 def tag_link(artifact_id: int, tag_id: int) -> int:
@@ -164,14 +153,6 @@ def tag_link(artifact_id: int, tag_id: int) -> int:
 def visualization(version_id: int, digest: bytes) -> int:
     """The inode number of a visualization, of whose digest it takes the first bits."""
     return pack_pair(Kind.VISUALIZATION, version_id, int.from_bytes(digest[: HASH_BITS // 8], "big"), HASH_BITS)
-
-
-def linked_artifact(ino: int) -> int | None:
-    """The artifact whose version `latest` or `@<tag>` leads to; None for any other number."""
-    kind, payload = unpack(ino)
-    if kind == Kind.LATEST:
-        return payload
-    return unpack_pair(payload, TAG_BITS)[0] if kind == Kind.TAG_LINK else None
 
 
 def page(kind: Kind, owner_id: int, which: int, mark: int) -> int:

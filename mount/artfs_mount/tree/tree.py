@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from artfs_mount.tree import (
     artifact,
     dot_artfs,
-    files,
     inode,
     lineage,
     links,
@@ -33,9 +32,7 @@ if TYPE_CHECKING:
 _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
     inode.Kind.FIXED: lambda context, payload: _fixed(context, payload),
     inode.Kind.ARTIFACT: artifact.artifact,
-    inode.Kind.VERSION_DIRECTORY: version.version_directory,
-    inode.Kind.ENTRY: files.entry,
-    inode.Kind.OWNED_ENTRY: files.owned_entry,
+    inode.Kind.VERSION_ENTRY: version.version_entry,
     inode.Kind.LATEST: artifact.latest_link,
     inode.Kind.TAG_LINK: artifact.tag_link,
     inode.Kind.DOT_ARTFS: dot_artfs.DotArtfs,

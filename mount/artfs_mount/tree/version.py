@@ -1,4 +1,8 @@
-"""Directories inside versions: immutable, and known from (version, ordinal) alone."""
+"""What is inside versions: immutable, and known from (version, ordinal) alone.
+
+An ordinal counts every name of a version in preorder, so equal files of two versions are two numbers, and whoever opens
+one says which version he means.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from artfs_mount.tree.dot_artfs import DotArtfs
 from artfs_mount.tree.files import VersionFile, leaf
 from artfs_mount.tree.node import FOREVER, Attributes, Directory, Node, no_entry, stale
 
-__all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_directory"]
+__all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_entry"]
 
 DOT_ARTFS = b".artfs"
 
@@ -23,7 +27,7 @@ class VersionDirectory(Directory):
     Args:
         context: What the mount shares.
         version_id: The version.
-        ordinal: Its number among the version's directories in preorder.
+        ordinal: Its number among the version's entries in preorder.
         tree_id: Row of its entries, which other directories may share.
         mtime_ns: When its entries were last changed before it became part of a version.
         mode: As `stat` shows it.
@@ -42,7 +46,7 @@ class VersionDirectory(Directory):
         mode: int,
         user_id: int,
     ) -> None:
-        self.ino = inode.version_directory(version_id, ordinal)
+        self.ino = inode.version_entry(version_id, ordinal)
         self.version_id = version_id
         self.ordinal = ordinal
         self.tree_id = tree_id
@@ -67,9 +71,10 @@ class VersionDirectory(Directory):
 
     def child(self, columns: Columns, position: int) -> Node:
         """The entry at a position of this directory's columns."""
+        ordinal = self.ordinal + columns.offsets[position]
         if not columns.is_directory(position):
-            return leaf(self._context, columns, position, self.user_id)
-        ordinal = self.ordinal + columns.inodes[position]
+            ino = inode.version_entry(self.version_id, ordinal)
+            return leaf(self._context, columns, position, ino, self.user_id)
         tree_id, mtime_ns, mode = columns.rows[position], columns.mtimes[position], columns.modes[position]
         return VersionDirectory(self._context, self.version_id, ordinal, tree_id, mtime_ns, mode, self.user_id)
 
@@ -95,21 +100,20 @@ class VersionRoot(VersionDirectory):
         version_xattrs.write(self._context, self.version_id, name, value)
 
 
-def version_directory(context: Context, payload: int) -> VersionDirectory:
-    """The directory of an inode number: from the root down, always into the sub-directory that holds the ordinal."""
+def version_entry(context: Context, payload: int) -> Node:
+    """What an inode number stands for: from the root down, always into the directory that holds the ordinal."""
     version_id, ordinal = inode.unpack_pair(payload, inode.ORDINAL_BITS)
-    if ordinal == 0:
-        return VersionRoot(context, version_id, context.root(version_id))
-    tree_id, mtime_ns, mode, user_id = context.root(version_id)
-    reached = 0
-    while reached < ordinal:
-        columns = context.columns(tree_id)
-        position = columns.directory_towards(ordinal - reached)
+    wanted = inode.version_entry(version_id, ordinal)
+    node: Node = VersionRoot(context, version_id, context.root(version_id))
+    while node.ino != wanted:
+        if not isinstance(node, VersionDirectory):
+            raise stale(payload)
+        columns = context.columns(node.tree_id)
+        position = columns.towards(ordinal - node.ordinal)
         if position is None:
             raise stale(payload)
-        reached += columns.inodes[position]
-        tree_id, mtime_ns, mode = columns.rows[position], columns.mtimes[position], columns.modes[position]
-    return VersionDirectory(context, version_id, ordinal, tree_id, mtime_ns, mode, user_id)
+        node = node.child(columns, position)
+    return node
 
 
 class _Listing(Sequence[tuple[bytes, Node]]):
