@@ -41,10 +41,10 @@ def mount(session: Session, directory: Path, foreground: bool, allow_other: bool
         sys.stdout.flush()
         os.execv(sys.executable, [*command, "--foreground"])
     _start(command)
-    if is_new:
-        say(f"made a new artfs home at {session.home.path}")
     shown = shlex.quote(str(directory))
     say(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
+    if is_new:
+        say(f"made a new artfs home at {session.home.path}")
 
 
 def _require_daemon() -> None:
