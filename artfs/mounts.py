@@ -10,9 +10,10 @@ import select
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from artfs.errors import MountError, NotMounted
 
@@ -21,6 +22,8 @@ MOUNTINFO = Path("/proc/self/mountinfo")
 STATUS_FILE = Path(".artfs/status.json")
 ANSWER_SECONDS = 5.0
 """A mount that does not tell its free space within this time hangs."""
+
+T = TypeVar("T")
 
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -98,27 +101,35 @@ def is_dead(path: Path) -> bool:
     The kernel goes on answering `stat` from its cache, but has to ask the daemon about free space; the first question
     after the death is cut off, the later ones meet no connection. A daemon that does not answer is not dead.
     """
-    return _free_space_error(path) in (errno.ENOTCONN, errno.ECONNABORTED)
+    try:
+        _answer(lambda: os.statvfs(path))
+    except OSError as error:
+        return error.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+    return False
 
 
-def _free_space_error(path: Path) -> int | None:
-    """Why a file system does not tell how much space it has; None if it does, or does not answer.
+def _answer(ask: Callable[[], T]) -> T:
+    """Return what a mount answers, or raise TimeoutError.
 
-    Asked in a thread that is left alone when it hangs: whoever looks at all mounts must not hang with one of them.
+    It is asked in a thread that is left alone when it hangs: who looks at all mounts must not hang with one of them.
     """
-    asked: list[int | None] = []
+    answers: list[T] = []
+    failures: list[OSError] = []
 
-    def ask() -> None:
+    def run() -> None:
         try:
-            os.statvfs(path)
-            asked.append(None)
+            answers.append(ask())
         except OSError as error:
-            asked.append(error.errno)
+            failures.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True, name="artfs asks for free space")
+    thread = threading.Thread(target=run, daemon=True, name="artfs asks a mount")
     thread.start()
     thread.join(ANSWER_SECONDS)
-    return asked[0] if asked else None
+    if failures:
+        raise failures[0]
+    if not answers:
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+    return answers[0]
 
 
 def is_left(mount: Mounted, seconds: float) -> bool:
@@ -146,7 +157,7 @@ def read_status(mount_point: Path) -> dict[str, Any]:
     Raises MountError when it does not say.
     """
     try:
-        status = json.loads((mount_point / STATUS_FILE).read_bytes())
+        status = json.loads(_answer((mount_point / STATUS_FILE).read_bytes))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise MountError(f"{mount_point}: the mount does not tell its status: {why}", subject=mount_point) from error

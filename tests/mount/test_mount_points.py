@@ -172,5 +172,6 @@ def test_a_mount_that_hangs_is_not_dead_and_hangs_nobody(start_mount: StartMount
     try:
         assert not is_dead(mount.path)
         assert mount.artfs("doctor", check=False).returncode in (0, 1)
+        assert mount.artfs("exec", "--", "true").returncode == 0
     finally:
         os.kill(pid, signal.SIGCONT)
