@@ -15,6 +15,7 @@ from artfs.catalog.class_names import ClassNames
 from artfs.catalog.engine import Engine
 from artfs.catalog.environments import Environments
 from artfs.catalog.lineage import Lineage
+from artfs.catalog.listings import Listings
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
 from artfs.catalog.migrations import current, is_current, migrate
 from artfs.catalog.pins import Pins
@@ -50,6 +51,7 @@ class Catalog:
         self.class_names = ClassNames(engine)
         self.environments = Environments(engine)
         self.lineage = Lineage(engine)
+        self.listings = Listings(engine)
         self.metadata = VersionMetadata(engine)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)

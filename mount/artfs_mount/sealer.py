@@ -12,7 +12,6 @@ import trio
 from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld
 from artfs_mount import tuning
-from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
@@ -22,6 +21,7 @@ from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Actor, record
 from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
 from artfs_mount.supervisor import Supervisor, Work
+from artfs_mount.threads import in_thread
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,151 @@
+"""What the directories of a mount hold, in pieces: rows in the order of their ids, so many after the last one.
+
+A directory of a hundred thousand versions is read as the kernel asks for it: nothing is skipped or counted first, no
+row has more than its line shows, and what is committed meanwhile comes at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from artfs.catalog.engine import Engine, Row
+from artfs.catalog.sound import sound_name
+
+
+class Named(NamedTuple):
+    """An artifact, a tag or a pipeline."""
+
+    id: int
+    name: str
+    created_us: int
+
+
+class ListedVersion(NamedTuple):
+    """A version with its root directory; fields as of `Version`."""
+
+    id: int
+    name: str
+    tree_id: int | None
+    mode: int
+    mtime_ns: int
+    user_id: int | None
+    created_us: int
+
+
+class ListedRun(NamedTuple):
+    """A run; fields as of `Run`."""
+
+    id: int
+    name: str
+    started_us: int
+    ended_us: int | None
+
+
+class NewestTagged(NamedTuple):
+    """A tag that versions of an artifact carry, and the newest of these."""
+
+    tag_id: int
+    tag: str
+    version: str
+    created_us: int
+
+
+class Listings:
+    """Pieces of long lists. `after`: row id of the last one there was, 0 at the beginning; `most`: how many."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def artifacts(self, after: int, most: int) -> list[Named]:
+        """Return artifacts."""
+        condition = "deleted_us IS NULL AND id > :after"
+        return self._named("an artifact", "artifact", condition, after, most)
+
+    def newest_artifact(self) -> Named | None:
+        """Return the artifact that was made last."""
+        row = self._engine.one(
+            "SELECT id, name, created_us FROM artifact WHERE deleted_us IS NULL ORDER BY id DESC LIMIT 1"
+        )
+        return Named(row[0], sound_name("an artifact", row[1]), row[2]) if row else None
+
+    def tags(self, after: int, most: int) -> list[Named]:
+        """Return tags."""
+        return self._named("a tag", "tag", "id > :after", after, most)
+
+    def pipelines(self, after: int, most: int) -> list[Named]:
+        """Return pipelines, whose names may be no file names."""
+        return [Named._make(row) for row in self._rows("pipeline", "id > :after", after, most)]
+
+    def versions(self, artifact_id: int, after: int, most: int) -> list[ListedVersion]:
+        """Return the versions of an artifact that are not purged."""
+        rows = self._engine.query(
+            "SELECT id, name, tree_id, mode, mtime_ns, user_id, created_us FROM version "
+            "WHERE artifact_id = :artifact AND state <> 'purged' AND id > :after ORDER BY id LIMIT :most",
+            {"artifact": artifact_id, "after": after, "most": most},
+        )
+        for row in rows:
+            sound_name("a version", row[1])
+        return [ListedVersion._make(row) for row in rows]
+
+    def version_ids(self, artifact_id: int) -> list[int]:
+        """Return the ids of all versions of an artifact, also of tombstones."""
+        rows = self._engine.query(
+            "SELECT id FROM version WHERE artifact_id = :artifact ORDER BY id", {"artifact": artifact_id}
+        )
+        return [row[0] for row in rows]
+
+    def newest_tagged(self, artifact_id: int) -> list[NewestTagged]:
+        """Return the tags that versions of an artifact carry, by name, each with the newest of them."""
+        rows = self._engine.query(
+            "SELECT g.id, g.name, v.name, v.created_us FROM (SELECT tag_id, MAX(version_id) AS version_id "
+            "FROM version_tag WHERE artifact_id = :artifact GROUP BY tag_id) n "
+            "JOIN tag g ON g.id = n.tag_id JOIN version v ON v.id = n.version_id ORDER BY g.name",
+            {"artifact": artifact_id},
+        )
+        for row in rows:
+            sound_name("a tag", row[1])
+            sound_name("a version", row[2])
+        return [NewestTagged._make(row) for row in rows]
+
+    def tagged(self, tag_id: int, after: int, most: int) -> list[int]:
+        """Return the ids of versions that carry a tag."""
+        rows = self._engine.query(
+            "SELECT version_id FROM version_tag WHERE tag_id = :tag AND version_id > :after "
+            "ORDER BY version_id LIMIT :most",
+            {"tag": tag_id, "after": after, "most": most},
+        )
+        return [row[0] for row in rows]
+
+    def is_tagged(self, tag_id: int, version_id: int) -> bool:
+        """Whether a version carries a tag."""
+        row = self._engine.one(
+            "SELECT 1 FROM version_tag WHERE tag_id = :tag AND version_id = :version",
+            {"tag": tag_id, "version": version_id},
+        )
+        return row is not None
+
+    def runs(self, pipeline_id: int, after: int, most: int) -> list[ListedRun]:
+        """Return the runs of a pipeline."""
+        rows = self._engine.query(
+            "SELECT id, name, started_us, ended_us FROM run WHERE pipeline_id = :pipeline AND id > :after "
+            "ORDER BY id LIMIT :most",
+            {"pipeline": pipeline_id, "after": after, "most": most},
+        )
+        return [ListedRun._make(row) for row in rows]
+
+    def step_ids(self, run_id: int) -> list[int]:
+        """Return the ids of all steps of a run, in the order in which they began."""
+        return [
+            row[0]
+            for row in self._engine.query("SELECT id FROM step_run WHERE run_id = :run ORDER BY id", {"run": run_id})
+        ]
+
+    def _named(self, what: str, table: str, condition: str, after: int, most: int) -> list[Named]:
+        return [Named(row[0], sound_name(what, row[1]), row[2]) for row in self._rows(table, condition, after, most)]
+
+    def _rows(self, table: str, condition: str, after: int, most: int) -> Sequence[Row]:
+        return self._engine.query(
+            f"SELECT id, name, created_us FROM {table} WHERE {condition} ORDER BY id LIMIT :most",
+            {"after": after, "most": most},
+        )
