@@ -14,11 +14,16 @@ from artfs.catalog.sound import sound_name
 
 
 class Named(NamedTuple):
-    """An artifact, a tag or a pipeline."""
+    """An artifact, a tag or a pipeline.
+
+    Args:
+        changed_us: when its newest version was made, or its newest run began; when it was made itself if it has none.
+    """
 
     id: int
     name: str
     created_us: int
+    changed_us: int
 
 
 class ListedVersion(NamedTuple):
@@ -59,23 +64,21 @@ class Listings:
 
     def artifacts(self, after: int, most: int) -> list[Named]:
         """Return artifacts."""
-        condition = "deleted_us IS NULL AND id > :after"
-        return self._named("an artifact", "artifact", condition, after, most)
+        rows = self._rows("artifact", _NEWEST_VERSION, "n.deleted_us IS NULL AND n.id > :after", after, most)
+        return _sound("an artifact", rows)
 
-    def newest_artifact(self) -> Named | None:
-        """Return the artifact that was made last."""
-        row = self._engine.one(
-            "SELECT id, name, created_us FROM artifact WHERE deleted_us IS NULL ORDER BY id DESC LIMIT 1"
-        )
-        return Named(row[0], sound_name("an artifact", row[1]), row[2]) if row else None
+    def newest_artifact_us(self) -> int | None:
+        """Return when the artifact that was made last was made; None if there is none."""
+        row = self._engine.one("SELECT created_us FROM artifact WHERE deleted_us IS NULL ORDER BY id DESC LIMIT 1")
+        return row[0] if row else None
 
     def tags(self, after: int, most: int) -> list[Named]:
         """Return tags."""
-        return self._named("a tag", "tag", "id > :after", after, most)
+        return _sound("a tag", self._rows("tag", "NULL", "n.id > :after", after, most))
 
     def pipelines(self, after: int, most: int) -> list[Named]:
         """Return pipelines, whose names may be no file names."""
-        return [Named._make(row) for row in self._rows("pipeline", "id > :after", after, most)]
+        return [Named._make(row) for row in self._rows("pipeline", _NEWEST_RUN, "n.id > :after", after, most)]
 
     def versions(self, artifact_id: int, after: int, most: int) -> list[ListedVersion]:
         """Return the versions of an artifact that are not purged."""
@@ -141,11 +144,21 @@ class Listings:
             for row in self._engine.query("SELECT id FROM step_run WHERE run_id = :run ORDER BY id", {"run": run_id})
         ]
 
-    def _named(self, what: str, table: str, condition: str, after: int, most: int) -> list[Named]:
-        return [Named(row[0], sound_name(what, row[1]), row[2]) for row in self._rows(table, condition, after, most)]
-
-    def _rows(self, table: str, condition: str, after: int, most: int) -> Sequence[Row]:
+    def _rows(self, table: str, changed: str, condition: str, after: int, most: int) -> Sequence[Row]:
         return self._engine.query(
-            f"SELECT id, name, created_us FROM {table} WHERE {condition} ORDER BY id LIMIT :most",
+            f"SELECT n.id, n.name, n.created_us, COALESCE({changed}, n.created_us) FROM {table} n "
+            f"WHERE {condition} ORDER BY n.id LIMIT :most",
             {"after": after, "most": most},
         )
+
+
+_NEWEST_VERSION = (
+    "(SELECT v.created_us FROM version v WHERE v.artifact_id = n.id AND v.state <> 'purged' ORDER BY v.id DESC LIMIT 1)"
+)
+_NEWEST_RUN = "(SELECT r.started_us FROM run r WHERE r.pipeline_id = n.id ORDER BY r.id DESC LIMIT 1)"
+
+
+def _sound(what: str, rows: Sequence[Row]) -> list[Named]:
+    for row in rows:
+        sound_name(what, row[1])
+    return [Named._make(row) for row in rows]

@@ -36,23 +36,18 @@ def filled(record: Record, workspace: Workspace) -> Workspace:
 @pytest.mark.parametrize(
     ("path", "slow"),
     [
-        ("artifacts", Slow.QUERY),
         ("artifacts/x", Slow.QUERY),
         ("artifacts/x/1", Slow.QUERY),
         ("artifacts/x/1/.artfs/manifest.json", Slow.MAKING),
         ("artifacts/x/1/.artfs/B3SUMS", Slow.MAKING),
         ("artifacts/x/1/.artfs/lineage.svg", Slow.MAKING),
-        ("lineage", Slow.QUERY),
         ("lineage/model", Slow.QUERY),
         ("lineage/model/1/ancestors", Slow.QUERY),
         ("lineage/model/1/graph.svg", Slow.MAKING),
         ("lineage/model/1/graph.json", Slow.MAKING),
-        ("runs", Slow.QUERY),
-        ("runs/training", Slow.QUERY),
         ("runs/training/first/dag.svg", Slow.MAKING),
         ("runs/training/first/steps", Slow.QUERY),
         ("runs/training/first/steps/make model/inputs", Slow.QUERY),
-        ("tags", Slow.QUERY),
         ("tags/best", Slow.QUERY),
     ],
 )
@@ -67,15 +62,31 @@ def test_listings_and_what_is_made_are_refused_on_the_loop(filled: Workspace, pa
 
 
 def test_each_piece_of_a_listing_is_refused_on_the_loop(filled: Workspace) -> None:
-    paths = ("artifacts", "artifacts/x", "lineage/model", "lineage/model/1/upstream", "runs", "runs/training", "tags")
+    paths = ("artifacts/x", "lineage/model", "lineage/model/1/upstream", "tags/best", "runs/training/first/steps")
     tree = MountTree(filled, status=lambda: b"", loop_thread=threading.get_ident())
-    for path in (*paths, "tags/best", "runs/training/first/steps"):
+    for path in paths:
         node: Any = tree.root
         for component in os.fsencode(path).split(b"/"):
             node = node.lookup(component)
         listing = trio.run(trio.to_thread.run_sync, node.listing)
         with pytest.raises(WouldBlock):
             listing.after(0, 9)
+
+
+@pytest.mark.parametrize("path", ["artifacts", "lineage", "runs", "runs/training", "tags"])
+def test_a_piece_that_an_index_answers_is_one_query_on_the_loop(
+    filled: Workspace, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = MountTree(filled, status=lambda: b"", loop_thread=threading.get_ident())
+    node: Any = tree.root
+    for component in os.fsencode(path).split(b"/"):
+        node = node.lookup(component)
+    asked: list[str] = []
+    query = filled.catalog.engine.query
+    monkeypatch.setattr(filled.catalog.engine, "query", lambda sql, *rest: asked.append(sql) or query(sql, *rest))
+    assert told(node.listing(), 0)
+    assert len(asked) <= (2 if path == "runs/training" else 1), "and one for the link `latest`"
+    assert all("LIMIT" in sql for sql in asked)
 
 
 def test_nothing_is_made_for_a_listing(filled: Workspace) -> None:

@@ -32,19 +32,29 @@ TAG_MARK: Final = "@"
 
 
 class Artifact(Directory):
-    """The directory of an artifact."""
+    """The directory of an artifact.
 
-    __slots__ = ("_context", "_created_us", "_id")
+    Args:
+        context: What the mount shares.
+        artifact_id: The artifact.
+        created_us: When it was made.
+        changed_us: When its newest version was made, where that was read together with others'.
+    """
 
-    def __init__(self, context: Context, artifact_id: int, created_us: int) -> None:
+    __slots__ = ("_changed_us", "_context", "_created_us", "_id")
+
+    def __init__(self, context: Context, artifact_id: int, created_us: int, changed_us: int | None = None) -> None:
         self.ino = inode.pack(inode.Kind.ARTIFACT, artifact_id)
         self._context = context
         self._id = artifact_id
         self._created_us = created_us
+        self._changed_us = changed_us
 
     def attributes(self) -> Attributes:
-        latest = self._context.catalog.versions.latest(self._id)
-        changed_us = latest.created_us if latest else self._created_us
+        changed_us = self._changed_us
+        if changed_us is None:
+            latest = self._context.catalog.versions.latest(self._id)
+            changed_us = latest.created_us if latest else self._created_us
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
@@ -60,8 +70,8 @@ class Artifact(Directory):
         return _version_root(self._context, version)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, partial(self._context.catalog.listings.versions, self._id), self._entry, self._links)
+        read = partial(self._context.catalog.listings.versions, self._id)
+        return Rows(self._context, read, self._entry, self._links, is_quick=True)
 
     def _entry(self, version: ListedVersion) -> tuple[bytes, Node]:
         return version.name.encode(), _version_root(self._context, version)
@@ -70,6 +80,7 @@ class Artifact(Directory):
         latest = self._context.catalog.versions.latest(self._id)
         if latest is not None:
             yield LATEST.encode(), _latest_link(self._id, latest)
+        self._context.may_wait()  # it looks at every version that carries a tag
         for found in self._context.catalog.listings.newest_tagged(self._id):
             yield (TAG_MARK + found.tag).encode(), _tag_link(self._id, found.tag_id, found.version, found.created_us)
 

@@ -33,8 +33,8 @@ class Artifacts(Directory):
         self._context = context
 
     def attributes(self) -> Attributes:
-        newest = self._context.catalog.listings.newest_artifact()
-        changed_ns = newest.created_us * 1000 if newest else self._context.started_ns
+        newest_us = self._context.catalog.listings.newest_artifact_us()
+        changed_ns = newest_us * 1000 if newest_us is not None else self._context.started_ns
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=fresh, name_seconds=FOREVER)
 
@@ -45,8 +45,7 @@ class Artifacts(Directory):
         return Artifact(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry)
+        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
 
     def _entry(self, row: Named) -> tuple[bytes, Node]:
-        return row.name.encode(), Artifact(self._context, row.id, row.created_us)
+        return row.name.encode(), Artifact(self._context, row.id, row.created_us, row.changed_us)

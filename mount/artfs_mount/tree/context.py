@@ -71,8 +71,8 @@ class Context:
         self.pictures: RecentlyUsed[Hashable, tuple[Graph, bytes]] = RecentlyUsed(CACHED_PICTURE_BYTES)
         self._blocking = blocking
         self._catalog = workspace.catalog
-        self._is_remote = bool(getattr(self._catalog.engine, "is_remote", False))
-        self.facts = UntilChanged(None if self._is_remote else self._catalog.stamp, blocking, CACHED_FACTS)
+        self.is_remote = bool(getattr(self._catalog.engine, "is_remote", False))
+        self.facts = UntilChanged(None if self.is_remote else self._catalog.stamp, blocking, CACHED_FACTS)
         self._owners = Owners(lambda: self.catalog, group, blocking)
         self._nearness = Nearness(workspace, blocking)
         self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)
@@ -82,7 +82,7 @@ class Context:
     @property
     def catalog(self) -> Catalog:
         """The catalog, for point reads. One on another machine is never asked on the event loop."""
-        if self._is_remote:
+        if self.is_remote:
             self._blocking.check(Slow.QUERY)
         return self._catalog
 

@@ -23,7 +23,8 @@ def json_with_rows(head: Mapping[str, object], key: str, rows: Iterable[Mapping[
     for row in rows:  # one at a time: a text of a million lines is not held twice, nor copied while others wait
         text += (b"" if first else b",\n    ") + json.dumps(row).encode()
         first = False
-    return bytes(text + b"\n  ]\n}\n")
+    text += b"\n  ]\n}\n"
+    return bytes(text)
 
 
 def plain(value: object) -> Any:

@@ -77,8 +77,7 @@ class Lineage(Directory):
         return LineageArtifact(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry)
+        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
 
     def _entry(self, row: Named) -> tuple[bytes, Node]:
         return row.name.encode(), LineageArtifact(self._context, row.id, row.created_us)

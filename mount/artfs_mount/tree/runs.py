@@ -41,28 +41,32 @@ class Runs(Directory):
         return self.long_named(name)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, self._context.catalog.listings.pipelines, self._entry)
+        return Rows(self._context, self._context.catalog.listings.pipelines, self._entry, is_quick=True)
 
     def _entry(self, row: Named) -> tuple[bytes, Node]:
         return file_name(row.name), Pipeline(self._context, *row)
 
 
 class Pipeline(Directory):
-    """The directory of a pipeline's runs."""
+    """The directory of a pipeline's runs. changed_us: when the newest began, where that was read with others'."""
 
-    __slots__ = ("_context", "_created_us", "_id", "_name")
+    __slots__ = ("_changed_us", "_context", "_created_us", "_id", "_name")
 
-    def __init__(self, context: Context, pipeline_id: int, name: str, created_us: int) -> None:
+    def __init__(
+        self, context: Context, pipeline_id: int, name: str, created_us: int, changed_us: int | None = None
+    ) -> None:
         self.ino = inode.pack(inode.Kind.PIPELINE, pipeline_id)
         self._context = context
         self._id = pipeline_id
         self._name = name
         self._created_us = created_us
+        self._changed_us = changed_us
 
     def attributes(self) -> Attributes:
-        latest = self._context.catalog.runs.latest(self._id)
-        changed_us = latest.started_us if latest else self._created_us
+        changed_us = self._changed_us
+        if changed_us is None:
+            latest = self._context.catalog.runs.latest(self._id)
+            changed_us = latest.started_us if latest else self._created_us
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
@@ -76,8 +80,8 @@ class Pipeline(Directory):
         return self.long_named(name)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, partial(self._context.catalog.listings.runs, self._id), self._entry, self._links)
+        read = partial(self._context.catalog.listings.runs, self._id)
+        return Rows(self._context, read, self._entry, self._links, is_quick=True)
 
     def _entry(self, row: ListedRun) -> tuple[bytes, Node]:
         return _shown(row.name), Run(self._context, row.id, row.started_us, row.ended_us)

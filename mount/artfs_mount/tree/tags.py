@@ -47,8 +47,7 @@ class Tags(Directory):
         return Tag(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
-        self._context.may_wait()
-        return Rows(self._context, self._context.catalog.listings.tags, self._entry)
+        return Rows(self._context, self._context.catalog.listings.tags, self._entry, is_quick=True)
 
     def _entry(self, row: Named) -> tuple[bytes, Node]:
         return row.name.encode(), Tag(self._context, row.id, row.created_us)
