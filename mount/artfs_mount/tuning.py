@@ -37,7 +37,7 @@ DIRECT_WRITES = _kernel() >= (6, 6)
 """Whether the kernel drops what it has cached of a file where a handle writes past its cache; older ones do not."""
 
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.002
 """The interpreter's own 5 ms are waited for at each system call of a request: 25 ms and more while one text is made."""
 
 HEAP_PIECE_BYTES = 32 * 2**20
