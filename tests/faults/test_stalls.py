@@ -60,7 +60,7 @@ def test_a_text_that_stalls_holds_up_nobody(mount: FaultyMount) -> None:
 
 
 def test_listings_that_stall_hold_up_nobody(mount: FaultyMount) -> None:
-    mount.put_out_of_order("Listings.versions", hang=True)
+    mount.put_out_of_order("Listings.newest_tagged", hang=True)
     with ThreadPoolExecutor(MANY) as pool:
         stalled = [pool.submit(os.listdir, mount.artifacts / "stored") for _ in range(5)]
         assert sorted(os.listdir(mount.artifacts)) == ["in-place", "later", "stored"]

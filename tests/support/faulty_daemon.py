@@ -25,7 +25,7 @@ DEADLINE_SECONDS = 3.0
 EAT_BYTES = 2 * 2**30
 """Of whoever takes all memory that he can get, and gets this much, the test has set no limit."""
 PARTS = (
-    "artfs.catalog.listings:Listings.versions",
+    "artfs.catalog.listings:Listings.newest_tagged",
     "artfs.catalog.versions:Versions.create",
     "artfs.content.stream:SequentialHasher.write",
     "artfs.stores.local:LocalStore.open_place",
