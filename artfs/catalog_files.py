@@ -6,6 +6,7 @@ Nothing is deleted: what was there before lies beside it afterwards, under a nam
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import time
@@ -20,6 +21,8 @@ from artfs.errors import ArtfsError, CatalogBusy, CatalogCorrupt, CatalogMissing
 from artfs.home import Home
 from artfs.sharing import make_file
 from artfs.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 _ENDINGS = ("", "-wal", "-shm")
 """Of the files that make up a catalog. The log comes with the file: the one without the other is damaged."""
@@ -142,8 +145,10 @@ def _nobody_writes(home: Home) -> Iterator[None]:
             held.enter_context(catalog.transaction())
         except CatalogBusy:
             raise
-        except (ArtfsError, OSError):
-            pass  # it is missing or damaged, which is why it is restored
+        except CatalogMissing:
+            pass  # which is why it is restored
+        except (ArtfsError, OSError) as error:
+            logger.warning("the catalog that is replaced cannot be opened: %s", error)
         yield
 
 

@@ -28,7 +28,7 @@ class VisualizationType(StrEnum):
 
 
 class ArtifactSaveType(StrEnum):
-    """How a version came to be."""
+    """How a version was saved."""
 
     INCOMING = "incoming"
     MANUAL = "manual"
@@ -38,7 +38,7 @@ class ArtifactSaveType(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """Where a pipeline run or a step run stands."""
+    """Status of a pipeline run or a step run."""
 
     INITIALIZING = "initializing"
     RUNNING = "running"

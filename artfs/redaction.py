@@ -1,6 +1,6 @@
 """Secrets in text that is kept or logged: command lines, URIs, errors.
 
-What a secret is, is told by what stands before it (a name, see `secret_names`; an option, see `secret_options`; the
+A secret is recognised by what is before it (a name, see `secret_names`; an option, see `secret_options`; the
 user part of a URI, a header) or by its own shape (keys of well-known services).
 """
 
@@ -94,7 +94,7 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _is_field(name: str, value: str) -> bool:
-    """Whether what stands after a colon is a secret: sentences and reports go on so too (`pass: 3`)."""
+    """Whether the word after a colon is a secret: sentences and reports go on so too (`pass: 3`)."""
     first = value.split(maxsplit=1)[0]
     if not is_secret_name(name) or is_prose(first):
         return False
@@ -126,7 +126,7 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
             re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@:'\"<>]*:(?!\d+(?:/|$))[^\s@'\"<>]*@", ignoring_case),
             rf"\1{HIDDEN}@",
         ),
-        # https://token@host: what stands alone there is often all it takes.
+        # https://token@host: a word alone there is often all it takes.
         (
             re.compile(r"(\b(?:https?|ftps?)://)(?!(?:git|anonymous|ftp)@)[^\s/@:?#'\"<>]+@", ignoring_case),
             rf"\1{HIDDEN}@",

@@ -55,7 +55,7 @@ class Takes:
         next_word: whether the next word is its value.
         account: whether that is `user:password`, of which the user may be shown.
         doubtful: whether a small number is no secret there (`-pass 2`).
-        separators: what stands between user and password.
+        separators: characters between user and password.
     """
 
     glued: int = 0
@@ -218,7 +218,7 @@ def _glued_value() -> re.Pattern[str]:
 
 @cache
 def _next_value() -> re.Pattern[str]:
-    """A value after blanks, or after what stands between two texts of a list."""
+    """A value after blanks, or after what separates two texts of a list."""
     return re.compile(
         rf"['\"]?(?:,\s+|(?:[ \t]|\\\r?\n)+)"
         rf"(?:{_QUOTED}|(?P<half>(?!-){_BARE}*[:%]['\"][^'\"\n]+)|(?P<bare>(?!-){_BARE}+))"

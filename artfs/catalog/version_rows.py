@@ -19,8 +19,8 @@ COLUMNS = (
     "v.previous_id, v.self_contained, v.folder, v.manifest"
 )
 FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
-_FLAGS = (17, 29)
-"""Where in a row are `trusted` and `self_contained`."""
+_FLAGS = tuple(map(COLUMNS.split(", ").index, ("v.trusted", "v.self_contained")))
+"""Where in a row are numbers that mean yes or no."""
 
 _Path = bytes  # `bytes` is a field of Version
 

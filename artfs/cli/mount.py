@@ -1,4 +1,4 @@
-"""`artfs mount`: starts the daemon, and tells whether the mount came to be."""
+"""`artfs mount`: starts the daemon, and tells whether it mounted."""
 
 from __future__ import annotations
 

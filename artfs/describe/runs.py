@@ -35,7 +35,7 @@ def runs(catalog: Catalog, rows: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def run(catalog: Catalog, row: Run) -> dict[str, Any]:
-    """Describe one run with all that is known of it, and how each of its steps stands."""
+    """Describe one run with all that is known of it and the status of each of its steps."""
     return {
         **runs(catalog, [row])[0],
         "host": row.host,

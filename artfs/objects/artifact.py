@@ -77,7 +77,7 @@ class ArtifactResponse(StepInput):
         return load(self._objects.workspace, version_of(self._objects.catalog, self._artifact, wanted), trust=trust)
 
     def as_source(self) -> StepInput:
-        """Return what stands for it when a step is called with it: the version that is newest when the step begins."""
+        """Return the reference that a step is called with: to the version that is newest when the step begins."""
         return LateReference(self.name, self._newest)
 
     def summary(self) -> dict[str, Any]:

@@ -38,5 +38,5 @@ class LateArtifactVersion(ArtifactVersionResponse):
         return self._version
 
     def as_source(self) -> StepInput:
-        """Return what stands for it when a step is called with it: the version that is found when the step begins."""
+        """Return the reference that a step is called with: to the version that is found when the step begins."""
         return LateReference(self.asked_for, lambda: self.row)

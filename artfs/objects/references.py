@@ -1,4 +1,4 @@
-"""What stands for a version when a pipeline is composed: each such object says so itself, with `as_source()`."""
+"""References to versions, which steps are called with while a pipeline is composed; `as_source()` gives them."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class ArtifactVersionResponse(StepInput):
 
     @property
     def save_type(self) -> ArtifactSaveType:
-        """How it came to be."""
+        """How it was saved: as the output of a step, by hand, through /incoming, ..."""
         return ArtifactSaveType(self._version.save_type)
 
     @property
@@ -230,7 +230,7 @@ class ArtifactVersionResponse(StepInput):
         return self._objects.version(row)
 
     def as_source(self) -> StepInput:
-        """Return what stands for it when a step is called with it: this version."""
+        """Return the reference that a step is called with: to this version."""
         return VersionReference(self._version)
 
     def summary(self) -> dict[str, Any]:

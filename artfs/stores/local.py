@@ -113,7 +113,7 @@ class LocalStore(Store):
             return
         try:
             stamp = mark_stamp(self.root)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise not_mounted(self.root, self.name) from None
         if stamp != self._seen:
             # Another disk may be mounted there now: what is open here may be below it.

@@ -90,7 +90,10 @@ def is_marked(root: str) -> bool:
 
 
 def mark_stamp(root: str) -> Stamp:
-    """Return what differs between any two marks: one system call, for whoever asks often. Raises FileNotFoundError."""
+    """Return what differs between any two marks: one system call, for whoever asks often.
+
+    Raises FileNotFoundError where there is no mark, and NotADirectoryError where the root is a file.
+    """
     status = os.stat(f"{root}/{MARK}")
     return status.st_dev, status.st_ino, status.st_mtime_ns
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from support import faulty_daemon
-from support.drafts import NEVER_BY_ITSELF, commit, state, versions
+from support.drafts import commit, state, versions
 from support.faulty_daemon import Fault
+from support.faulty_mount import killed_at
 from support.mount import Mount
-from support.mount_fixtures import StartMount
 
 KILL_TEST = Path(__file__).parents[2] / "scripts" / "kill-test"
 SEED = 20261121
@@ -32,11 +31,8 @@ def test_random_kills() -> None:
 
 
 @pytest.fixture
-def mount(start_mount: StartMount, tmp_path: Path) -> Mount:
-    """A mount whose daemon can be told when to die."""
-    daemon = [faulty_daemon.__file__ or ""]
-    environment = {faulty_daemon.VARIABLE: str(tmp_path / "fault")}
-    return start_mount(settings=NEVER_BY_ITSELF, environment=environment, daemon=daemon)
+def mount(mortal_mount: Mount) -> Mount:
+    return mortal_mount
 
 
 @pytest.fixture
@@ -52,18 +48,6 @@ def draft(mount: Mount) -> Path:
     (draft / "deep" / "1").chmod(0 if os.geteuid() == 0 else 0o400)  # what only root can compare afterwards
     (draft / "empty").touch()
     return draft
-
-
-def killed_at(mount: Mount, part: str, call: int = 1, *, after: bool = False) -> None:
-    """Commits, so that the daemon dies at that moment, and mounts again."""
-    control = Path(mount.environment[faulty_daemon.VARIABLE])
-    Fault(part, call, kill=True, after=after).write(control)
-    with pytest.raises(OSError):
-        commit(mount.incoming / "draft")
-    assert mount.wait() == -signal.SIGKILL
-    control.unlink()
-    mount.kill()
-    mount.remount()
 
 
 def picture(root: Path) -> dict[str, tuple[object, ...]]:
@@ -97,7 +81,7 @@ AFTER_THE_VERSION = [
 @pytest.mark.parametrize(("part", "call", "after"), BEFORE_THE_VERSION)
 def test_killed_before_there_is_a_version(mount: Mount, draft: Path, part: str, call: int, after: bool) -> None:
     before = picture(draft)
-    killed_at(mount, part, call, after=after)
+    killed_at(mount, draft, part, call, after=after)
     assert versions(mount, "draft") == ["1"]
     assert state(mount, "draft")[0] == "held"
     assert picture(draft) == before
@@ -110,7 +94,7 @@ def test_killed_before_there_is_a_version(mount: Mount, draft: Path, part: str, 
 @pytest.mark.parametrize(("part", "call", "after"), AFTER_THE_VERSION)
 def test_killed_when_there_is_a_version(mount: Mount, draft: Path, part: str, call: int, after: bool) -> None:
     before = picture(draft)
-    killed_at(mount, part, call, after=after)
+    killed_at(mount, draft, part, call, after=after)
     assert versions(mount, "draft") == ["1", "2"]
     assert state(mount, "draft")[0] == "sealed"
     assert picture(draft) == before

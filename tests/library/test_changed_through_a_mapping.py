@@ -6,6 +6,7 @@ import mmap
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from artfs.content.digest import BLOCK_SIZE
 from artfs.current import current_workspace
 from artfs.errors import PlaceChanged
 from artfs.materializers.base import BaseMaterializer
+from artfs.stores.local import LocalStore
 from support.tampering import tamper
 
 SIZE = BLOCK_SIZE + 2**20
@@ -38,6 +40,13 @@ class Reads(BaseMaterializer):
         return path.read_bytes()
 
 
+def _await_trusted_time(path: Path) -> None:
+    """Return when the change time of a file is so old that readers trust it."""
+    with closing(LocalStore(str(path.parent))) as store, store.open_place(os.fsencode(path.name)) as reader:
+        while reader.stamp is None:
+            time.sleep(0.01)
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return tmp_path / "data" / "large.bin"
@@ -54,7 +63,7 @@ def change(source: Path) -> Iterator[Callable[[], None]]:
             for start in range(0, SIZE, mmap.PAGESIZE):
                 mapped[start] = mapped[start]
             register_artifact(source.parent, "data")
-            time.sleep(0.15)  # a change time of just now is never trusted
+            _await_trusted_time(source)
             before = source.stat()
 
             def act() -> None:

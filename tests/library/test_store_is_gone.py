@@ -66,6 +66,20 @@ def test_downloads_say_so(gone: Callable[[], None], tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_file_in_the_place_of_the_store_is_no_store(is_open: bool, home: Path) -> None:
+    save_artifact(os.urandom(300_000), "c")
+    load_artifact("c")
+    (home / "store").rename(home / "unmounted")
+    (home / "store").touch()
+    if not is_open:
+        current_workspace().stores.close()
+    with pytest.raises(StoreError, match=WORDS):
+        load_artifact("c")
+    with pytest.raises(StoreError, match=WORDS):
+        save_artifact(b"more", "c")
+
+
 def test_a_file_that_is_gone_from_a_store_that_is_there_is_damage(home: Path) -> None:
     save_artifact(os.urandom(300_000), "c")
     for path in stored_files(home / "store"):

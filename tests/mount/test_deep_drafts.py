@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from support import faulty_daemon
 from support.deep import LEVELS, NAME, PATH_MAX, dig, inside, picture
-from support.drafts import NEVER_BY_ITSELF, commit, drafts, state, versions
-from support.faulty_daemon import Fault
+from support.drafts import commit, drafts, state, versions
+from support.faulty_mount import killed_at
 from support.mount import Mount
-from support.mount_fixtures import StartMount
 
 
 @pytest.fixture
-def mount(start_mount: StartMount, tmp_path: Path) -> Mount:
-    """A mount whose daemon can be told when to die."""
-    daemon = [faulty_daemon.__file__ or ""]
-    environment = {faulty_daemon.VARIABLE: str(tmp_path / "fault")}
-    return start_mount(settings=NEVER_BY_ITSELF, environment=environment, daemon=daemon)
+def mount(mortal_mount: Mount) -> Mount:
+    return mortal_mount
 
 
 @pytest.fixture
@@ -138,14 +132,7 @@ def test_a_deep_draft_is_killed_while_it_is_sealed(
     mount: Mount, draft: Path, part: str, call: int, after: bool, made: list[str]
 ) -> None:
     written = picture(draft)
-    control = Path(mount.environment[faulty_daemon.VARIABLE])
-    Fault(part, call, kill=True, after=after).write(control)
-    with pytest.raises(OSError):
-        commit(draft)
-    assert mount.wait() == -signal.SIGKILL
-    control.unlink()
-    mount.kill()
-    mount.remount()
+    killed_at(mount, draft, part, call, after=after)
     assert versions(mount, "deep") == made
     assert picture(draft) == written
     assert commit(draft) == "1"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support import faulty_daemon
+from support.drafts import commit
 from support.faulty_daemon import Fault
 from support.mount import Mount
 
@@ -26,3 +30,15 @@ class FaultyMount(Mount):
     def put_in_order(self) -> None:
         """Lets all parts work again."""
         self.control.unlink(missing_ok=True)
+
+
+def killed_at(mount: Mount, draft: Path, part: str, call: int = 1, *, after: bool = False) -> None:
+    """Commits a draft of a `mortal_mount`, so that the daemon dies at that moment, and mounts again."""
+    control = Path(mount.environment[faulty_daemon.VARIABLE])
+    Fault(part, call, kill=True, after=after).write(control)
+    with pytest.raises(OSError):
+        commit(draft)
+    assert mount.wait() == -signal.SIGKILL
+    control.unlink()
+    mount.kill()
+    mount.remount()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from support import faulty_daemon
+from support.drafts import NEVER_BY_ITSELF
 from support.mount import MYSELF, Mount, User, new_base, plain_user, remove_base
 from support.warning_guard import ExpectedWarnings
 
@@ -72,6 +74,14 @@ def mounted(request: pytest.FixtureRequest, start_mount: StartMount) -> Mount:
     if os.geteuid() != 0:
         pytest.skip("only root can also test as another user")
     return start_mount(plain_user())
+
+
+@pytest.fixture
+def mortal_mount(start_mount: StartMount, tmp_path: Path) -> Mount:
+    """A mount whose daemon can be told when to die (`killed_at`), and that makes versions only when it is told to."""
+    daemon = [faulty_daemon.__file__ or ""]
+    environment = {faulty_daemon.VARIABLE: str(tmp_path / "fault")}
+    return start_mount(settings=NEVER_BY_ITSELF, environment=environment, daemon=daemon)
 
 
 def _end(mount: Mount, expected: ExpectedWarnings) -> list[str]:

@@ -35,7 +35,7 @@ def _to_2(engine: Engine) -> None:
 
 
 def _to_3(engine: Engine) -> None:
-    # The mount numbers what is in a version by where it stands there.
+    # The mount numbers what is in a version by its ordinal there.
     for index in ("tree_entry_inode", "tree_entry_blob"):
         engine.execute(f"DROP INDEX {index}")
     engine.execute("ALTER TABLE tree_entry DROP COLUMN inode")
