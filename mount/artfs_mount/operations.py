@@ -11,27 +11,24 @@ from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import resource
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
 
 import pyfuse3
 import trio
 from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, SetattrFields, StatvfsData
 
-from artfs.names import check_artifact_name, check_version_name
-from artfs.processes import ancestors
+from artfs.names import check_artifact_name
 from artfs_mount import tuning
-from artfs_mount.errno import code_of, unlisted, unreadable
+from artfs_mount.controller import Controller
+from artfs_mount.errno import unlisted, unreadable
+from artfs_mount.guard import handler
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.observed import Observer, record_reads
-from artfs_mount.incoming.sealing import Request
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
@@ -39,33 +36,7 @@ from artfs_mount.supervisor import Supervisor
 from artfs_mount.threads import METADATA_SECONDS, Questions, Reads, in_thread
 from artfs_mount.tree.inode import Fixed, Kind, unpack, version_of
 
-SYNC_SECONDS = 1.0
-"""How long one question for `user.artfs.sync` waits before it answers that something is still under way."""
-
 PRIVATE = 0o600
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def handler(
-    function: Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]]:
-    """Answers every exception with an errno: the expected ones with theirs, others with EIO and a logged traceback."""
-
-    @functools.wraps(function)
-    async def guarded(self: Operations, /, *arguments: P.args, **named: P.kwargs) -> T:
-        try:
-            return await function(self, *arguments, **named)
-        except (FUSEError, trio.Cancelled, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - the status logs it
-            code = self.status.failed(function.__name__, error, code_of(error))
-            # Its frames may end up in a circle of references, and keep a file open, whose space stays taken.
-            traceback.clear_frames(error.__traceback__)
-            raise FUSEError(code) from None
-
-    return guarded
 
 
 class Operations(pyfuse3.Operations):
@@ -82,6 +53,7 @@ class Operations(pyfuse3.Operations):
     ) -> None:
         super().__init__()
         self.observer = observer
+        self.controller = Controller(inodes.incoming, sealer, observer)
         self.inodes = inodes
         self.incoming = inodes.incoming
         self.catalog = inodes.incoming.workspace.catalog
@@ -209,8 +181,9 @@ class Operations(pyfuse3.Operations):
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
     ) -> None:
         if unpack(new_parent)[0] == Kind.ARTIFACT:
-            directory = await self._changeable(parent, name)
-            await self._rename_into_version(directory, name, new_parent, new_name, _caller(ctx))
+            if await self._changeable(parent, name) is not self.incoming.nodes.root:
+                raise FUSEError(errno.EPERM)  # only a whole draft can become a version
+            await self.controller.turn_into(unpack(new_parent)[1], new_name, name, _caller(ctx))
             return
         directory, new_directory = self.inodes.writable(parent), self.inodes.writable(new_parent)
         await self._until_free((directory, name), (new_directory, new_name))
@@ -283,12 +256,12 @@ class Operations(pyfuse3.Operations):
         if not name.startswith(b"user."):
             raise FUSEError(pyfuse3.ENOATTR)
         if name == control.SYNC and inode == Fixed.ROOT:
-            return await self._sync(_caller(ctx))
+            return await self.controller.sync(_caller(ctx))
         node = self.inodes.node(inode)
         if node is None:
             return await self._tree_attribute(inode, name)
         if name in control.QUESTIONS:
-            return control.answer(self.sealer.status_of(self._draft_name(node)), name)
+            return self.controller.answer(node, name)
         return self.incoming.attributes.get_attribute(node, name)
 
     @handler
@@ -302,12 +275,11 @@ class Operations(pyfuse3.Operations):
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
         if unpack(inode)[0] == Kind.ORDER:
-            await self._obey(name, value, _caller(ctx))
+            await self.controller.obey(name, value, _caller(ctx))
         elif node is None:
             await in_thread(self.inodes.set_tree_xattr, inode, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
-            named, request = control.commit_request(value)
-            await self._commit(named or self._draft_name(node), request, _caller(ctx))
+            await self.controller.commit(node, value, _caller(ctx))
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
@@ -361,48 +333,6 @@ class Operations(pyfuse3.Operations):
         """What is written through a handle that cannot be mapped comes straight from the program's own memory."""
         direct = tuning.DIRECT_WRITES and flags & os.O_ACCMODE == os.O_WRONLY
         return FileInfo(fh=self.handles.add(handle, uid), keep_cache=True, direct_io=direct)
-
-    async def _rename_into_version(
-        self, directory: Node, name: bytes, artifact: int, version: bytes, caller: Caller
-    ) -> None:
-        if directory is not self.incoming.nodes.root:
-            raise OSError(errno.EPERM, "only a whole draft can become a version")
-        self.incoming.check_order(name, caller)
-        found = await in_thread(self.catalog.artifacts.by_id, unpack(artifact)[1], seconds=METADATA_SECONDS)
-        if found is None:
-            raise FUSEError(errno.ENOENT)
-        wish = Request(artifact=found.name, version=check_version_name(os.fsdecode(version)))
-        await self.sealer.seal(name, wish, remove=True)
-
-    async def _sync(self, caller: Caller) -> bytes:
-        with trio.move_on_after(SYNC_SECONDS):
-            await self.sealer.finish_all(ancestors(caller.pid), caller)
-        return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
-
-    async def _obey(self, order: bytes, value: bytes, caller: Caller) -> None:
-        if order == control.COMMIT:
-            draft, request = control.commit_request(value)
-            await self._commit(control.named(draft), request, caller)
-        elif order == control.FINISH:
-            await self._finish_run(control.finished_run(value), caller)
-        else:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-
-    async def _commit(self, draft: bytes, request: Request, caller: Caller) -> None:
-        self.incoming.check_order(draft, caller)
-        await self.sealer.seal(draft, request)
-
-    async def _finish_run(self, ended: control.FinishedRun, caller: Caller) -> None:
-        await in_thread(control.check_own_run, self.catalog, ended, caller, seconds=METADATA_SECONDS)
-        actors = self.observer.of_run(ended.run)
-        if ended.failure is not None:
-            self.incoming.hold_written_by(actors, ended.failure, caller)
-        await in_thread(record_reads, self.catalog, ended.run, actors, seconds=None)
-
-    def _draft_name(self, node: Node) -> bytes:
-        if not node.links or node.links[0][0] is not self.incoming.nodes.root:
-            raise FUSEError(pyfuse3.ENOATTR)
-        return node.links[0][1]
 
     async def _find(self, parent: int, name: bytes, caller: Caller) -> EntryAttributes:
         return self.inodes.counted_in_tree(await self.questions.ask(self.inodes.find, parent, name, caller))

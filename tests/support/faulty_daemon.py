@@ -168,10 +168,10 @@ def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable
 def main() -> int:
     for part in PARTS:
         break_part(part, Path(os.environ[VARIABLE]))
-    from artfs_mount import handles, operations, threads
+    from artfs_mount import controller, handles, operations, threads
     from artfs_mount.__main__ import main as serve
 
-    operations.METADATA_SECONDS = threads.METADATA_SECONDS = DEADLINE_SECONDS
+    controller.METADATA_SECONDS = operations.METADATA_SECONDS = threads.METADATA_SECONDS = DEADLINE_SECONDS
     handles.READ_SECONDS = DEADLINE_SECONDS
     return serve()
 
