@@ -170,7 +170,7 @@ class Lineage:
 
     def steps_of_run(self, run_id: int) -> list[StepFacts]:
         """Return what graphs show of the steps of a run, in the order in which they began."""
-        rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.id", {"run": run_id})
+        rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.started_us, s.id", {"run": run_id})
         return [StepFacts._make(row) for row in rows]
 
     def version_named(self, artifact: str, name: str) -> VersionFacts | None:

@@ -144,10 +144,10 @@ class Listings:
 
     def step_ids(self, run_id: int) -> list[int]:
         """Return the ids of all steps of a run, in the order in which they began."""
-        return [
-            row[0]
-            for row in self._engine.query("SELECT id FROM step_run WHERE run_id = :run ORDER BY id", {"run": run_id})
-        ]
+        rows = self._engine.query(
+            "SELECT id FROM step_run WHERE run_id = :run ORDER BY started_us, id", {"run": run_id}
+        )
+        return [row[0] for row in rows]
 
     def _rows(self, table: str, changed: str, condition: str, after: int, most: int) -> Sequence[Row]:
         return self._engine.query(

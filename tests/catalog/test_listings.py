@@ -40,6 +40,20 @@ def test_runs_come_in_the_order_of_their_times_also_after_one_that_was_deleted(c
     assert [run.id for run in catalog.listings.runs(1, ids[2], 9)] == expected[3:]
 
 
+def test_steps_come_in_the_order_in_which_they_began(catalog: Catalog) -> None:
+    """Pods of one run may not be given ids in that order."""
+    run = catalog.runs.create("training", "run")
+    ids = [
+        catalog.steps.create(run.id, name, started_us=time).id
+        for name, time in zip("abcd", [30, 10, 20, 20], strict=True)
+    ]
+    expected = [ids[at] for at in (1, 2, 3, 0)]
+    assert catalog.listings.step_ids(run.id) == expected
+    assert [step.id for step in catalog.steps.list(run.id)] == expected
+    assert [step.id for step in catalog.steps.of_runs([run.id])[run.id]] == expected
+    assert [step.id for step in catalog.lineage.steps_of_run(run.id)] == expected
+
+
 def test_versions_with_a_tag_come_in_the_order_of_their_times(catalog: Catalog) -> None:
     ids = [save(catalog, name, b"%d" % number).id for number, name in enumerate("abab")]
     for version_id, time in zip(ids, [40, 10, 30, 20], strict=True):
