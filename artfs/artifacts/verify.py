@@ -1,4 +1,4 @@
-"""Reading all bytes of versions again, to find those that are not what was stored."""
+"""Whether the bytes of versions are what was stored: all of them read again, or only looked for."""
 
 from __future__ import annotations
 
@@ -80,6 +80,20 @@ def verify(
         # One that was purged in the meantime has lost its bytes on purpose.
         if damages and not is_removed(workspace.catalog, version):
             yield from damages
+
+
+def bytes_are_there(workspace: Workspace, version: Version) -> bool:
+    """Answer whether every file of a version has a place of the right size. Digests are checked when it is read."""
+    if version.tree_id is None:
+        return False
+    checked: set[int] = set()
+    for _, entry in workspace.catalog.trees.walk(version.tree_id):
+        if entry.blob_id is None or entry.blob_id in checked:
+            continue
+        checked.add(entry.blob_id)
+        if not _is_there(workspace, entry.blob_id, entry.size):
+            return False
+    return True
 
 
 def _damages(
@@ -180,3 +194,14 @@ def _read_identity(blob: Blob, candidate: Candidate, advance: Callable[[int], No
     with BlobReader(blob.file, [candidate], cache=BlockCache(0), has_digest=False) as reader:
         for start in range(0, blob.size, BLOCK_SIZE):
             advance(len(reader.read(start, BLOCK_SIZE)))
+
+
+def _is_there(workspace: Workspace, blob_id: int, size: int) -> bool:
+    for candidate in workspace.candidates(blob_id):
+        try:
+            with candidate.open() as reader:
+                if reader.size == size:
+                    return True
+        except OSError:
+            continue
+    return False

@@ -6,13 +6,12 @@ one flush of the disk makes both durable. They go when the files are known to be
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from artfs.catalog.engine import NO_PARAMETERS, Engine, Parameters, Row, chunks, in_list
 from artfs.content.digest import Digest
+from artfs.linux.boot import current_boot
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +111,3 @@ class Unsynced:
     def _one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
         rows = self._query(sql, parameters)
         return rows[0] if rows else None
-
-
-@functools.cache
-def current_boot() -> str | None:
-    """Return the id that Linux gives to each boot of the machine; None where there is none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None

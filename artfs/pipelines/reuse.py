@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artfs.artifacts.presence import bytes_are_there
+from artfs.artifacts.verify import bytes_are_there
 from artfs.catalog.engine import now_us
 from artfs.catalog.steps import Output, StepRun
 from artfs.catalog.versions import Version

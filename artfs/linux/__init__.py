@@ -1,0 +1,3 @@
+"""What the kernel tells of this machine."""
+
+from __future__ import annotations
