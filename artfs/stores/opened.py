@@ -15,7 +15,8 @@ from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound
 from artfs.home import Home
 from artfs.stores.base import Store
 from artfs.stores.history import History
-from artfs.stores.local import local_path
+from artfs.stores.local import LocalStore, local_path
+from artfs.stores.making import make_store
 from artfs.stores.mark import Mark, another_store, attribute_mark, is_marked, read_mark, replace_mark, set_mark
 from artfs.stores.registry import store_class
 from artfs.stores.roots import earlier_home, kept_root, rebased
@@ -69,7 +70,7 @@ class Stores:
 
     def check_own(self, store: Store) -> None:
         """Raise StoreError for a store that another home uses: bytes must neither come into it from here, nor go."""
-        if store.id is None or not store.is_local:
+        if store.id is None or not isinstance(store, LocalStore):
             return
         store.check_there()
         if store.id in self._own:
@@ -102,7 +103,7 @@ class Stores:
             raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
         return self._open(row)
 
-    def local(self) -> list[Store]:
+    def local(self) -> list[LocalStore]:
         """Return the stores whose files are on this machine."""
         stores: list[Store] = []
         for row in self._catalog.stores.list():
@@ -113,7 +114,7 @@ class Stores:
             except (StoreError, MissingLibrary) as error:
                 # A flavour that only other programs have must not stop those who ask about this machine's files.
                 logger.info("artifact store '%s' is left out: %s", row.name, error)
-        return [store for store in stores if store.is_local]
+        return [store for store in stores if isinstance(store, LocalStore)]
 
     def rows(self) -> list[StoreRow]:
         """Return what the catalog says of every store, by name, with its full root wherever the home is now."""
@@ -166,10 +167,11 @@ class Stores:
         with self._lock:
             if row.id not in self._opened:
                 kind = store_class(row.flavor, row.options, self._classes.allows)
-                store = kind(self.located(row).root, row.options, id=row.id, name=row.name)
-                store.share(self.home.sharing)
-                if store.is_local and (row.marked or self._can_be_marked(store)):
-                    store.require_mark(mark_of(self.home, row.name))
+                store = make_store(kind, self.located(row).root, row.options, id=row.id, name=row.name)
+                if isinstance(store, LocalStore):
+                    store.share(self.home.sharing)
+                    if row.marked or self._can_be_marked(store):
+                        store.require_mark(mark_of(self.home, row.name))
                 self._opened[row.id] = store
             return self._opened[row.id]
 

@@ -16,7 +16,8 @@ from artfs.redaction import has_secret
 from artfs.secret_names import is_secret_name
 from artfs.stores.base import Store
 from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM
-from artfs.stores.local import local_path
+from artfs.stores.local import LocalStore, local_path
+from artfs.stores.making import make_store
 from artfs.stores.mark import MARK, read_mark, remove_mark
 from artfs.stores.opened import mark_of, own
 from artfs.stores.registry import check_options, store_class
@@ -51,8 +52,9 @@ def register_store(
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
     _check_no_secret(options)
-    store = store_class(flavor, options)(path, options, name=name)
-    store.share(workspace.home.sharing)
+    store = make_store(store_class(flavor, options), path, options, name=name)
+    if isinstance(store, LocalStore):
+        store.share(workspace.home.sharing)
     try:
         _check_free(store, workspace)
         _check_not_artfs_own(store, workspace)
@@ -137,8 +139,6 @@ def _check_not_artfs_own(store: Store, workspace: Workspace) -> None:
 
 
 def _make_usable(store: Store) -> None:
-    if store.exists(store.root) and not store.isdir(store.root):
-        raise InvalidValue(f"'{store.root}' is a file: an artifact store needs a directory", subject=store.root)
     try:
         store.create()
     except OSError as error:
