@@ -148,10 +148,14 @@ def store_class(
     return registry.find(flavor, options, allows)
 
 
-def check_options(flavor: str, options: Mapping[str, Any]) -> None:
-    """Raise InvalidValue for an option that stores of the flavour do not take."""
+def check_options(
+    flavor: str, options: Mapping[str, Any], allows: Callable[[str], bool] | None = None
+) -> type[StoreFlavor]:
+    """Return the class that serves a flavour; raises InvalidValue for an option that its stores do not take."""
     own = {name: value for name, value in options.items() if (flavor, name) != (CUSTOM, CLASS_OPTION)}
-    making.check_options(registry.find(flavor, options), own)
+    found = registry.find(flavor, options, allows)
+    making.check_options(found, own)
+    return found
 
 
 def _described(name: str, built_in: BuiltIn) -> Flavor:
