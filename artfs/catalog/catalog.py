@@ -17,6 +17,7 @@ from artfs.catalog.engines.url import open_engine
 from artfs.catalog.environments import Environments
 from artfs.catalog.identity import Identity
 from artfs.catalog.lineage import Lineage
+from artfs.catalog.listings import Listings
 from artfs.catalog.machines import Machine, Machines
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
 from artfs.catalog.pins import Pins
@@ -55,6 +56,7 @@ class Catalog:
         self.environments = Environments(engine)
         self.identity = Identity(engine)
         self.lineage = Lineage(engine)
+        self.listings = Listings(engine)
         self.metadata = VersionMetadata(engine)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)

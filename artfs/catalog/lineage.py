@@ -127,6 +127,33 @@ class Lineage:
             version_id,
         )
 
+    def is_ancestor(self, ancestor_id: int, version_id: int) -> bool:
+        """Whether a version was made from another one, at any depth. Looks at nothing older than that."""
+        row = self._engine.one(
+            f"WITH RECURSIVE found(id) AS (SELECT i.version_id FROM {_UPSTREAM} WHERE v.id = :id "
+            "AND i.version_id >= :ancestor UNION SELECT i.version_id FROM found JOIN version v ON v.id = found.id "
+            "JOIN step_input i ON i.step_run_id = v.producer_id AND i.version_id < v.id "
+            "AND i.version_id >= :ancestor) SELECT 1 FROM found WHERE id = :ancestor LIMIT 1",
+            {"id": version_id, "ancestor": ancestor_id},
+        )
+        return row is not None
+
+    def is_input(self, input_id: int, version_id: int) -> bool:
+        """Whether a version was made from another one directly."""
+        row = self._engine.one(
+            f"SELECT 1 FROM {_UPSTREAM} WHERE v.id = :id AND i.version_id = :input LIMIT 1",
+            {"id": version_id, "input": input_id},
+        )
+        return row is not None
+
+    def is_read(self, version_id: int, step_run_id: int) -> bool:
+        """Whether a step run read a version."""
+        row = self._engine.one(
+            "SELECT 1 FROM step_input WHERE version_id = :version AND step_run_id = :step LIMIT 1",
+            {"version": version_id, "step": step_run_id},
+        )
+        return row is not None
+
     def versions(self, version_ids: Collection[int]) -> list[VersionFacts]:
         """Return what graphs show of versions, oldest first, also of tombstones."""
         rows = self._each(_VERSION_FACTS + " WHERE v.id IN ({}) ORDER BY v.id", version_ids)
@@ -143,8 +170,23 @@ class Lineage:
 
     def steps_of_run(self, run_id: int) -> list[StepFacts]:
         """Return what graphs show of the steps of a run, in the order in which they began."""
-        rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.id", {"run": run_id})
+        rows = self._engine.query(_STEP_FACTS + " WHERE s.run_id = :run ORDER BY s.started_us, s.id", {"run": run_id})
         return [StepFacts._make(row) for row in rows]
+
+    def version_named(self, artifact: str, name: str) -> VersionFacts | None:
+        """Return what graphs show of an artifact's version of that name, also of a tombstone."""
+        row = self._engine.one(
+            _VERSION_FACTS + " WHERE a.name = :artifact AND v.name = :name", {"artifact": artifact, "name": name}
+        )
+        return VersionFacts(*row) if row else None
+
+    def step_of(self, pipeline: str, run: str, name: str) -> StepFacts | None:
+        """Return what graphs show of the step of that name in a pipeline's run."""
+        row = self._engine.one(
+            _STEP_FACTS + " WHERE p.name = :pipeline AND r.name = :run AND s.name = :name",
+            {"pipeline": pipeline, "run": run, "name": name},
+        )
+        return StepFacts(*row) if row else None
 
     def step_named(self, run_id: int, name: str) -> StepFacts | None:
         """Return what graphs show of a run's step of that name."""

@@ -165,7 +165,7 @@ class Steps:
     def list(self, run_id: int) -> Sequence[StepRun]:
         """Return the steps of a run, in the order in which they began."""
         rows = self._engine.query(
-            f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id = :run ORDER BY s.id", {"run": run_id}
+            f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id = :run ORDER BY s.started_us, s.id", {"run": run_id}
         )
         return [_step_run(row) for row in rows]
 
@@ -175,7 +175,7 @@ class Steps:
         for part in chunks(sorted(run_ids)):
             names, parameters = in_list(part)
             rows = self._engine.query(
-                f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id IN ({names}) ORDER BY s.id", parameters
+                f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id IN ({names}) ORDER BY s.started_us, s.id", parameters
             )
             for step in map(_step_run, rows):
                 found[step.run_id].append(step)

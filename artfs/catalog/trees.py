@@ -32,6 +32,8 @@ _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM version v WHERE v.tree_id = t.id) "
     "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.child_id = t.id)"
 )
+_PIECE = 2_000
+"""How many entries of a directory are read at once."""
 _WINDOW = 10_000
 """How many tree ids one transaction of a collection looks at."""
 
@@ -95,6 +97,20 @@ class Trees:
         check_entry_names([entry.name for entry in entries])
         return entries
 
+    def pieces(self, tree_id: int) -> Iterator[list[EntryRow]]:
+        """Yield what is in a directory, in name order and a piece at a time: a large one is never held whole.
+
+        Where the directory may be removed meanwhile, ask afterwards whether it is still there: all was, then.
+
+        Raises:
+            CatalogCorrupt: names lead out of it.
+        """
+        piece = self._piece(tree_id, ">=", b"")
+        while piece:
+            check_entry_names([entry.name for entry in piece])
+            yield piece
+            piece = self._piece(tree_id, ">", piece[-1].name) if len(piece) == _PIECE else []
+
     def entry(self, tree_id: int, name: bytes) -> EntryRow | None:
         """Return what has that name in a directory."""
         row = self._engine.one(
@@ -124,9 +140,7 @@ class Trees:
         Raises:
             CatalogCorrupt: a name leads out of the version, or a directory lies in itself.
         """
-        top = self.entries(tree_id)
-        check_root_names(entry.name for entry in top)
-        pending = [(prefix, tree_id, iter(top))]
+        pending = [(prefix, tree_id, self._each(tree_id, is_root=True))]
         open_ids = {tree_id}
         while pending:
             at, directory, rows = pending[-1]
@@ -141,7 +155,7 @@ class Trees:
             if row.child_id in open_ids:
                 raise damaged_directory(row.child_id, "it lies in itself")
             open_ids.add(row.child_id)
-            pending.append((at + row.name + b"/", row.child_id, iter(self.entries(row.child_id))))
+            pending.append((at + row.name + b"/", row.child_id, self._each(row.child_id)))
 
     def modes(self, tree_id: int) -> set[tuple[int, int]]:
         """Return which (kind, mode) there are at any depth below a directory."""
@@ -229,6 +243,20 @@ class Trees:
                 unneeded, inside = self._remove(unneeded)
                 blob_ids |= inside
         return blob_ids
+
+    def _each(self, tree_id: int, *, is_root: bool = False) -> Iterator[EntryRow]:
+        for piece in self.pieces(tree_id):
+            if is_root:
+                check_root_names(entry.name for entry in piece)
+            yield from piece
+
+    def _piece(self, tree_id: int, after: str, name: bytes) -> list[EntryRow]:
+        rows = self._engine.query(
+            f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id = :tree AND e.name {after} :name "
+            "ORDER BY e.name LIMIT :most",
+            {"tree": tree_id, "name": name, "most": _PIECE},
+        )
+        return list(map(EntryRow._make, rows))
 
     def _greatest(self) -> int:
         greatest: int = scalar(self._engine.one("SELECT COALESCE(MAX(id), 0) FROM tree"))

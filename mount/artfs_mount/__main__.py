@@ -32,6 +32,7 @@ def main() -> int:
     """Serves a mount until it is unmounted. Exit code 1 and one line when it cannot be mounted, or ends otherwise."""
     arguments = _arguments()
     tuning.keep_memory_together()
+    tuning.keep_loop_quick()
     _allow_many_open_files()
     ready = _Ready(arguments.ready_fd)
     try:

@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from artfs.mounts import Mounted, is_left, mounted_at
 from artfs.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.blobs import Blobs
-from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
@@ -38,10 +38,13 @@ from artfs_mount.operations import Operations
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
 from artfs_mount.supervisor import Supervisor, Work
+from artfs_mount.threads import in_thread
 from artfs_mount.tree.tree import MountTree
 
 log = logging.getLogger(__name__)
 
+REQUESTS_AT_ONCE = 4096
+"""A request that waits costs a task and holds up nobody, however many wait."""
 UNMOUNTING_SECONDS = 2.0
 """`umount -f` cuts the connection first and unmounts then. Where the mount is there for longer, it was only cut."""
 
@@ -105,7 +108,8 @@ def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: 
     observer = Observer()
     incoming.drafts.actor_of = observer.writer
     own = Caller(os.geteuid(), os.getegid(), os.getpid())
-    inodes = Inodes(MountTree(incoming.workspace, lambda: status.text(own)), incoming, status.text)
+    tree = MountTree(incoming.workspace, lambda: status.text(own), loop_thread=threading.get_ident())
+    inodes = Inodes(tree, incoming, status.text)
     operations = Operations(inodes, sealer, status, observer, supervisor)
     status.add_section("background", lambda caller: supervisor.failures(with_reasons=caller.is_trusted))
     status.add_section("drafts", lambda caller: control.as_json(sealer.visible(caller)))
@@ -127,13 +131,13 @@ def _mount(operations: Operations, options: MountOptions) -> None:
 
 async def _tune(mount: Mounted | None) -> None:
     if mount is not None:
-        log.info("mounted at %s; tuned: %s", mount.path, tuning.tune(mount.device))
+        log.info("mounted at %s; tuned: %s", mount.path, await in_thread(tuning.tune, mount.device))
 
 
 async def _answer(mount: Mounted | None, asked: trio.Event) -> None:
     """Answers requests until the mount is to go. Any other end is the process's: see above."""
     try:
-        await pyfuse3.main()
+        await pyfuse3.main(max_tasks=REQUESTS_AT_ONCE)
         if asked.is_set() or mount is None or not await in_thread(is_left, mount, UNMOUNTING_SECONDS):
             return
     except BaseException as error:

@@ -1,78 +1,38 @@
 """Open files and directories: what a file handle stands for, and how it is read.
 
-A read that memory can answer is answered on the event loop; one that may wait for a disk goes to a worker thread with a
-deadline, so that one slow read holds up nobody else. A handle that is read from front to back has its next block
-fetched and verified while the kernel still takes the last one.
+A read that memory can answer is answered on the event loop, and so is a small file on the disk of the home; any other
+goes to a worker thread with a deadline, among the places of its store, so that one slow read holds up nobody else. A
+handle that is read from front to back has its next block fetched and verified while the kernel still takes the last
+one.
 """
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
-
-import trio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE
-from artfs.errors import ArtfsError
 from artfs.stores.verified import BlobReader
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.nodes import Node
+from artfs_mount.inodes import Inodes
 from artfs_mount.supervisor import Supervisor, Work
-from artfs_mount.tree.node import Node as TreeNode
-
-log = logging.getLogger(__name__)
-
-READ_SECONDS = 60.0
-"""A read of local disks that takes longer fails with ETIMEDOUT; remote stores have shorter deadlines of their own."""
+from artfs_mount.threads import READ_SECONDS, Places, Questions, Reads, in_thread
+from artfs_mount.tree.files import VersionFile
+from artfs_mount.tree.node import PIECE, Listing
+from artfs_mount.tree.tree import Told, told
 
 SMALL = 128 * 1024
 """Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
 
 OWN_DESCRIPTORS = 128
 """At least so many are the daemon's own: catalogs of its threads, the home, stores, what is being sealed."""
-
-T = TypeVar("T")
-
-
-async def in_thread(function: Callable[..., T], *arguments: object, seconds: float | None = READ_SECONDS) -> T:
-    """Runs a call on a worker thread. After `seconds` the caller gets ETIMEDOUT and the thread is left to itself.
-
-    So it is when the caller is cancelled: a thread that is stuck must not keep the daemon from ending.
-    """
-    call = _Call(function, arguments)
-    with trio.move_on_after(seconds if seconds is not None else float("inf")):
-        try:
-            return await trio.to_thread.run_sync(call.run, abandon_on_cancel=True)
-        finally:
-            call.is_awaited = False
-    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
-
-class _Call(Generic[T]):
-    """A call on a worker thread. Nobody else hears of an error that comes when its caller has gone."""
-
-    def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
-        self.is_awaited = True
-        self._function = function
-        self._arguments = arguments
-
-    def run(self) -> T:
-        try:
-            return self._function(*self._arguments)
-        except (ArtfsError, OSError) as error:
-            if not self.is_awaited:
-                log.info("a call that nobody waited for any more failed: %s", error)
-            raise
-        except BaseException:
-            if not self.is_awaited:
-                log.exception("a call that nobody waited for any more failed")
-            raise
 
 
 class Handle(Protocol):
@@ -99,41 +59,81 @@ class TextHandle:
 class BlobHandle:
     """A file of a version. Its blob is looked up at the first read: what the kernel has in memory needs none."""
 
-    def __init__(self, open_blob: Callable[[], BlobReader], supervisor: Supervisor) -> None:
-        self._open_blob = open_blob
+    def __init__(self, file: VersionFile, questions: Questions, reads: Reads, supervisor: Supervisor) -> None:
+        self._file = file
+        self._questions = questions
+        self._reads = reads
         self._supervisor = supervisor
-        self._reader: BlobReader | None = None
+        self._opened: _OpenBlob | None = None
+        self._is_closed = False
         self._next = 0
         self._fetched = 0
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
-        if self._reader is None:
-            self._reader = self._open_blob()
-        reader = self._reader
+        blob = self._opened or await self._open()
         sequential, self._next = offset == self._next, offset + size
-        data = reader.peek(offset, size)
-        if data is None and reader.size <= SMALL:
-            data = reader.read(offset, size)
-        elif data is None:
-            data = await in_thread(reader.read, offset, size)
+        data = await blob.read(offset, size)
         if sequential:
-            self._fetch_ahead(reader, offset + size)
+            self._fetch_ahead(blob, offset + size)
         return data
 
-    def _fetch_ahead(self, reader: BlobReader, position: int) -> None:
+    async def _open(self) -> _OpenBlob:
+        where = await self._questions.ask(self._file.where)
+        places = self._reads.of(where.store_id)
+        if where.is_near:
+            reader = self._file.open()
+        else:
+            reader = await places.call(self._file.look_and_open, seconds=READ_SECONDS)
+        if self._opened is None and not self._is_closed:
+            self._opened = _OpenBlob(reader, places, is_near=where.is_near)
+        else:  # another read of this handle was quicker, or it was closed; nobody has read from this one
+            reader.close()
+        if self._opened is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._opened
+
+    def _fetch_ahead(self, blob: _OpenBlob, position: int) -> None:
         """Has the next block read and verified while this one is still being taken; once a block."""
         block = position // BLOCK_SIZE + 1
-        if block > self._fetched and block * BLOCK_SIZE < reader.size:
+        if block > self._fetched and block * BLOCK_SIZE < blob.reader.size:
             self._fetched = block
-            self._supervisor.start(Work.PREFETCH, _prefetch, reader, position)
+            self._supervisor.start(Work.PREFETCH, blob.prefetch, position)
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
+        self._is_closed = True
+        if self._opened is None:
+            return
+        if self._opened.is_quick:
+            self._opened.reader.close()
+        else:
+            self._supervisor.start(Work.CLOSE, self._opened.close)
 
 
-async def _prefetch(reader: BlobReader, position: int) -> None:
-    await in_thread(reader.prefetch, position, seconds=None)
+class _OpenBlob:
+    """A blob being read. is_near: its bytes lie on the disk of the home, so that a small one is read at once."""
+
+    def __init__(self, reader: BlobReader, places: Places, *, is_near: bool) -> None:
+        self.reader = reader
+        self.is_quick = is_near and reader.size <= SMALL
+        self._places = places
+
+    async def read(self, offset: int, size: int) -> bytes | memoryview:
+        data = self.reader.peek(offset, size)
+        if data is None and self.is_quick:
+            return self.reader.read(offset, size)
+        if data is None:
+            return await self._places.call(self.reader.read, offset, size, seconds=READ_SECONDS)
+        return data
+
+    async def close(self) -> None:
+        """Lets go of the reader, which a read that is stuck may hold: nobody waits for that."""
+        with suppress(OSError):
+            await self._places.call(self.reader.close, seconds=READ_SECONDS)
+
+    async def prefetch(self, position: int) -> None:
+        """Fetches the block after a position. The read that needs it meets what keeps it from coming."""
+        with suppress(OSError):
+            await self._places.call(self.reader.prefetch, position, seconds=READ_SECONDS)
 
 
 class DraftHandle:
@@ -162,14 +162,40 @@ class DraftHandle:
 
 @dataclass
 class DirectoryHandle:
-    """A directory's names when it was last read from the start, so that positions hold while entries come and go.
+    """A directory being listed: positions hold while entries come and go.
 
-    reader: whoever opened it.
+    reader: whoever opened it. names: of a directory of drafts, when it was last read from the start. listing: of any
+    other, since then. told: the piece of it that was read last, in which several requests find their answers. begin:
+    the position that it comes after.
     """
 
     number: int
     reader: Caller
-    names: list[tuple[bytes, TreeNode | None]]
+    names: list[bytes] = field(default_factory=list)
+    listing: Listing | None = None
+    told: Sequence[Told] = ()
+    begin: int = 0
+
+    async def after(self, position: int, questions: Questions, inodes: Inodes) -> Sequence[Told]:
+        """What a directory of the read-only tree holds after a position, a piece at a time; 0 begins anew."""
+        if position == 0 or self.listing is None:
+            self.listing, first = await questions.ask(inodes.list, self.number, self.reader)
+            self._keep(0, first)
+        known = self._known(position)
+        return known if known is not None else self._keep(position, await questions.ask(told, self.listing, position))
+
+    def _known(self, position: int) -> Sequence[Told] | None:
+        """What comes after a position, as far as it was read already; None where more is to be read."""
+        if position == self.begin:
+            return self.told
+        for at, entry in enumerate(self.told, 1):
+            if entry.position == position:
+                return self.told[at:] if at < len(self.told) or at < PIECE else None
+        return None
+
+    def _keep(self, position: int, piece: Sequence[Told]) -> Sequence[Told]:
+        self.begin, self.told = position, piece
+        return piece
 
 
 class Handles:

@@ -9,7 +9,7 @@ import errno
 import functools
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from pyfuse3 import EntryAttributes, SetattrFields
 
@@ -17,11 +17,11 @@ from artfs_mount.incoming.attributes import Change
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.nodes import Node
+from artfs_mount.tree.files import VersionFile
 from artfs_mount.tree.inode import INCOMING_ROOT, PAYLOAD_BITS, Kind
-from artfs_mount.tree.node import Attributes, Directory, Owner
-from artfs_mount.tree.node import Node as TreeNode
+from artfs_mount.tree.node import Attributes, Directory, Generated, Link, Listing, Owner
 from artfs_mount.tree.root import MountState
-from artfs_mount.tree.tree import MountTree
+from artfs_mount.tree.tree import Found, MountTree, Told, found, told
 
 INCOMING_SECONDS = 300.0
 """How long the kernel may believe what it knows of a draft's files: nothing changes them but requests through it."""
@@ -53,23 +53,57 @@ class Inodes:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return node
 
-    def lookup(self, parent: int, name: bytes, caller: Caller) -> EntryAttributes:
-        """What stands at a name; the kernel remembers it once more."""
-        directory = self.node(parent)
-        if directory is not None:
-            node, status = self.incoming.namespace.lookup(directory, name)
-            return self.counted(node, status)
-        found = self._directory(parent, caller).lookup(name)
-        if found.ino == INCOMING_ROOT:
-            return self.counted(self.incoming.nodes.root)
-        return self.counted_in_tree(found)
+    def lookup(self, directory: Node, name: bytes) -> EntryAttributes:
+        """What stands at a name below `/incoming`; the kernel remembers it once more."""
+        node, status = self.incoming.namespace.lookup(directory, name)
+        return self.counted(node, status)
 
-    def attributes(self, number: int) -> EntryAttributes:
-        """The attributes of a number that the kernel knows."""
-        node = self.node(number)
-        if node is not None:
-            return self.of_incoming(node, self.incoming.attributes.status(node))
-        return self.of_tree(self.tree.node(number).attributes())
+    def attributes(self, node: Node) -> EntryAttributes:
+        """The attributes of a node below `/incoming`."""
+        return self.of_incoming(node, self.incoming.attributes.status(node))
+
+    def names(self, directory: Node) -> list[bytes]:
+        """What a directory below `/incoming` holds at this moment; its files are looked at when they are told."""
+        return self.incoming.namespace.list(directory)
+
+    # Questions to the tree: they change nothing, and a worker thread may ask them.
+
+    def find(self, parent: int, name: bytes, caller: Caller) -> Found:
+        """What stands at a name of the read-only tree."""
+        return found(self._directory(parent, caller), name)
+
+    def list(self, number: int, caller: Caller) -> tuple[Listing, Sequence[Told]]:
+        """What a directory of the read-only tree holds at this moment, and the first piece of it."""
+        listing = self._directory(number, caller).listing()
+        return listing, told(listing, 0)
+
+    def tree_attributes(self, number: int) -> Attributes:
+        """The attributes of a number of the read-only tree."""
+        return self.tree.node(number).attributes()
+
+    def target(self, number: int) -> bytes:
+        """Where a link of the read-only tree leads."""
+        link = self.tree.node(number)
+        assert isinstance(link, Link), "the kernel asks this of links only"
+        return link.target()
+
+    def file(self, number: int) -> VersionFile | bytes:
+        """A file of a version, or the content of a generated one."""
+        node = self.tree.node(number)
+        if isinstance(node, VersionFile):
+            return node
+        assert isinstance(node, Generated), "everything else cannot be opened"
+        return node.content()
+
+    def tree_xattrs(self, number: int) -> Mapping[bytes, bytes]:
+        """The extended attributes of a number of the read-only tree."""
+        return self.tree.node(number).xattrs()
+
+    def set_tree_xattr(self, number: int, name: bytes, value: bytes) -> None:
+        """Sets an extended attribute in the read-only tree. For a worker thread: it writes the catalog."""
+        self.tree.node(number).set_xattr(name, value)
+
+    # What the kernel remembers
 
     def counted(self, node: Node, status: os.stat_result | None = None) -> EntryAttributes:
         """The entry of a node below `/incoming`, which the kernel remembers once more."""
@@ -77,11 +111,12 @@ class Inodes:
         node.lookups += 1
         return entry
 
-    def counted_in_tree(self, node: TreeNode) -> EntryAttributes:
+    def counted_in_tree(self, found: Found) -> EntryAttributes:
         """The entry of a node of the tree, which the kernel remembers once more."""
-        entry = self.of_tree(node.attributes())
-        self.tree.remember(node)
-        return entry
+        if found.attributes.ino == INCOMING_ROOT:
+            return self.counted(self.incoming.nodes.root)
+        self.tree.remember(found.node)
+        return self.of_tree(found.attributes)
 
     def forget(self, number: int, count: int) -> None:
         """The kernel has forgotten a number so many of the times that it was told of it."""
@@ -91,13 +126,6 @@ class Inodes:
             self.incoming.nodes.release_if_unused(node)
         elif number != INCOMING_ROOT:
             self.tree.forget(number, count)
-
-    def names(self, number: int, caller: Caller) -> list[tuple[bytes, TreeNode | None]]:
-        """What a directory holds at this moment; drafts' files are looked at when they are told."""
-        node = self.node(number)
-        if node is not None:
-            return [(name, None) for name in self.incoming.namespace.list(node)]
-        return list(self._directory(number, caller).entries())
 
     def of_tree(self, attributes: Attributes) -> EntryAttributes:
         """Attributes of the read-only tree for FUSE."""

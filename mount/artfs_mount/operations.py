@@ -1,73 +1,42 @@
 """The FUSE requests, each answered by a few lines over the parts that know how.
 
 Concurrency: all handlers run on one trio thread. What touches the node table, the drafts or the handles does so
-between two awaits, so none of it needs a lock. What may wait (disks, commits) runs on worker threads that touch none
-of it, but for a node's content under the node's own lock. While a draft's files are turned into stubs, whoever wants
-to change it waits. No handler may end the mount: everything runs inside `handler`.
+between two awaits, so none of it needs a lock. What may wait (disks, catalogs, stores, commits) runs on worker threads
+that touch none of it, but for a node's content under the node's own lock; the read-only tree is asked through
+`Questions` alone, which knows what is quick. While a draft's files are turned into stubs, whoever wants to change it
+waits. No handler may end the mount: everything runs inside `handler`.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
-import json
 import os
 import resource
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Sequence
 
 import pyfuse3
 import trio
 from pyfuse3 import EntryAttributes, FileInfo, FUSEError, RequestContext, SetattrFields, StatvfsData
 
-from artfs.names import check_artifact_name, check_version_name
-from artfs.processes import ancestors
+from artfs.names import check_artifact_name
 from artfs_mount import tuning
-from artfs_mount.errno import code_of, unlisted, unreadable
-from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle, in_thread
+from artfs_mount.controller import Controller
+from artfs_mount.errno import unlisted, unreadable
+from artfs_mount.guard import handler
+from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.observed import Observer, record_reads
-from artfs_mount.incoming.sealing import Request
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
 from artfs_mount.supervisor import Supervisor
+from artfs_mount.threads import METADATA_SECONDS, Questions, Reads, in_thread
 from artfs_mount.tree.inode import Fixed, Kind, unpack, version_of
-from artfs_mount.tree.node import Generated, Link
-from artfs_mount.tree.version import VersionFile
-
-METADATA_SECONDS = 10.0
-"""Whoever asks for names or attributes gets an answer, or ETIMEDOUT, within this time."""
-SYNC_SECONDS = 1.0
-"""How long one question for `user.artfs.sync` waits before it answers that something is still under way."""
 
 PRIVATE = 0o600
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def handler(
-    function: Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Operations, P], Coroutine[Any, Any, T]]:
-    """Answers every exception with an errno: the expected ones with theirs, others with EIO and a logged traceback."""
-
-    @functools.wraps(function)
-    async def guarded(self: Operations, /, *arguments: P.args, **named: P.kwargs) -> T:
-        try:
-            return await function(self, *arguments, **named)
-        except (FUSEError, trio.Cancelled, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001 - the status logs it
-            code = self.status.failed(function.__name__, error, code_of(error))
-            # Its frames may end up in a circle of references, and keep a file open, whose space stays taken.
-            traceback.clear_frames(error.__traceback__)
-            raise FUSEError(code) from None
-
-    return guarded
 
 
 class Operations(pyfuse3.Operations):
@@ -84,23 +53,32 @@ class Operations(pyfuse3.Operations):
     ) -> None:
         super().__init__()
         self.observer = observer
+        self.controller = Controller(inodes.incoming, sealer, observer)
         self.inodes = inodes
         self.incoming = inodes.incoming
         self.catalog = inodes.incoming.workspace.catalog
         self.sealer = sealer
         self.status = status
         self.supervisor = supervisor
+        self.questions = Questions(inodes.tree.look)
+        self.reads = Reads()
         self.handles = Handles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     # Names and attributes
 
     @handler
     async def lookup(self, parent: int, name: bytes, ctx: RequestContext) -> EntryAttributes:
-        return self.inodes.lookup(parent, name, _caller(ctx))
+        directory = self.inodes.node(parent)
+        if directory is not None:
+            return self.inodes.lookup(directory, name)
+        return await self._find(parent, name, _caller(ctx))
 
     @handler
     async def getattr(self, inode: int, ctx: RequestContext) -> EntryAttributes:
-        return self.inodes.attributes(inode)
+        node = self.inodes.node(inode)
+        if node is not None:
+            return self.inodes.attributes(node)
+        return self.inodes.of_tree(await self.questions.ask(self.inodes.tree_attributes, inode))
 
     def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:  # type: ignore[override] # there is nobody to answer
         for inode, count in inode_list:
@@ -114,9 +92,7 @@ class Operations(pyfuse3.Operations):
         node = self.inodes.node(inode)
         if node is not None:
             return self.incoming.namespace.read_link(node)
-        link = self.inodes.tree.node(inode)
-        assert isinstance(link, Link), "the kernel asks this of links only"
-        return link.target()
+        return await self.questions.ask(self.inodes.target, inode)
 
     @handler
     async def setattr(
@@ -143,16 +119,19 @@ class Operations(pyfuse3.Operations):
     @handler
     async def opendir(self, inode: int, ctx: RequestContext) -> int:
         self.handles.admit(_caller(ctx))
-        return self.handles.add(DirectoryHandle(inode, _caller(ctx), []), ctx.uid)
+        return self.handles.add(DirectoryHandle(inode, _caller(ctx)), ctx.uid)
 
     @handler
     async def readdir(self, fh: int, start_id: int, token: pyfuse3.ReaddirToken) -> None:
         directory = self.handles.directory(fh)
         parent = self.inodes.node(directory.number)
+        if parent is not None:
+            self._tell_drafts(directory, parent, start_id, token)
+            return
         try:
-            self._list(directory, parent, start_id, token)
+            await self._tell_tree(directory, start_id, token)
         except FileNotFoundError as error:
-            raise (unlisted(error) if parent is None else error) from error
+            raise unlisted(error) from error
 
     @handler
     async def releasedir(self, fh: int) -> None:
@@ -163,7 +142,7 @@ class Operations(pyfuse3.Operations):
         if parent == Fixed.ARTIFACTS:
             artifact = check_artifact_name(os.fsdecode(name))
             await in_thread(self.catalog.artifacts.ensure, artifact, seconds=METADATA_SECONDS)
-            return self.inodes.lookup(parent, name, _caller(ctx))
+            return await self._find(parent, name, _caller(ctx))
         directory = await self._changeable(parent, name)
         return self.inodes.counted(
             self.incoming.namespace.make_directory(directory, name, mode, ctx.uid, ctx.gid, ctx.pid)
@@ -202,8 +181,9 @@ class Operations(pyfuse3.Operations):
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, ctx: RequestContext
     ) -> None:
         if unpack(new_parent)[0] == Kind.ARTIFACT:
-            directory = await self._changeable(parent, name)
-            await self._rename_into_version(directory, name, new_parent, new_name, _caller(ctx))
+            if await self._changeable(parent, name) is not self.incoming.nodes.root:
+                raise FUSEError(errno.EPERM)  # only a whole draft can become a version
+            await self.controller.turn_into(unpack(new_parent)[1], new_name, name, _caller(ctx))
             return
         directory, new_directory = self.inodes.writable(parent), self.inodes.writable(new_parent)
         await self._until_free((directory, name), (new_directory, new_name))
@@ -230,13 +210,12 @@ class Operations(pyfuse3.Operations):
             return self._opened_draft(await self._open_draft(inode, flags, ctx.pid), flags, ctx.uid)
         if flags & os.O_ACCMODE != os.O_RDONLY or flags & os.O_TRUNC:
             raise FUSEError(errno.EROFS)
-        node = self.inodes.tree.node(inode)
-        if isinstance(node, VersionFile):
-            self.observer.read(ctx.pid, version_of(inode))
-            return FileInfo(fh=self.handles.add(BlobHandle(node.open, self.supervisor), ctx.uid), keep_cache=True)
-        assert isinstance(node, Generated), "everything else cannot be opened"
-        content = await in_thread(node.content, seconds=METADATA_SECONDS) if node.slow else node.content()
-        return FileInfo(fh=self.handles.add(TextHandle(content), ctx.uid), keep_cache=True)
+        file = await self.questions.ask(self.inodes.file, inode)
+        if isinstance(file, bytes):
+            return FileInfo(fh=self.handles.add(TextHandle(file), ctx.uid), keep_cache=True)
+        self.observer.read(ctx.pid, version_of(inode))
+        handle = BlobHandle(file, self.questions, self.reads, self.supervisor)
+        return FileInfo(fh=self.handles.add(handle, ctx.uid), keep_cache=True)
 
     @handler
     async def read(self, fh: int, off: int, size: int) -> bytes | memoryview:  # type: ignore[override] # any buffer will do
@@ -277,31 +256,30 @@ class Operations(pyfuse3.Operations):
         if not name.startswith(b"user."):
             raise FUSEError(pyfuse3.ENOATTR)
         if name == control.SYNC and inode == Fixed.ROOT:
-            return await self._sync(_caller(ctx))
+            return await self.controller.sync(_caller(ctx))
         node = self.inodes.node(inode)
         if node is None:
-            return self._tree_attribute(inode, name)
+            return await self._tree_attribute(inode, name)
         if name in control.QUESTIONS:
-            return control.answer(self.sealer.status_of(self._draft_name(node)), name)
+            return self.controller.answer(node, name)
         return self.incoming.attributes.get_attribute(node, name)
 
     @handler
     async def listxattr(self, inode: int, ctx: RequestContext) -> list[bytes]:
         node = self.inodes.node(inode)
         if node is None:
-            return list(self.inodes.tree.node(inode).xattrs())
+            return list(await self.questions.ask(self.inodes.tree_xattrs, inode))
         return self.incoming.attributes.list_attributes(node)
 
     @handler
     async def setxattr(self, inode: int, name: bytes, value: bytes, ctx: RequestContext) -> None:
         node = self.inodes.node(inode)
         if unpack(inode)[0] == Kind.ORDER:
-            await self._obey(name, value, _caller(ctx))
+            await self.controller.obey(name, value, _caller(ctx))
         elif node is None:
-            await in_thread(self.inodes.tree.node(inode).set_xattr, name, value, seconds=METADATA_SECONDS)
+            await in_thread(self.inodes.set_tree_xattr, inode, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
-            named, request = control.commit_request(value)
-            await self._commit(named or self._draft_name(node), request, _caller(ctx))
+            await self.controller.commit(node, value, _caller(ctx))
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
@@ -356,74 +334,33 @@ class Operations(pyfuse3.Operations):
         direct = tuning.DIRECT_WRITES and flags & os.O_ACCMODE == os.O_WRONLY
         return FileInfo(fh=self.handles.add(handle, uid), keep_cache=True, direct_io=direct)
 
-    async def _rename_into_version(
-        self, directory: Node, name: bytes, artifact: int, version: bytes, caller: Caller
-    ) -> None:
-        if directory is not self.incoming.nodes.root:
-            raise OSError(errno.EPERM, "only a whole draft can become a version")
-        self.incoming.check_order(name, caller)
-        found = self.catalog.artifacts.by_id(unpack(artifact)[1])
-        if found is None:
-            raise FUSEError(errno.ENOENT)
-        wish = Request(artifact=found.name, version=check_version_name(os.fsdecode(version)))
-        await self.sealer.seal(name, wish, remove=True)
+    async def _find(self, parent: int, name: bytes, caller: Caller) -> EntryAttributes:
+        return self.inodes.counted_in_tree(await self.questions.ask(self.inodes.find, parent, name, caller))
 
-    async def _sync(self, caller: Caller) -> bytes:
-        with trio.move_on_after(SYNC_SECONDS):
-            await self.sealer.finish_all(ancestors(caller.pid), caller)
-        return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
-
-    async def _obey(self, order: bytes, value: bytes, caller: Caller) -> None:
-        if order == control.COMMIT:
-            draft, request = control.commit_request(value)
-            await self._commit(control.named(draft), request, caller)
-        elif order == control.FINISH:
-            await self._finish_run(control.finished_run(value), caller)
-        else:
-            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
-
-    async def _commit(self, draft: bytes, request: Request, caller: Caller) -> None:
-        self.incoming.check_order(draft, caller)
-        await self.sealer.seal(draft, request)
-
-    async def _finish_run(self, ended: control.FinishedRun, caller: Caller) -> None:
-        control.check_own_run(self.catalog, ended, caller)
-        actors = self.observer.of_run(ended.run)
-        if ended.failure is not None:
-            self.incoming.hold_written_by(actors, ended.failure, caller)
-        await in_thread(record_reads, self.catalog, ended.run, actors, seconds=None)
-
-    def _draft_name(self, node: Node) -> bytes:
-        if not node.links or node.links[0][0] is not self.incoming.nodes.root:
-            raise FUSEError(pyfuse3.ENOATTR)
-        return node.links[0][1]
-
-    def _tree_attribute(self, inode: int, name: bytes) -> bytes:
-        value = self.inodes.tree.node(inode).xattrs().get(name)
+    async def _tree_attribute(self, inode: int, name: bytes) -> bytes:
+        value = (await self.questions.ask(self.inodes.tree_xattrs, inode)).get(name)
         if value is None:
             raise FUSEError(pyfuse3.ENOATTR)
         return value
 
-    def _list(
-        self, directory: DirectoryHandle, parent: Node | None, start_id: int, token: pyfuse3.ReaddirToken
+    async def _tell_tree(self, directory: DirectoryHandle, position: int, token: pyfuse3.ReaddirToken) -> None:
+        while piece := await directory.after(position, self.questions, self.inodes):
+            for each in piece:
+                if not pyfuse3.readdir_reply(token, each.name, self.inodes.of_tree(each.attributes), each.position):
+                    return
+                self.inodes.tree.remember(each.node)
+            position = piece[-1].position
+
+    def _tell_drafts(
+        self, directory: DirectoryHandle, parent: Node, position: int, token: pyfuse3.ReaddirToken
     ) -> None:
-        if start_id == 0:
-            directory.names = self.inodes.names(directory.number, directory.reader)
-        for position, (name, node) in enumerate(directory.names[start_id:], start_id + 1):
-            if node is not None:
-                told = self._tell(token, name, self.inodes.of_tree(node.attributes()), position)
-                if told:
-                    self.inodes.tree.remember(node)
-            else:
-                told = self._tell_draft(token, parent, name, position)
-            if not told:
+        if position == 0:
+            directory.names = self.inodes.names(parent)
+        for at in range(position, len(directory.names)):
+            if not self._tell_draft(token, parent, directory.names[at], at + 1):
                 return
 
-    def _tell(self, token: pyfuse3.ReaddirToken, name: bytes, entry: EntryAttributes, position: int) -> bool:
-        return pyfuse3.readdir_reply(token, name, entry, position)
-
-    def _tell_draft(self, token: pyfuse3.ReaddirToken, parent: Node | None, name: bytes, position: int) -> bool:
-        assert parent is not None, "names without nodes are those below /incoming"
+    def _tell_draft(self, token: pyfuse3.ReaddirToken, parent: Node, name: bytes, position: int) -> bool:
         try:
             node, status = self.incoming.namespace.lookup(parent, name)
         except FileNotFoundError:

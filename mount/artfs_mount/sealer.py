@@ -6,6 +6,7 @@ import errno
 import functools
 import itertools
 import logging
+import math
 from collections import defaultdict
 
 import trio
@@ -13,21 +14,24 @@ import trio
 from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld
 from artfs_mount import tuning
-from artfs_mount.handles import in_thread
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
+from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Seal, Wait
+from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Actor, record
 from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
 from artfs_mount.supervisor import Supervisor, Work
+from artfs_mount.threads import in_thread
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 0.1
 """Drafts are looked at no more often than this, however often they change."""
+TROUBLE_SECONDS = 5.0
+"""After so long a draft that could not be looked at, or had no catalog to go to, is looked at again."""
 SEALS_AT_ONCE = 2
 """Of each user, so that nobody's huge drafts keep those of others from becoming versions."""
 CHANGING_SECONDS = 5.0
@@ -50,6 +54,9 @@ class Sealer:
         self._busy: dict[bytes, trio.Event] = {}
         self._stuck: dict[bytes, str] = {}
         self._limits: defaultdict[int, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(SEALS_AT_ONCE))
+        self._agenda = Agenda()
+        for draft in incoming.drafts:
+            self._agenda.put(draft.name, 0.0)
         incoming.drafts.on_change = self._changed
 
     @property
@@ -70,7 +77,7 @@ class Sealer:
         while True:
             self._wake = trio.Event()
             pause = self._look()
-            if pause == float("inf"):
+            if pause == math.inf:
                 tuning.give_memory_back()
             with trio.move_on_after(pause):
                 await self._wake.wait()
@@ -126,25 +133,42 @@ class Sealer:
 
     def status_of(self, name: bytes) -> control.DraftStatus:
         """One draft."""
-        draft = self._incoming.draft(name)
-        return next(iter(control.statuses(self._incoming, lambda each: each is draft)))
+        return control.status_of(self._incoming, self._incoming.draft(name))
 
-    def _changed(self) -> None:
+    def _changed(self, name: bytes) -> None:
+        self._agenda.put(name, 0.0)
         self._wake.set()
 
     def _look(self) -> float:
         """Starts what is complete; returns after how many seconds something else may be."""
-        pause = float("inf")
-        for draft, decision in self._incoming.decisions():
-            match decision:
-                case Seal() if draft.name not in self._locks:
-                    self._locks[draft.name] = trio.Lock()
-                    self._supervisor.start(Work.SEAL, self._seal_quietly, draft)
-                case Wait(_, seconds) if seconds is not None:
-                    pause = min(pause, seconds)
+        for name in self._incoming.finishing:
+            self._agenda.put(name, 0.0)
+        now = self._incoming.drafts.clock()
+        while (first := self._agenda.next()) is not None and first[0] <= now:
+            # It is taken off only now that it has been looked at: what fails is looked at again.
+            self._plan(first[1], self._decide(first[1]), now)
         settled, self._settled = self._settled, trio.Event()
         settled.set()
-        return pause
+        return first[0] - now if first is not None else math.inf
+
+    def _decide(self, name: bytes) -> Decision | None:
+        draft = self._incoming.drafts.get(name)
+        return self._incoming.decision(draft) if draft is not None else None
+
+    def _plan(self, name: bytes, decision: Decision | None, now: float) -> None:
+        """Seals a draft now, or says when to look at it again; if that is not said, when it changes."""
+        self._agenda.drop(name)
+        draft = self._incoming.drafts.get(name)
+        if draft is None:
+            return
+        match decision:
+            case Seal() if name not in self._locks:
+                self._locks[name] = trio.Lock()
+                self._supervisor.start(Work.SEAL, self._seal_quietly, draft)
+            case Wait(_, seconds) if seconds is not None:
+                self._agenda.put(name, now + seconds)
+            case Hold() if draft.held is None:  # the disk or the catalog is to blame, and may be well again
+                self._agenda.put(name, now + TROUBLE_SECONDS)
 
     async def _seal_quietly(self, draft: Draft) -> None:
         """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
@@ -162,7 +186,7 @@ class Sealer:
             self._incoming.drafts.hold(draft, why)
             raise
         finally:
-            self._changed()
+            self._changed(draft.name)
 
     async def _seal(self, draft: Draft, request: Request, *, remove: bool, to_the_end: bool = False) -> Outcome:
         """Raises Cancelled when the draft was changed, removed or opened for writing meanwhile, whatever came of it.
@@ -184,6 +208,7 @@ class Sealer:
         finally:
             if self._locks.get(draft.name) is lock and not lock.locked():
                 del self._locks[draft.name]
+            self._changed(draft.name)
 
     async def _measure(self, draft: Draft, changes: int) -> Measurement:
         cancelled = _Flag()
@@ -244,7 +269,7 @@ class Sealer:
 
     def _check_still(self, draft: Draft, changes: int) -> None:
         changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
-        if changed or self._incoming.open_writers()[draft.name]:
+        if changed or self._incoming.writers_in(draft.name):
             raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
 
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 class Work(StrEnum):
     """What the daemon does beside answering requests."""
 
+    CLOSE = "close"
     PREFETCH = "prefetch"
     RECORD = "record"
     SEAL = "seal"

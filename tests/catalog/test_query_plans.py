@@ -54,6 +54,21 @@ def test_no_whole_table_is_read(question: str, catalog_path: Path) -> None:
     recorder.close()
 
 
+@pytest.mark.parametrize(
+    ("what", "time"), [("versions", "created_us"), ("runs", "started_us"), ("tagged", "version_us")]
+)
+def test_a_piece_of_a_listing_reads_no_more_than_it_tells(what: str, time: str, catalog_path: Path) -> None:
+    """Else each piece of a directory of 100,000 versions would cost as much as all of it."""
+    Catalog.open(catalog_path).close()
+    recorder = _Recorder(catalog_path)
+    getattr(Catalog(recorder).listings, what)(1, 5, 9)
+    ((sql, parameters),) = [each for each in recorder.statements if each[0].startswith("SELECT")]
+    plan = [row[3] for row in recorder.query(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert any(re.search(rf"INDEX .*\b{time}(,version_id\))?>", step) for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+    recorder.close()
+
+
 def _is_harmless(step: str) -> bool:
     # The newest row of the audit log is the end of its table, read backwards.
     return bool(_HARMLESS.search(step)) or step == "SCAN audit"

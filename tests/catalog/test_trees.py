@@ -67,6 +67,16 @@ def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
     assert catalog.trees.tree(10**9) is None
 
 
+def test_a_large_directory_is_read_in_pieces(catalog: Catalog) -> None:
+    names = [b"%05d" % number for number in range(4_500)]
+    tree_id = _saved(catalog, tree_with(dict.fromkeys(names, b"1")))
+    pieces = list(catalog.trees.pieces(tree_id))
+    assert [entry.name for piece in pieces for entry in piece] == names
+    assert max(map(len, pieces)) < len(names)
+    assert [path for path, _ in catalog.trees.walk(tree_id)] == names
+    assert list(catalog.trees.pieces(10**9)) == []
+
+
 def test_a_tree_may_be_as_deep_as_it_likes(catalog: Catalog) -> None:
     tree = tree_with({b"f": b"1"})
     for _ in range(3000):

@@ -90,12 +90,13 @@ def watch(mount: FaultyMount, name: str) -> Goes:
 
 
 WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
+    Work.CLOSE: ("BlobReader.close", prefetch),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
     Work.RECORD: ("record", record),
     Work.SEAL: ("Sealing.measure", seal),
     Work.SIGNALS: ("_heard", signals),
     Work.TUNE: ("tune", tune),
-    Work.WATCH: ("Incoming.decisions", watch),
+    Work.WATCH: ("Incoming.decision", watch),
 }
 """What is put out of order, what has it done, and whether it goes once it is in order again."""
 

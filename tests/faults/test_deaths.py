@@ -66,7 +66,7 @@ def _answer_nonsense(mount: FaultyMount) -> None:
     """pyfuse3 meets a text in place of attributes, outside of any handler."""
     mount.put_out_of_order("Inodes.lookup", nonsense=True)
     with pytest.raises(OSError):
-        os.lstat(mount.path / "never seen")
+        os.lstat(mount.incoming / "never seen")
 
 
 class TestTheCore:

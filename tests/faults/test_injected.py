@@ -237,7 +237,7 @@ def test_a_digest_that_cannot_be_made_beside_the_writing_is_made_afterwards(moun
 
 
 def test_looking_after_the_drafts_goes_on(mount: FaultyMount) -> None:
-    mount.put_out_of_order("Incoming.decisions")
+    mount.put_out_of_order("Incoming.decision")
     (mount.incoming / "looked after").mkdir()
     mount.wait_until(lambda: "background work 'watch' failed" in mount.log(), "the failure")
     mount.put_in_order()

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from artfs.content.tree import Tree
 from artfs.describe.versions import versions
 from artfs.errors import DigestMismatch
 from artfs.workspace import Workspace
+from artfs_mount.tree.blocking import Slow, WouldBlock
 from artfs_mount.tree.node import Directory, Link, Node
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile
@@ -156,7 +158,10 @@ def test_what_is_made_from_the_version_alone_needs_no_memory(record: Record, at:
         known = at(f"artifacts/x/1/.artfs/{name}")
         found: Any = MountTree(workspace, status=lambda: b"").node(known.ino)
         assert found.content() == known.content()
-        assert found.slow, "it is made from every file of the version"
+        on_a_loop: Any = MountTree(workspace, status=lambda: b"", loop_thread=threading.get_ident()).node(known.ino)
+        with pytest.raises(WouldBlock) as refused:
+            on_a_loop.content()
+        assert refused.value.slow is Slow.MAKING, "it is made from every file of the version"
 
 
 def test_visualizations_are_read_from_the_store_and_checked(record: Record, at: At, workspace: Workspace) -> None:

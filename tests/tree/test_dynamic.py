@@ -144,6 +144,20 @@ def test_everything_listed_is_found_from_its_number_alone(record: Record, at: At
         assert found.attributes() == node.attributes()
 
 
+def test_a_thousand_artifacts_are_listed_with_few_queries(record: Record, at: At, workspace: Workspace) -> None:
+    newest = {name: record(name) for name in ("x", "y")}
+    with workspace.catalog.transaction():
+        for number in range(1000):
+            workspace.catalog.artifacts.ensure(f"a{number}")
+    asked: list[str] = []
+    query = workspace.catalog.engine.query
+    workspace.catalog.engine.query = lambda sql, *rest: asked.append(sql) or query(sql, *rest)  # type: ignore[method-assign]
+    times = {name: node.attributes().mtime_ns for name, node in at("artifacts").entries()}
+    assert len(times) == 1002
+    assert times[b"x"] == newest["x"].created_us * 1000
+    assert len(asked) < 12
+
+
 def _entries(tree: MountTree, path: str) -> Any:
     node: Any = tree.root
     for component in path.encode().split(b"/") if path else []:

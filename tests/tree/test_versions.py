@@ -169,7 +169,7 @@ def test_directories_with_equal_content_are_told_apart(record: Record, workspace
         assert node.ino == inode.version_entry(version.id, ordinal)
 
 
-def test_five_thousand_files_take_one_query_and_then_none(
+def test_five_thousand_files_take_a_query_a_piece_and_then_none(
     record: Record, workspace: Workspace, tree: MountTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = record("x", {b"%04d" % number: file(b"%d" % number) for number in range(5000)})
@@ -179,10 +179,11 @@ def test_five_thousand_files_take_one_query_and_then_none(
     sizes = [entry.attributes().size for _, entry in node.entries()]
     assert len(sizes) == 5000
     assert sum(sizes) == sum(len(str(number)) for number in range(5000))
-    assert len(queries) == 1
+    few = len(queries)
+    assert few < 6
     assert [entry.attributes().size for _, entry in node.entries()] == sizes
     assert all(node.lookup(b"%04d" % number).ino for number in range(5000))
-    assert len(queries) == 1
+    assert len(queries) == few
 
 
 def test_a_directory_larger_than_the_whole_cache_is_shown(record: Record, workspace: Workspace) -> None:

@@ -24,7 +24,7 @@ from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.errors import InvalidValue
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Hold, Seal, Wait
+from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.sealing import Request
@@ -118,15 +118,13 @@ def answer(status: DraftStatus, question: bytes) -> bytes:
 def statuses(incoming: Incoming, concerns: Callable[[Draft], bool] = lambda _: True) -> list[DraftStatus]:
     """All drafts that something concerns, by name."""
     changed = {draft.name: decision for draft, decision in incoming.decisions()}
-    found = []
-    for draft in filter(concerns, incoming.drafts):
-        if draft.name in changed:
-            found.append(replace(_of_changed(draft, changed[draft.name]), error=draft.error))
-        else:
-            stuck = "held" if draft.error else "sealing"
-            state = "sealed" if draft.state is State.SEALED else stuck
-            found.append(DraftStatus(draft.title, state, draft.version, draft.error, None, draft.error))
+    found = [_status(draft, changed.get(draft.name)) for draft in filter(concerns, incoming.drafts)]
     return sorted(found, key=lambda status: status.name)
+
+
+def status_of(incoming: Incoming, draft: Draft) -> DraftStatus:
+    """One draft, without a look at the others."""
+    return _status(draft, incoming.decision(draft))
 
 
 def sync_answer(found: list[DraftStatus]) -> dict[str, Any]:
@@ -147,7 +145,15 @@ def as_json(found: list[DraftStatus]) -> list[dict[str, Any]]:
     return [asdict(status) for status in found]
 
 
-def _of_changed(draft: Draft, decision: Seal | Wait | Hold) -> DraftStatus:
+def _status(draft: Draft, decision: Decision | None) -> DraftStatus:
+    if decision is not None:
+        return replace(_of_changed(draft, decision), error=draft.error)
+    stuck = "held" if draft.error else "sealing"
+    state = "sealed" if draft.state is State.SEALED else stuck
+    return DraftStatus(draft.title, state, draft.version, draft.error, None, draft.error)
+
+
+def _of_changed(draft: Draft, decision: Decision) -> DraftStatus:
     match decision:
         case Hold(why):
             return DraftStatus(draft.title, "held", draft.version, why, None)

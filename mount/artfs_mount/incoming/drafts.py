@@ -81,7 +81,7 @@ class Drafts:
 
     def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic, sharing: Sharing = OWNER) -> None:
         self.clock = clock
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[bytes], None] = lambda name: None
         self.actor_of: Callable[[int], Actor | None] = lambda _: None
         self.digests: dict[int, FileDigest] = {}
         self._records = records
@@ -114,7 +114,7 @@ class Drafts:
             actor = self.actor_of(pid)
             if actor is not None:
                 draft.actors[actor.key] = actor
-        self.on_change()
+        self.on_change(name)
         return draft
 
     def sealing(self, draft: Draft, uuid: str) -> None:
@@ -152,7 +152,7 @@ class Drafts:
         """Forgets a draft that is gone from `/incoming`."""
         if self._drafts.pop(name, None) is not None:
             self._record(name).unlink(missing_ok=True)
-            self.on_change()
+            self.on_change(name)
 
     def restore(self, record: Record) -> Draft:
         """Takes up a draft that an earlier daemon left."""

@@ -83,38 +83,27 @@ class Incoming:
         except FileNotFoundError:
             raise DraftNotFound(f"{os.fsdecode(name)!r}: nothing of this name is in /incoming", subject=name) from None
 
-    def open_writers(self) -> Counter[bytes]:
-        """How many handles that may write are open in each draft."""
-        counts: Counter[bytes] = Counter()
-        for node in self.nodes.writing:
-            draft = self.nodes.draft_of(node)
-            if draft is not None:
-                counts[draft] += node.writers
-        return counts
+    def writers_in(self, draft: bytes) -> int:
+        """How many handles that may write are open in a draft."""
+        return sum(node.writers for node in self.nodes.writing if self.nodes.draft_of(node) == draft)
 
     def decisions(self) -> Iterator[tuple[Draft, Decision]]:
         """What is to be done with each draft that is not a version as it stands."""
+        counts: Counter[bytes | None] = Counter()
+        for node in self.nodes.writing:
+            counts[self.nodes.draft_of(node)] += node.writers
         trouble = self.catalog_trouble()
-        writers = self.open_writers()
-        now = self.drafts.clock()
         for draft in self.drafts:
-            if draft.state is not State.CHANGED:
-                continue
-            try:
-                kind = self.kind(draft.name)
-            except OSError as error:  # the disk fails for this one, and not for the others
-                yield draft, Hold(f"{draft.title} cannot be looked at: {error.strerror or error}; is its disk well?")
-                continue
-            if kind is None:
-                self.drafts.remove(draft.name)
-                continue
-            if trouble is not None:
-                yield draft, Hold(trouble)
-                continue
-            waiting = self.finishing.get(draft.name)
-            finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
-            facts = Facts(draft.title, kind, writers[draft.name], now - draft.changed_at, draft.held, finish)
-            yield draft, decide(facts, self.quiet)
+            if draft.state is State.CHANGED:
+                decision = self._decide(draft, counts[draft.name], trouble)
+                if decision is not None:
+                    yield draft, decision
+
+    def decision(self, draft: Draft) -> Decision | None:
+        """What is to be done with a draft; None for one that is a version as it stands, is becoming one, or is gone."""
+        if draft.state is not State.CHANGED:
+            return None
+        return self._decide(draft, self.writers_in(draft.name), self.catalog_trouble())
 
     def catalog_trouble(self) -> str | None:
         """Why no draft can become a version just now, whatever is in it; None if nothing keeps them from it."""
@@ -133,6 +122,21 @@ class Incoming:
         for draft in self.drafts:
             if draft.state is State.CHANGED and keys & draft.actors.keys() and self.may_order(draft, caller):
                 self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
+
+    def _decide(self, draft: Draft, writers: int, trouble: str | None) -> Decision | None:
+        try:
+            kind = self.kind(draft.name)
+        except OSError as error:  # the disk fails for this one, and not for the others
+            return Hold(f"{draft.title} cannot be looked at: {error.strerror or error}; is its disk well?")
+        if kind is None:
+            self.drafts.remove(draft.name)
+            return None
+        if trouble is not None:
+            return Hold(trouble)
+        waiting = self.finishing.get(draft.name)
+        finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
+        still = self.drafts.clock() - draft.changed_at
+        return decide(Facts(draft.title, kind, writers, still, draft.held, finish), self.quiet)
 
     def _is_granted(self, draft: Draft, caller: Caller, grants: Callable[[os.stat_result], bool]) -> bool:
         if caller.is_trusted:

@@ -86,7 +86,7 @@ class Sealing:
             raise DraftHeld(f"{draft.title}: {trouble}", subject=draft.name)
         if request.version is not None:
             check_version_name(request.version)
-        writers = self._incoming.open_writers()[draft.name]
+        writers = self._incoming.writers_in(draft.name)
         if writers:
             how_many = "a file is" if writers == 1 else f"{writers} files are"
             raise DraftHeld(

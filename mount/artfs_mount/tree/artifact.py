@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import WRITABLE_DIRECTORY_MODE, Attributes, Directory, Link, Node, as_text, no_entry, stale
+from artfs_mount.tree.listing import Rows
+from artfs_mount.tree.node import (
+    WRITABLE_DIRECTORY_MODE,
+    Attributes,
+    Directory,
+    Link,
+    Listing,
+    Node,
+    as_text,
+    no_entry,
+    stale,
+)
 from artfs_mount.tree.version import VersionRoot
 
 if TYPE_CHECKING:
-    from artfs.catalog.artifacts import Artifact as ArtifactRow
+    from artfs.catalog.listings import ListedVersion
     from artfs.catalog.tags import Tag
     from artfs.catalog.versions import Version
 
@@ -20,45 +32,57 @@ TAG_MARK: Final = "@"
 
 
 class Artifact(Directory):
-    """The directory of an artifact."""
+    """The directory of an artifact.
 
-    __slots__ = ("_context", "_row")
+    Args:
+        context: What the mount shares.
+        artifact_id: The artifact.
+        created_us: When it was made.
+        changed_us: When its newest version was made, where that was read together with others'.
+    """
 
-    def __init__(self, context: Context, row: ArtifactRow) -> None:
-        self.ino = inode.pack(inode.Kind.ARTIFACT, row.id)
+    __slots__ = ("_changed_us", "_context", "_created_us", "_id")
+
+    def __init__(self, context: Context, artifact_id: int, created_us: int, changed_us: int | None = None) -> None:
+        self.ino = inode.pack(inode.Kind.ARTIFACT, artifact_id)
         self._context = context
-        self._row = row
+        self._id = artifact_id
+        self._created_us = created_us
+        self._changed_us = changed_us
 
     def attributes(self) -> Attributes:
-        latest = self._context.catalog.versions.latest(self._row.id)
-        changed_us = latest.created_us if latest else self._row.created_us
+        changed_us = self._changed_us
+        if changed_us is None:
+            latest = self._context.catalog.versions.latest(self._id)
+            changed_us = latest.created_us if latest else self._created_us
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
     def lookup(self, name: bytes) -> Node:
         text = as_text(name)
         if text == LATEST:
-            return latest_link(self._context, self._row.id)
+            return latest_link(self._context, self._id)
         if text.startswith(TAG_MARK):
-            return _newest_tagged(self._context, self._row.id, self._context.catalog.tags.get(text[len(TAG_MARK) :]))
-        version = self._context.catalog.versions.get(self._row.id, text)
+            return _newest_tagged(self._context, self._id, self._context.catalog.tags.get(text[len(TAG_MARK) :]))
+        version = self._context.catalog.versions.get(self._id, text)
         if version is None:
             raise no_entry(name)
         return _version_root(self._context, version)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        versions = self._context.catalog.versions.list(self._row.id)
-        found: list[tuple[bytes, Node]] = [(v.name.encode(), _version_root(self._context, v)) for v in versions]
-        if versions:
-            found.append((LATEST.encode(), _latest_link(self._row.id, versions[-1])))
-        by_id = {version.id: version for version in versions}
-        for name, version_id in self._context.catalog.tags.newest(self._row.id).items():
-            tag = self._context.catalog.tags.get(name)
-            # The tag may have moved, since the list was read, to a version made after that.
-            version = by_id.get(version_id) or self._context.catalog.versions.by_id(version_id)
-            if tag is not None and version is not None:
-                found.append(((TAG_MARK + name).encode(), _tag_link(self._row.id, tag.id, version)))
-        return found
+    def listing(self) -> Listing:
+        read = partial(self._context.catalog.listings.versions, self._id)
+        return Rows(self._context, read, self._entry, self._links, is_quick=True)
+
+    def _entry(self, version: ListedVersion) -> tuple[bytes, Node]:
+        return version.name.encode(), _version_root(self._context, version)
+
+    def _links(self) -> Iterator[tuple[bytes, Node]]:
+        latest = self._context.catalog.versions.latest(self._id)
+        if latest is not None:
+            yield LATEST.encode(), _latest_link(self._id, latest)
+        self._context.may_wait()  # it looks at every version that carries a tag
+        for found in self._context.catalog.listings.newest_tagged(self._id):
+            yield (TAG_MARK + found.tag).encode(), _tag_link(self._id, found.tag_id, found.version, found.created_us)
 
 
 def artifact(context: Context, payload: int) -> Artifact:
@@ -66,7 +90,7 @@ def artifact(context: Context, payload: int) -> Artifact:
     row = context.catalog.artifacts.by_id(payload)
     if row is None:
         raise stale(payload)
-    return Artifact(context, row)
+    return Artifact(context, row.id, row.created_us)
 
 
 def latest_link(context: Context, payload: int) -> Link:
@@ -92,14 +116,14 @@ def _newest_tagged(context: Context, artifact_id: int, tag: Tag | None) -> Link:
     version = context.catalog.versions.by_tag(artifact_id, tag.name) if tag is not None else None
     if tag is None or version is None:
         raise no_entry(TAG_MARK + tag.name if tag is not None else TAG_MARK)
-    return _tag_link(artifact_id, tag.id, version)
+    return _tag_link(artifact_id, tag.id, version.name, version.created_us)
 
 
-def _tag_link(artifact_id: int, tag_id: int, version: Version) -> Link:
-    return Link(inode.tag_link(artifact_id, tag_id), version.name.encode(), version.created_us * 1000)
+def _tag_link(artifact_id: int, tag_id: int, version: str, created_us: int) -> Link:
+    return Link(inode.tag_link(artifact_id, tag_id), version.encode(), created_us * 1000)
 
 
-def _version_root(context: Context, version: Version) -> VersionRoot:
+def _version_root(context: Context, version: Version | ListedVersion) -> VersionRoot:
     if version.tree_id is None:
         raise no_entry(version.name)
     return VersionRoot(context, version.id, context.root_of(version))

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.artifact import Artifact
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import FOREVER, WRITABLE_DIRECTORY_MODE, Attributes, Directory, Node, as_text, no_entry
+from artfs_mount.tree.listing import Rows
+from artfs_mount.tree.node import (
+    FOREVER,
+    WRITABLE_DIRECTORY_MODE,
+    Attributes,
+    Directory,
+    Listing,
+    Node,
+    as_text,
+    no_entry,
+)
+
+if TYPE_CHECKING:
+    from artfs.catalog.listings import Named
 
 
 class Artifacts(Directory):
@@ -20,8 +33,8 @@ class Artifacts(Directory):
         self._context = context
 
     def attributes(self) -> Attributes:
-        newest = self._context.catalog.artifacts.list(sort="desc:created", size=1)
-        changed_ns = newest[0].created_us * 1000 if newest else self._context.started_ns
+        newest_us = self._context.catalog.listings.newest_artifact_us()
+        changed_ns = newest_us * 1000 if newest_us is not None else self._context.started_ns
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=fresh, name_seconds=FOREVER)
 
@@ -29,8 +42,10 @@ class Artifacts(Directory):
         row = self._context.catalog.artifacts.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return Artifact(self._context, row)
+        return Artifact(self._context, row.id, row.created_us)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        rows = self._context.catalog.artifacts.list()
-        return [(row.name.encode(), Artifact(self._context, row)) for row in rows]
+    def listing(self) -> Listing:
+        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
+
+    def _entry(self, row: Named) -> tuple[bytes, Node]:
+        return row.name.encode(), Artifact(self._context, row.id, row.created_us, row.changed_us)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
+from artfs_mount.tree.blocking import Blocking
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -24,6 +26,7 @@ class RecentlyUsed(Generic[K, V]):
         self._limit = limit
         self._used = 0
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._making: dict[K, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -46,6 +49,24 @@ class RecentlyUsed(Generic[K, V]):
                 self._values.move_to_end(key)
             return found
 
+    def made(self, key: K, make: Callable[[], V], weigh: Callable[[V], int] = lambda value: 1) -> V:
+        """The value of a key; the first to ask makes it if it is not here, and the others wait for that."""
+        found = self.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            try:
+                found = self.get(key)
+                if found is None:
+                    found = make()
+                    self.put(key, found, weigh(found))
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return found
+
     def put(self, key: K, value: V, weight: int = 1) -> None:
         """Keep a value, in place of those not used for longest."""
         with self._lock:
@@ -58,21 +79,35 @@ class RecentlyUsed(Generic[K, V]):
 
 
 class UntilChanged:
-    """Values that hold as long as a stamp stays the same, for each thread its own; thread-safe therefore.
+    """Values that hold until the catalog changes, the same for all threads.
+
+    Only one thread asks whether it has changed, as stamps of different threads cannot be compared: the event loop,
+    which does so before it has a question asked on another thread (`look`); without a loop, whoever uses it. What a
+    thread reads then is at least as new as the look, and what it puts here once a later look found a change is lost.
 
     Args:
-        stamp: tells whether anything has changed since.
-        limit: What the weights of the values of one thread may add up to.
+        stamp: Tells whether anything has changed; None where that takes long: then nothing is kept.
+        blocking: Knows the loop's thread.
+        limit: What the weights of the values may add up to.
     """
 
-    def __init__(self, stamp: Callable[[], Hashable], limit: int) -> None:
+    def __init__(self, stamp: Callable[[], Hashable] | None, blocking: Blocking, limit: int) -> None:
         self._stamp = stamp
+        self._blocking = blocking
         self._limit = limit
-        self._threads = threading.local()
+        self._seen: Hashable = None
+        self._values = RecentlyUsed[Any, Any](limit)
+
+    def look(self) -> None:
+        """Drop everything if the catalog has changed since the last look."""
+        now = self._stamp() if self._stamp is not None else object()
+        if now != self._seen:
+            self._seen = now
+            self._values = RecentlyUsed[Any, Any](self._limit)
 
     def get(self, key: Hashable, make: Callable[[], V], weigh: Callable[[V], int] = lambda value: 1) -> V:
         """The value of a key, made if it is not here or may be another by now."""
-        values = self._values()
+        values = self._current()
         found: V | None = values.get(key)
         if found is None:
             found = make()
@@ -83,7 +118,7 @@ class UntilChanged:
         self, kind: str, numbers: Iterable[int], make: Callable[[list[int]], Iterable[tuple[int, V]]]
     ) -> dict[int, V]:
         """The values of keys `(kind, number)`; those that are not here are made together, and may lack some."""
-        values: RecentlyUsed[tuple[str, int], Any] = self._values()
+        values = self._current()
         asked = list(dict.fromkeys(numbers))
         known = values.get_all((kind, number) for number in asked)
         found: dict[int, V] = {key[1]: value for key, value in known.items()}
@@ -93,16 +128,7 @@ class UntilChanged:
             found[number] = value
         return found
 
-    def put_many(self, kind: str, found: Iterable[tuple[int, object]]) -> None:
-        """Keep values of keys `(kind, number)` that came along with something else."""
-        values = self._values()
-        for number, value in found:
-            values.put((kind, number), value)
-
-    def _values(self) -> RecentlyUsed[Any, Any]:
-        now = self._stamp()
-        if getattr(self._threads, "stamp", None) != now:
-            self._threads.stamp = now
-            self._threads.values = RecentlyUsed[Any, Any](self._limit)
-        values: RecentlyUsed[Any, Any] = self._threads.values
-        return values
+    def _current(self) -> RecentlyUsed[Any, Any]:
+        if self._blocking.is_forbidden or not self._blocking.has_loop:
+            self.look()
+        return self._values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from artfs.catalog.trees import EntryRow
@@ -30,36 +30,18 @@ class Columns:
 
     __slots__ = ("_digests", "_targets", "modes", "mtimes", "names", "offsets", "rows", "sizes")
 
-    def __init__(self, rows: Sequence[EntryRow], shown: Modes) -> None:
-        self.names = [row[1] for row in rows]
+    def __init__(self, pieces: Iterable[Sequence[EntryRow]], shown: Modes) -> None:
+        self.names: list[bytes] = []
         self.modes = array("H")
         self.offsets = array("q")
         self.sizes = array("q")
-        self.mtimes = array("q", [row[4] for row in rows])
+        self.mtimes = array("q")
         self.rows = array("q")
         self._targets: dict[int, bytes] = {}
-        self._digests = b"".join([row[7] or _NO_DIGEST for row in rows])
+        self._digests = bytearray()
         offset = 1
-        for position, (_, _, kind, mode, _, _, size, _, blob_id, child_id, target, directories, files, _) in enumerate(
-            rows
-        ):
-            self.offsets.append(offset)
-            offset += 1
-            if kind == Kind.FILE:
-                self.modes.append(shown.file(mode))
-                self.sizes.append(size)
-                self.rows.append(blob_id or 0)
-            elif kind == Kind.DIRECTORY:
-                self.modes.append(shown.directory(mode))
-                self.sizes.append(0)
-                self.rows.append(child_id or 0)
-                # All in it comes before the next name. Whatever a catalog says, ordinals ascend.
-                offset += max(0, (files or 0) + (directories or 0) - 1)
-            else:
-                self.modes.append(LINK_MODE)
-                self.sizes.append(size)
-                self.rows.append(0)
-                self._targets[position] = target or b""
+        for rows in pieces:
+            offset = self._add(rows, shown, offset)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -80,8 +62,33 @@ class Columns:
 
     def digest(self, position: int) -> bytes:
         """The digest of a file's or directory's content."""
-        return self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE]
+        return bytes(self._digests[position * DIGEST_SIZE : (position + 1) * DIGEST_SIZE])
 
     def target(self, position: int) -> bytes:
         """Where a link points."""
         return self._targets[position]
+
+    def _add(self, rows: Sequence[EntryRow], shown: Modes, offset: int) -> int:
+        """Take more rows, the first of which has that offset; returns the next one's."""
+        for row in rows:
+            self.offsets.append(offset)
+            offset += 1
+            if row.kind == Kind.FILE:
+                self.modes.append(shown.file(row.mode))
+                self.sizes.append(row.size)
+                self.rows.append(row.blob_id or 0)
+            elif row.kind == Kind.DIRECTORY:
+                self.modes.append(shown.directory(row.mode))
+                self.sizes.append(0)
+                self.rows.append(row.child_id or 0)
+                # All in it comes before the next name. Whatever a catalog says, ordinals ascend.
+                offset += max(0, (row.files or 0) + (row.directories or 0) - 1)
+            else:
+                self.modes.append(LINK_MODE)
+                self.sizes.append(row.size)
+                self.rows.append(0)
+                self._targets[len(self.names)] = row.target or b""
+            self.names.append(row.name)
+            self.mtimes.append(row.mtime_ns)
+            self._digests += row.digest or _NO_DIGEST
+        return offset

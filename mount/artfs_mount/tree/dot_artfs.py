@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from artfs.catalog.blobs import IDENTITY
@@ -15,19 +15,23 @@ from artfs.content.tree import Kind
 from artfs.describe.versions import versions
 from artfs.enums import ArtifactSaveType
 from artfs_mount.tree import inode
+from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.lineage import lineage_picture
 from artfs_mount.tree.links import step_facts, step_link
+from artfs_mount.tree.listing import Fixed
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
     Attributes,
     Directory,
     Generated,
+    Listing,
     Node,
     Text,
     no_entry,
     stale,
+    unseen,
 )
 from artfs_mount.tree.visualizations import Visualizations
 
@@ -63,20 +67,19 @@ class DotArtfs(Directory):
             raise no_entry(name)
         return make(self._context, version)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
+    def listing(self) -> Listing:
         version = existing_version(self._context, self.version_id)
         producer = [] if version.producer_id is None else [(PRODUCER, self.lookup(PRODUCER))]
-        return [*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer]
+        return Fixed([*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer])
 
 
 class VersionText(Generated):
     """A generated file that follows from the version alone, so that nothing has to be remembered for its number.
 
-    Its size is known only by making it, which takes a second or so for every 100,000 files of the version.
+    Its size is known only by making it, which takes a second or so for every 100,000 files of the version; it is kept.
     """
 
     __slots__ = ("_context", "_make", "mtime_ns", "version_id")
-    slow = True
 
     def __init__(self, context: Context, version: Version, which: int) -> None:
         self.ino = inode.version_text(version.id, which)
@@ -88,13 +91,28 @@ class VersionText(Generated):
     def content(self) -> bytes:
         content = self._context.texts.get(self.ino)
         if content is None:
-            content = self._make(self._context, existing_version(self._context, self.version_id))
-            self._context.texts.put(self.ino, content, len(content))
+            self._context.may_wait(Slow.MAKING)
+            content = self._context.texts.made(self.ino, self._made, len)
         return content
 
     def attributes(self) -> Attributes:
         mode, owner = self._context.told(self.version_id)
-        return Attributes(self.ino, mode, len(self.content()), self.mtime_ns, 1, FOREVER, FOREVER, owner)
+        size = self._context.sizes.get(self.ino)
+        if size is None:
+            size = len(self.content())
+            self._context.sizes.put(self.ino, size)
+        return Attributes(self.ino, mode, size, self.mtime_ns, 1, FOREVER, FOREVER, owner)
+
+    def listed(self) -> Attributes:
+        return unseen(self.ino, self.mtime_ns, FOREVER)
+
+    def looked_up(self) -> Attributes:
+        return self.listed()
+
+    def _made(self) -> bytes:
+        text = self._make(self._context, existing_version(self._context, self.version_id))
+        existing_version(self._context, self.version_id)  # else some of it may have been missing
+        return text
 
 
 def existing_version(context: Context, version_id: int) -> Version:
@@ -202,5 +220,5 @@ _ENTRIES: Final[Mapping[bytes, Callable[[Context, Version], Node]]] = {
     b"manifest.json": lambda context, version: VersionText(context, version, _MANIFEST),
     b"B3SUMS": lambda context, version: VersionText(context, version, _B3SUMS),
     b"visualizations": lambda context, version: Visualizations(context, version),
-    b"lineage.svg": lambda context, version: lineage_picture(context, version.id),
+    b"lineage.svg": lambda context, version: lineage_picture(context, version.id, version.created_us),
 }

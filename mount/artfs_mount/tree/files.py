@@ -9,6 +9,7 @@ from artfs.catalog.blobs import CONTENT
 from artfs.content.digest import Digest, format_digest
 from artfs_mount.tree.columns import Columns
 from artfs_mount.tree.context import Context
+from artfs_mount.tree.nearness import Where
 from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, unsupported_xattr
 
 if TYPE_CHECKING:
@@ -54,9 +55,18 @@ class VersionFile(Node):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, self.mode, self.size, self.mtime_ns, 1, FOREVER, FOREVER, self.owner)
 
+    def where(self) -> Where:
+        """Where its bytes are read."""
+        return self._context.where(self.blob_id)
+
     def open(self) -> BlobReader:
-        """Open the content; every byte that is read is checked."""
+        """Open the content; every byte that is read is checked. May take long unless its bytes are near."""
         return self._context.workspace.open_blob(self.digest)
+
+    def look_and_open(self) -> BlobReader:
+        """Find out how near the bytes are, for the next time, and open the content. Waits for their disks."""
+        self._context.look_where(self.blob_id)
+        return self.open()
 
     def xattrs(self) -> Mapping[bytes, bytes]:
         blob = self._context.catalog.blobs.by_id(self.blob_id)

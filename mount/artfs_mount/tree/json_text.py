@@ -17,8 +17,13 @@ def json_text(value: object) -> bytes:
 
 def json_with_rows(head: Mapping[str, object], key: str, rows: Iterable[Mapping[str, object]]) -> bytes:
     """A page of JSON whose last value is a long list of plain objects, one a line: quick to make and good to `diff`."""
-    lines = ",\n    ".join(map(json.dumps, rows))
-    return f"{json.dumps(head, indent=2)[:-2]},\n  {json.dumps(key)}: [\n    {lines}\n  ]\n}}\n".encode()
+    text = bytearray(f"{json.dumps(head, indent=2)[:-2]},\n  {json.dumps(key)}: [\n    ".encode())
+    first = True
+    for row in rows:  # one at a time: a text of a million lines is not held twice, nor copied while others wait
+        text += (b"" if first else b",\n    ") + json.dumps(row).encode()
+        first = False
+    text += b"\n  ]\n}\n"
+    return bytes(text)
 
 
 def typed(value: object) -> str:

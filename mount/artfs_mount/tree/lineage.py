@@ -7,7 +7,9 @@ that follows links ends and meets no loop.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from artfs.describe.graph import graph as describe
@@ -15,24 +17,38 @@ from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, version_graph
 from artfs.lineage.svg import to_svg
 from artfs_mount.tree import inode
+from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import step_name, version_name
 from artfs_mount.tree.links import (
     lineage_link,
     many_step_facts,
     many_version_facts,
+    step_called,
     step_facts,
     step_link,
+    version_called,
     version_facts,
     version_link,
 )
-from artfs_mount.tree.listing import LinkDirectory
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, as_text, no_entry, stale
-from artfs_mount.tree.page import Made, Page, Template, page_of
+from artfs_mount.tree.listing import Fixed, LinkDirectory, Numbered, Rows
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    Attributes,
+    Directory,
+    Listing,
+    Node,
+    as_text,
+    no_entry,
+    stale,
+)
+from artfs_mount.tree.page import Made, Page, Template, drawn, page_of
 from artfs_mount.tree.run import DRAWN_LINKS, DRAWN_NODES
 
 if TYPE_CHECKING:
-    from artfs.catalog.artifacts import Artifact as ArtifactRow
+    from artfs.catalog.lineage import Lineage as LineageTable
     from artfs.catalog.lineage import VersionFacts
+    from artfs.catalog.listings import Named
     from artfs_mount.tree.context import Context
 
 NODE_UPS: Final = 3
@@ -58,37 +74,43 @@ class Lineage(Directory):
         row = self._context.catalog.artifacts.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return LineageArtifact(self._context, row)
+        return LineageArtifact(self._context, row.id, row.created_us)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        rows = self._context.catalog.artifacts.list()
-        return [(row.name.encode(), LineageArtifact(self._context, row)) for row in rows]
+    def listing(self) -> Listing:
+        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
+
+    def _entry(self, row: Named) -> tuple[bytes, Node]:
+        return row.name.encode(), LineageArtifact(self._context, row.id, row.created_us)
 
 
 class LineageArtifact(Directory):
     """The directory of an artifact's versions, also of those that were purged."""
 
-    __slots__ = ("_context", "_row")
+    __slots__ = ("_context", "_created_us", "_id")
 
-    def __init__(self, context: Context, row: ArtifactRow) -> None:
-        self.ino = inode.pack(inode.Kind.LINEAGE_ARTIFACT, row.id)
+    def __init__(self, context: Context, artifact_id: int, created_us: int) -> None:
+        self.ino = inode.pack(inode.Kind.LINEAGE_ARTIFACT, artifact_id)
         self._context = context
-        self._row = row
+        self._id = artifact_id
+        self._created_us = created_us
 
     def attributes(self) -> Attributes:
         fresh = self._context.fresh_seconds
-        return Attributes(self.ino, DIRECTORY_MODE, 0, self._row.created_us * 1000, 1, fresh, fresh)
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._created_us * 1000, 1, fresh, fresh)
 
     def lookup(self, name: bytes) -> Node:
-        version = self._context.catalog.versions.get(self._row.id, as_text(name))
+        version = self._context.catalog.versions.get(self._id, as_text(name))
         if version is None:
             raise no_entry(name)
         return LineageNode(self._context, version_facts(self._context, version.id))
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        ids = [version.id for version in self._context.catalog.versions.list(self._row.id, purged=True)]
-        found = many_version_facts(self._context, ids)
-        return [(facts.name.encode(), LineageNode(self._context, facts)) for facts in found]
+    def listing(self) -> Listing:
+        self._context.may_wait()
+        return Numbered(self._context, self._context.catalog.listings.version_ids(self._id), self._entries)
+
+    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+        for facts in many_version_facts(self._context, ids):
+            yield facts.id, facts.name.encode(), LineageNode(self._context, facts)
 
 
 class LineageNode(Directory):
@@ -114,28 +136,35 @@ class LineageNode(Directory):
             return Related(self._context, self._version, _RELATED_NUMBERS[name])
         for template in LINEAGE_PAGES.values():
             if template.name == name:
-                return Page(self._context, inode.Kind.LINEAGE_PAGE, self._version.id, template)
+                version = self._version
+                return Page(self._context, inode.Kind.LINEAGE_PAGE, version.id, template, version.created_us)
         raise no_entry(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
+    def listing(self) -> Listing:
         producer = [] if self._version.producer_id is None else [_PRODUCER]
         pages = [template.name for template in LINEAGE_PAGES.values()]
-        return [(name, self.lookup(name)) for name in (_ARTIFACT, *producer, *_RELATED_NUMBERS, *pages)]
+        return Fixed((name, self.lookup(name)) for name in (_ARTIFACT, *producer, *_RELATED_NUMBERS, *pages))
 
 
 class Related(LinkDirectory):
     """A directory of links in a node: one of `_RELATED`."""
 
-    __slots__ = ("_version", "_which")
+    __slots__ = ("_relation", "_version")
 
     def __init__(self, context: Context, version: VersionFacts, which: int) -> None:
         ino = inode.pack_pair(inode.Kind.RELATED, version.id, which, inode.WHICH_BITS)
         super().__init__(context, ino, version.created_us)
         self._version = version
-        self._which = which
+        self._relation = _RELATED[which]
 
-    def _read(self) -> Mapping[bytes, Node]:
-        return _RELATED[self._which][1](self._context, self._version.id)
+    def lookup(self, name: bytes) -> Node:
+        found = self._relation.find(self._context, self._version.id, name)
+        return found if found is not None else self.long_named(name)
+
+    def listing(self) -> Listing:
+        self._context.may_wait()
+        ids = self._relation.ids(self._context.catalog.lineage, self._version.id)
+        return Numbered(self._context, ids, partial(self._relation.entries, self._context))
 
 
 def lineage_artifact(context: Context, payload: int) -> LineageArtifact:
@@ -143,7 +172,7 @@ def lineage_artifact(context: Context, payload: int) -> LineageArtifact:
     row = context.catalog.artifacts.by_id(payload)
     if row is None:
         raise stale(payload)
-    return LineageArtifact(context, row)
+    return LineageArtifact(context, row.id, row.created_us)
 
 
 def lineage_node(context: Context, payload: int) -> LineageNode:
@@ -164,59 +193,107 @@ def lineage_page(context: Context, payload: int) -> Node:
     return page_of(context, inode.Kind.LINEAGE_PAGE, payload, LINEAGE_PAGES)
 
 
-def lineage_picture(context: Context, version_id: int) -> Page:
+def lineage_picture(context: Context, version_id: int, created_us: int) -> Page:
     """`graph.svg` of a version's node, for `.artfs/lineage.svg`."""
-    return Page(context, inode.Kind.LINEAGE_PAGE, version_id, LINEAGE_PAGES[_SVG])
+    return Page(context, inode.Kind.LINEAGE_PAGE, version_id, LINEAGE_PAGES[_SVG], created_us)
 
 
-def _consumers(context: Context, version_id: int) -> Mapping[bytes, Node]:
-    steps = many_step_facts(context, context.catalog.lineage.consumers(version_id))
-    return {step_name(step.pipeline, step.run, step.name): step_link(context, RELATED_UPS, step) for step in steps}
+@dataclass(frozen=True)
+class _Relation:
+    """A kind of related things.
+
+    Args:
+        name: of the directory.
+        ids: row ids of all that are related to a version so.
+        entries: the links to some of them.
+        find: the link of a name; None for what is not related so, and for names too long to be looked for.
+    """
+
+    name: bytes
+    ids: Callable[[LineageTable, int], Sequence[int]]
+    entries: Callable[[Context, list[int]], Iterator[tuple[int, bytes, Node]]]
+    find: Callable[[Context, int, bytes], Node | None]
 
 
-def _upstream(context: Context, version_id: int) -> Mapping[bytes, Node]:
-    found = many_version_facts(context, context.catalog.lineage.upstream(version_id))
-    return {version_name(facts.artifact, facts.name): lineage_link(context, facts) for facts in found}
+def _steps(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+    for step in many_step_facts(context, ids):
+        yield step.id, step_name(step.pipeline, step.run, step.name), step_link(context, RELATED_UPS, step)
 
 
-def _versions(find: Callable[[Context], Callable[[int], list[int]]]) -> Callable[[Context, int], Mapping[bytes, Node]]:
-    def read(context: Context, version_id: int) -> Mapping[bytes, Node]:
-        found = many_version_facts(context, find(context)(version_id))
-        return {version_name(facts.artifact, facts.name): version_link(context, RELATED_UPS, facts) for facts in found}
+def _consumer(context: Context, version_id: int, name: bytes) -> Node | None:
+    step = step_called(context, name)
+    if step is None or not context.catalog.lineage.is_read(version_id, step.id):
+        return None
+    return step_link(context, RELATED_UPS, step)
 
-    return read
+
+def _nodes(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+    for facts in many_version_facts(context, ids):
+        yield facts.id, version_name(facts.artifact, facts.name), lineage_link(context, facts)
 
 
-_RELATED: Final[Mapping[int, tuple[bytes, Callable[[Context, int], Mapping[bytes, Node]]]]] = {
-    0: (b"consumers", _consumers),
-    1: (b"upstream", _upstream),
-    2: (b"downstream", _versions(lambda context: context.catalog.lineage.downstream)),
-    3: (b"ancestors", _versions(lambda context: context.catalog.lineage.ancestors)),
-    4: (b"descendants", _versions(lambda context: context.catalog.lineage.descendants)),
+def _input(context: Context, version_id: int, name: bytes) -> Node | None:
+    facts = version_called(context, name)
+    if facts is None or not context.catalog.lineage.is_input(facts.id, version_id):
+        return None
+    return lineage_link(context, facts)
+
+
+def _versions(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+    for facts in many_version_facts(context, ids):
+        yield facts.id, version_name(facts.artifact, facts.name), version_link(context, RELATED_UPS, facts)
+
+
+def _version(is_so: Callable[[LineageTable, int, int], bool]) -> Callable[[Context, int, bytes], Node | None]:
+    def find(context: Context, version_id: int, name: bytes) -> Node | None:
+        facts = version_called(context, name)
+        context.may_wait()
+        if facts is None or not is_so(context.catalog.lineage, facts.id, version_id):
+            return None
+        return version_link(context, RELATED_UPS, facts)
+
+    return find
+
+
+_RELATED: Final[Mapping[int, _Relation]] = {
+    0: _Relation(b"consumers", lambda table, id_: table.consumers(id_), _steps, _consumer),
+    1: _Relation(b"upstream", lambda table, id_: table.upstream(id_), _nodes, _input),
+    2: _Relation(
+        b"downstream",
+        lambda table, id_: table.downstream(id_),
+        _versions,
+        _version(lambda table, other, id_: table.is_input(id_, other)),
+    ),
+    3: _Relation(
+        b"ancestors",
+        lambda table, id_: table.ancestors(id_),
+        _versions,
+        _version(lambda table, other, id_: table.is_ancestor(other, id_)),
+    ),
+    4: _Relation(
+        b"descendants",
+        lambda table, id_: table.descendants(id_),
+        _versions,
+        _version(lambda table, other, id_: table.is_ancestor(id_, other)),
+    ),
 }
-_RELATED_NUMBERS: Final = {name: which for which, (name, _) in _RELATED.items()}
+_RELATED_NUMBERS: Final = {relation.name: which for which, relation in _RELATED.items()}
 
 
-def _graph(context: Context, version_id: int) -> Graph:
-    def load() -> Graph:
-        return version_graph(context.catalog, version_id, most=DRAWN_NODES)
+def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], Made]:
+    def make(context: Context, version_id: int) -> Made:
+        graph = version_graph(context.catalog, version_id, most=DRAWN_NODES)
+        return Made(drawn(context, ("version", version_id, which), graph, draw), _changed(graph))
 
-    return context.facts.get(("graph", version_id), load, lambda graph: 3 * len(graph))
-
-
-def _dot(context: Context, version_id: int) -> Made:
-    graph = _graph(context, version_id)
-    return Made(to_dot(graph).encode(), _changed(graph))
+    return make
 
 
-def _svg(context: Context, version_id: int) -> Made:
-    graph = _graph(context, version_id)
-    return Made(to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS).encode(), _changed(graph))
+def _svg(graph: Graph) -> str:
+    return to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS)
 
 
-def _json(context: Context, version_id: int) -> Made:
-    graph = _graph(context, version_id)
-    return Made(json.dumps(describe(graph), indent=2).encode() + b"\n", _changed(graph))
+def _json(graph: Graph) -> str:
+    return json.dumps(describe(graph), indent=2) + "\n"
 
 
 def _changed(graph: Graph) -> int:
@@ -229,7 +306,7 @@ _SVG: Final = 1
 _JSON: Final = 2
 
 LINEAGE_PAGES: Final[Mapping[int, Template]] = {
-    _DOT: Template(b"graph.dot", _DOT, _dot),
-    _SVG: Template(b"graph.svg", _SVG, _svg),
-    _JSON: Template(b"graph.json", _JSON, _json),
+    _DOT: Template(b"graph.dot", _DOT, _drawn(_DOT, to_dot), Slow.MAKING),
+    _SVG: Template(b"graph.svg", _SVG, _drawn(_SVG, _svg), Slow.MAKING),
+    _JSON: Template(b"graph.json", _JSON, _drawn(_JSON, _json), Slow.MAKING),
 }

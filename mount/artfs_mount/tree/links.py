@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
-from artfs_mount.tree.file_names import file_name
+from artfs_mount.tree.file_names import catalog_name, file_name, step_name, version_name
 from artfs_mount.tree.node import Link, stale
 
 if TYPE_CHECKING:
@@ -67,6 +67,24 @@ def version_facts(context: Context, version_id: int) -> VersionFacts:
     if not found:
         raise stale(version_id)
     return found[0]
+
+
+def version_called(context: Context, name: bytes) -> VersionFacts | None:
+    """The version that a link `<artifact>@<version>` is called after, also a purged one; None if there is none."""
+    artifact, _, version = (catalog_name(part) for part in name.rpartition(b"@"))
+    facts = context.catalog.lineage.version_named(artifact, version) if artifact and version else None
+    return facts if facts is not None and version_name(facts.artifact, facts.name) == name else None
+
+
+def step_called(context: Context, name: bytes) -> StepFacts | None:
+    """The step run that a link `<pipeline>@<run>@<step>` is called after; None if there is none."""
+    parts = [catalog_name(part) for part in name.split(b"@")]
+    if len(parts) != 3 or None in parts:
+        return None
+    pipeline, run, step = parts
+    assert pipeline is not None and run is not None and step is not None
+    facts = context.catalog.lineage.step_of(pipeline, run, step)
+    return facts if facts is not None and step_name(facts.pipeline, facts.run, facts.name) == name else None
 
 
 def many_version_facts(context: Context, version_ids: list[int]) -> list[VersionFacts]:

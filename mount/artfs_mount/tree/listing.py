@@ -1,19 +1,115 @@
-"""Directories that hold nothing but links, made of a few rows at once."""
+"""How directories tell what they hold: all at once, by row ids, or for ids that were read together."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
 
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Entry, Listing, Node
 
 if TYPE_CHECKING:
     from artfs_mount.tree.context import Context
 
+AFTER_ROWS: Final = 1 << 62
+"""Positions of what comes after all rows; a position is a signed 64-bit number."""
+
+
+class Fixed(Listing):
+    """A few names that are all known."""
+
+    def __init__(self, entries: Iterable[tuple[bytes, Node]]) -> None:
+        self._entries = list(entries)
+
+    def after(self, position: int, most: int) -> Sequence[Entry]:
+        piece = self._entries[position : position + most]
+        return [Entry(at, name, node) for at, (name, node) in enumerate(piece, position + 1)]
+
+
+class HasId(Protocol):
+    """A row."""
+
+    @property
+    def id(self) -> int: ...
+
+
+R = TypeVar("R", bound=HasId)
+
+
+class Rows(Listing, Generic[R]):
+    """Names that are rows of the catalog, in their order there: the position is the row's id, and nothing is held.
+
+    Args:
+        context: What the mount shares.
+        read: Reads the rows after the one of an id, 0 at the beginning, so many at most.
+        entry: Makes a row's name and node.
+        last: Makes the names that come after all rows.
+        is_quick: A piece is one query that an index answers, and what is made of it needs no other: under a
+            millisecond.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        read: Callable[[int, int], Sequence[R]],
+        entry: Callable[[R], tuple[bytes, Node]],
+        last: Callable[[], Iterable[tuple[bytes, Node]]] = lambda: (),
+        *,
+        is_quick: bool = False,
+    ) -> None:
+        self._context = context
+        self._read = read
+        self._entry = entry
+        self._make_last = last
+        self._is_quick = is_quick
+        self._last: Fixed | None = None
+
+    def after(self, position: int, most: int) -> Sequence[Entry]:
+        if not self._is_quick or self._context.is_remote:
+            self._context.may_wait()
+        rows = self._read(position, most) if position < AFTER_ROWS else ()
+        piece = [Entry(row.id, *self._entry(row)) for row in rows]
+        if len(piece) < most:
+            if self._last is None:
+                self._last = Fixed(self._make_last())
+            last = self._last.after(max(0, position - AFTER_ROWS), most - len(piece))
+            piece += [Entry(AFTER_ROWS + entry.position, entry.name, entry.node) for entry in last]
+        return piece
+
+
+class Numbered(Listing):
+    """Names of row ids that were read together: 8 bytes each are held.
+
+    Args:
+        context: What the mount shares.
+        ids: The ids, in their order.
+        entries: Makes the names and nodes of some of them, of as many as are still there.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        ids: Iterable[int],
+        entries: Callable[[list[int]], Iterable[tuple[int, bytes, Node]]],
+    ) -> None:
+        self._context = context
+        self._ids = array("q", ids)
+        self._entries = entries
+
+    def after(self, position: int, most: int) -> Sequence[Entry]:
+        self._context.may_wait()
+        piece: list[Entry] = []
+        while len(piece) < most and position < len(self._ids):
+            asked = self._ids[position : position + most - len(piece)]
+            made = {id_: (name, node) for id_, name, node in self._entries(list(asked))}
+            piece += [Entry(at, *made[id_]) for at, id_ in enumerate(asked, position + 1) if id_ in made]
+            position += len(asked)
+        return piece
+
 
 class LinkDirectory(Directory):
-    """A directory of links. What it holds is kept until the catalog changes.
+    """A directory of links, read afresh each time.
 
     Args:
         context: What the mount shares.
@@ -32,18 +128,5 @@ class LinkDirectory(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._changed_us * 1000, 1, FOREVER, self.name_seconds)
 
-    def lookup(self, name: bytes) -> Node:
-        found = self._links().get(name)
-        if found is None:
-            raise no_entry(name)
-        return found
-
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return list(self._links().items())
-
     @abstractmethod
-    def _read(self) -> Mapping[bytes, Node]:
-        """What it holds, as of now."""
-
-    def _links(self) -> Mapping[bytes, Node]:
-        return self._context.facts.get(("links", self.ino), self._read, lambda links: len(links) + 1)
+    def listing(self) -> Listing: ...

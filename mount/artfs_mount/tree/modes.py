@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from artfs import users
 from artfs.content.tree import Kind
+from artfs_mount.tree.blocking import Blocking, Slow
 from artfs_mount.tree.node import Owner
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ class Owners:
     own: whom versions of the daemon's user belong to; None where its usual group will do, as that gets no bits.
     """
 
-    def __init__(self, catalog: Catalog, group: int | None) -> None:
+    def __init__(self, catalog: Callable[[], Catalog], group: int | None, blocking: Blocking) -> None:
         self._catalog = catalog
+        self._blocking = blocking
         self._group = group
         self._found: dict[int, Owner | None] = {}
         self.own = None if group is None else Owner(os.geteuid(), group)
@@ -83,7 +85,8 @@ class Owners:
         return user_id if user_id is not None and self.of(user_id) is not None else 0
 
     def _find(self, user_id: int) -> Owner | None:
-        row = self._catalog.users.by_id(user_id)
+        self._blocking.check(Slow.QUERY)  # the system may ask a directory on the network who this is
+        row = self._catalog().users.by_id(user_id)
         user = users.by_name(row.name) if row is not None else None
         if user is None or user.uid == os.geteuid():
             return None

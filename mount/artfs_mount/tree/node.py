@@ -1,8 +1,8 @@
 """What a mounted tree is made of: directories, files of versions, generated texts and links.
 
-Everything here and in the modules beside it runs on the mount's event loop: plain, synchronous and quick. What may take
-longer says so with `slow`; the adapter calls that from a worker thread. Nodes are values made on the spot: two nodes of
-one inode number are interchangeable, and none needs to be kept.
+Everything here and in the modules beside it is plain and synchronous, and runs on the mount's event loop as long as it
+is quick: see `blocking`. Nodes are values made on the spot: two nodes of one inode number are interchangeable, and none
+needs to be kept.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import errno
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
@@ -24,6 +24,7 @@ DIRECTORY_MODE: Final = stat.S_IFDIR | 0o555
 WRITABLE_DIRECTORY_MODE: Final = stat.S_IFDIR | 0o755
 TEXT_MODE: Final = stat.S_IFREG | 0o444
 PRIVATE_TEXT_MODE: Final = stat.S_IFREG | 0o400
+UNSEEN_MODE: Final = stat.S_IFREG
 LINK_MODE: Final = stat.S_IFLNK | 0o777
 
 
@@ -67,11 +68,24 @@ class Node(ABC):
 
     __slots__ = ("ino",)
     ino: int
-    slow: ClassVar[bool] = False
-    """Its methods may take longer than a few point reads of the catalog: call them from a worker thread."""
 
     @abstractmethod
     def attributes(self) -> Attributes: ...
+
+    def listed(self) -> Attributes:
+        """What a listing tells of it: the attributes, or where these take long a stand-in that no kernel keeps.
+
+        So whoever only lists names waits for none, and whoever asks for one file waits for that one alone.
+        """
+        return self.attributes()
+
+    def looked_up(self) -> Attributes:
+        """What a lookup tells of it: the attributes, or the same stand-in.
+
+        A kernel that waits for a name lets nobody list the directory that it is in, so a file whose number is known
+        is told at once, and only who asks for its attributes waits for them.
+        """
+        return self.attributes()
 
     def xattrs(self) -> Mapping[bytes, bytes]:
         """The extended attributes, by their full names."""
@@ -88,6 +102,26 @@ class Node(ABC):
         raise unsupported_xattr(name)
 
 
+class Entry(NamedTuple):
+    """A name in a listing. position: more than 0, and no other's; whoever lists goes on after it."""
+
+    position: int
+    name: bytes
+    node: Node
+
+
+class Listing(ABC):
+    """What a directory holds, without `.` and `..`, told in pieces. Keep it while listing, so that positions stay."""
+
+    @abstractmethod
+    def after(self, position: int, most: int) -> Sequence[Entry]:
+        """The names after a position, at most so many and fewer only at the end; 0 is the beginning."""
+
+
+PIECE: Final = 128
+"""How many names are read at once: a few requests of the kernel."""
+
+
 class Directory(Node):
     """A directory that can be listed and searched."""
 
@@ -102,8 +136,30 @@ class Directory(Node):
         """
 
     @abstractmethod
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        """The names and nodes as of now, without `.` and `..`. Keep it while listing, so that positions stay."""
+    def listing(self) -> Listing:
+        """The names and nodes as of now."""
+
+    def entries(self) -> list[tuple[bytes, Node]]:
+        """All names and nodes as of now."""
+        return list(self._each())
+
+    def long_named(self, name: bytes) -> Node:
+        """What a name stands for that was too long to be shown whole (`file_names`), and so cannot be asked for.
+
+        Raises:
+            FileNotFoundError: There is no such name, or it is none of those.
+        """
+        for found, node in self._each() if b"~" in name else ():
+            if found == name:
+                return node
+        raise no_entry(name)
+
+    def _each(self) -> Iterator[tuple[bytes, Node]]:
+        listing = self.listing()
+        piece = listing.after(0, PIECE)
+        while piece:
+            yield from ((name, node) for _, name, node in piece)
+            piece = listing.after(piece[-1].position, PIECE)
 
 
 class Link(Node):
@@ -139,6 +195,11 @@ class Generated(Node):
 
     @abstractmethod
     def content(self) -> bytes: ...
+
+
+def unseen(ino: int, mtime_ns: int, name_seconds: float = 0.0) -> Attributes:
+    """What a listing tells of a file that is not made for it: nobody may read it or believe its size as they stand."""
+    return Attributes(ino, UNSEEN_MODE, 0, mtime_ns, name_seconds=name_seconds)
 
 
 class Text(Generated):

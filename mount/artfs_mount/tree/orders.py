@@ -9,12 +9,12 @@ the daemon checks what the order may do (`incoming/callers.py`).
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import DIRECTORY_MODE, Attributes, Directory, Generated, Node
+from artfs_mount.tree.listing import Fixed
+from artfs_mount.tree.node import DIRECTORY_MODE, Attributes, Directory, Generated, Listing, Node
 
 if TYPE_CHECKING:
     from artfs_mount.tree.context import Context
@@ -40,8 +40,8 @@ class Orders(Directory):
         payload = int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big")
         return Order(inode.pack(inode.Kind.ORDER, payload), self._context.started_ns)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return []
+    def listing(self) -> Listing:
+        return Fixed(())
 
 
 class Order(Generated):

@@ -1,22 +1,25 @@
 """Generated files of runs, steps and lineage nodes: found again from their inode number, so that nothing is remembered.
 
 The number carries some bits of the content's hash. When the content has changed, the old number stands for nothing, and
-the kernel asks for the name again.
+the kernel asks for the name again. A listing makes no content: it tells a number that stands for none, with which the
+kernel knows the name and asks for it again as soon as anybody wants more than that.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from artfs.content.digest import hash_bytes
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import FOREVER, TEXT_MODE, Attributes, Generated, Node
+from artfs_mount.tree.blocking import Slow
+from artfs_mount.tree.node import FOREVER, TEXT_MODE, Attributes, Generated, Node, unseen
 
 if TYPE_CHECKING:
+    from artfs.lineage.graph import Graph
     from artfs_mount.tree.context import Context
 
 
@@ -35,55 +38,79 @@ class Template:
         name: of the file.
         which: its number among the pages of its kind, 0 to 15.
         make: makes it, for a row id.
+        slow: why that takes more than a few point reads; None if it does not.
     """
 
     name: bytes
     which: int
     make: Callable[[Context, int], Made]
+    slow: Slow | None = None
 
 
-class _Known(NamedTuple):
-    mark: int
-    size: int
-    mtime_ns: int
+_UNSEEN: Final = 0
+"""The mark of the number that a listing tells."""
 
 
 class Page(Generated):
-    """A generated file.
+    """A generated file, made when somebody first asks about it.
 
     Args:
         context: What the mount shares.
         kind: Of the inode number.
         owner_id: Row id of what it tells about.
         template: Which page it is.
+        listed_us: When what it tells about began, which listings show.
     """
 
-    __slots__ = ("_context", "_key", "_known", "_owner_id", "_template")
+    __slots__ = ("_context", "_kind", "_listed_us", "_made", "_owner_id", "_template")
 
-    def __init__(self, context: Context, kind: inode.Kind, owner_id: int, template: Template) -> None:
+    def __init__(
+        self, context: Context, kind: inode.Kind, owner_id: int, template: Template, listed_us: int = 0
+    ) -> None:
         self._context = context
+        self._kind = kind
         self._owner_id = owner_id
         self._template = template
-        self._key = kind, owner_id, template.which
-        self._known = context.facts.get(self._key, self._look)
-        self.ino = inode.page(kind, owner_id, template.which, self._known.mark)
+        self._listed_us = listed_us
+        self._made: Made | None = None
+
+    @property
+    def ino(self) -> int:  # type: ignore[override] # known only once it is made
+        mark = int.from_bytes(hash_bytes(self._look().content)[:4], "big") & (1 << inode.MARK_BITS) - 1
+        return self._number(mark or 1)
 
     def content(self) -> bytes:
-        content = self._context.texts.get(self.ino)
-        if content is None:
-            content = self._template.make(self._context, self._owner_id).content
-            self._context.texts.put(self.ino, content, len(content))
-        return content
+        return self._look().content
 
     def attributes(self) -> Attributes:
-        return Attributes(self.ino, TEXT_MODE, self._known.size, self._known.mtime_ns, seconds=FOREVER)
+        content, changed_us = self._look()
+        return Attributes(self.ino, TEXT_MODE, len(content), changed_us * 1000, seconds=FOREVER)
 
-    def _look(self) -> _Known:
-        content, changed_us = self._template.make(self._context, self._owner_id)
-        mark = int.from_bytes(hash_bytes(content)[:4], "big") & (1 << inode.MARK_BITS) - 1
-        kind, owner_id, which = self._key
-        self._context.texts.put(inode.page(kind, owner_id, which, mark), content, len(content))
-        return _Known(mark, len(content), changed_us * 1000)
+    def listed(self) -> Attributes:
+        return unseen(self._number(_UNSEEN), self._listed_us * 1000)
+
+    def _look(self) -> Made:
+        if self._made is None:
+            if self._template.slow is not None:
+                self._context.may_wait(self._template.slow)
+            self._made = self._template.make(self._context, self._owner_id)
+        return self._made
+
+    def _number(self, mark: int) -> int:
+        return inode.page(self._kind, self._owner_id, self._template.which, mark)
+
+
+def drawn(context: Context, key: Hashable, graph: Graph, draw: Callable[[Graph], str]) -> bytes:
+    """A picture of a graph, which is drawn anew only if the graph is another one than the last time.
+
+    key: of the picture.
+    """
+    known = context.pictures.get(key)
+    if known is not None and known[0] == graph:
+        return known[1]
+    picture = draw(graph).encode()
+    context.pictures.put(key, (graph, picture), 2 * len(picture))
+    return picture
 
 
 def page_of(context: Context, kind: inode.Kind, payload: int, templates: Mapping[int, Template]) -> Node:
@@ -94,7 +121,7 @@ def page_of(context: Context, kind: inode.Kind, payload: int, templates: Mapping
     """
     owner_id, rest = inode.unpack_pair(payload, inode.HASH_BITS)
     which, mark = rest >> inode.MARK_BITS, rest & (1 << inode.MARK_BITS) - 1
-    if which in templates:
+    if which in templates and mark != _UNSEEN:
         page = Page(context, kind, owner_id, templates[which])
         if page.ino == inode.page(kind, owner_id, which, mark):
             return page

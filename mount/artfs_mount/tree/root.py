@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from artfs_mount.tree import inode, orders
 from artfs_mount.tree.context import Context
+from artfs_mount.tree.listing import Fixed
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
     WRITABLE_DIRECTORY_MODE,
     Attributes,
     Directory,
+    Listing,
     Node,
     Owner,
     Text,
@@ -51,8 +53,8 @@ class Root(Directory):
             raise no_entry(name)
         return make(self._context)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(name, make(self._context)) for name, make in self._listed.items()]
+    def listing(self) -> Listing:
+        return Fixed((name, make(self._context)) for name, make in self._listed.items())
 
 
 class Incoming(Directory):
@@ -70,8 +72,8 @@ class Incoming(Directory):
     def lookup(self, name: bytes) -> Node:
         raise no_entry(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return []
+    def listing(self) -> Listing:
+        return Fixed(())
 
 
 class MountState(Directory):
@@ -99,8 +101,8 @@ class MountState(Directory):
             raise no_entry(name)
         return self._status()
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(orders.NAME, orders.Orders(self._context)), (STATUS, self._status())]
+    def listing(self) -> Listing:
+        return Fixed([(orders.NAME, orders.Orders(self._context)), (STATUS, self._status())])
 
     def _status(self) -> Text:
         return Text(b"/.artfs/" + STATUS, self._make(), time.time_ns(), self._reader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from artfs.describe.runs import run as describe
@@ -10,48 +10,52 @@ from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, cut, run_graph
 from artfs.lineage.svg import to_svg
 from artfs_mount.tree import inode
+from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import catalog_name, file_name
 from artfs_mount.tree.json_text import json_text
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, no_entry, stale
-from artfs_mount.tree.page import Made, Page, Template, page_of
+from artfs_mount.tree.links import many_step_facts
+from artfs_mount.tree.listing import Fixed, Numbered
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Listing, Node, no_entry, stale
+from artfs_mount.tree.page import Made, Page, Template, drawn, page_of
 from artfs_mount.tree.step import Step
 
 if TYPE_CHECKING:
-    from artfs.catalog.lineage import StepFacts
     from artfs.catalog.runs import Run as RunRow
     from artfs_mount.tree.context import Context
 
 STEPS: Final = b"steps"
 DRAWN_NODES: Final = 300
 DRAWN_LINKS: Final = 1000
-"""What is drawn, and nearest to what was asked about. More takes long to lay out, and `ls` waits for it."""
+"""What is drawn, and nearest to what was asked about. More takes long to lay out, and `ls -l` waits for it."""
 
 
 class Run(Directory):
     """The directory of a run. Until the run has ended, what is in it is read afresh each time."""
 
-    __slots__ = ("_context", "_row")
+    __slots__ = ("_context", "_ended_us", "_id", "_started_us")
 
-    def __init__(self, context: Context, row: RunRow) -> None:
-        self.ino = inode.pack(inode.Kind.RUN, row.id)
+    def __init__(self, context: Context, run_id: int, started_us: int, ended_us: int | None) -> None:
+        self.ino = inode.pack(inode.Kind.RUN, run_id)
         self._context = context
-        self._row = row
+        self._id = run_id
+        self._started_us = started_us
+        self._ended_us = ended_us
 
     def attributes(self) -> Attributes:
-        changed_ns = (self._row.ended_us or self._row.started_us) * 1000
-        seconds = FOREVER if self._row.ended_us is not None else 0.0
+        changed_ns = (self._ended_us or self._started_us) * 1000
+        seconds = FOREVER if self._ended_us is not None else 0.0
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, seconds, self._context.fresh_seconds)
 
     def lookup(self, name: bytes) -> Node:
         if name == STEPS:
-            return Steps(self._context, self._row.id, self._row.started_us)
+            return Steps(self._context, self._id, self._started_us)
         for template in RUN_PAGES.values():
             if template.name == name:
-                return Page(self._context, inode.Kind.RUN_PAGE, self._row.id, template)
+                return Page(self._context, inode.Kind.RUN_PAGE, self._id, template)
         raise no_entry(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(name, self.lookup(name)) for name in (*(page.name for page in RUN_PAGES.values()), STEPS)]
+    def listing(self) -> Listing:
+        return Fixed((name, self.lookup(name)) for name in (*(page.name for page in RUN_PAGES.values()), STEPS))
 
 
 class Steps(Directory):
@@ -73,19 +77,15 @@ class Steps(Directory):
         row = self._context.catalog.lineage.step_named(self._run_id, text) if text is not None else None
         if row is not None and file_name(row.name) == name:
             return Step(self._context, row)
-        for shown, node in self.entries() if b"~" in name else ():
-            if shown == name:
-                return node
-        raise no_entry(name)
+        return self.long_named(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        rows = self._context.facts.get(("steps", self._run_id), self._read, len)
-        return [(file_name(row.name), Step(self._context, row)) for row in rows]
+    def listing(self) -> Listing:
+        self._context.may_wait()
+        return Numbered(self._context, self._context.catalog.listings.step_ids(self._run_id), self._entries)
 
-    def _read(self) -> list[StepFacts]:
-        rows = self._context.catalog.lineage.steps_of_run(self._run_id)
-        self._context.facts.put_many("step", ((row.id, row) for row in rows))  # asked for next, one by one
-        return rows
+    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+        for row in many_step_facts(self._context, ids):
+            yield row.id, file_name(row.name), Step(self._context, row)
 
 
 def steps(context: Context, payload: int) -> Steps:
@@ -120,21 +120,20 @@ def _status(context: Context, run_id: int) -> Made:
     return Made(f"{row.status}\n".encode(), _changed(row))
 
 
-def _svg(context: Context, run_id: int) -> Made:
-    row, graph = _graph(context, run_id)
-    return Made(to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS).encode(), _changed(row))
+def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], Made]:
+    def make(context: Context, run_id: int) -> Made:
+        row, graph = run_row(context, run_id), run_graph(context.catalog, run_id)
+        return Made(drawn(context, ("run", run_id, which), graph, draw), _changed(row))
+
+    return make
 
 
-def _dot(context: Context, run_id: int) -> Made:
-    row, graph = _graph(context, run_id)
-    return Made(to_dot(cut(graph, 10 * DRAWN_NODES, 10 * DRAWN_LINKS)).encode(), _changed(row))
+def _dot(graph: Graph) -> str:
+    return to_dot(cut(graph, 10 * DRAWN_NODES, 10 * DRAWN_LINKS))
 
 
-def _graph(context: Context, run_id: int) -> tuple[RunRow, Graph]:
-    row = run_row(context, run_id)
-    return row, context.facts.get(
-        ("run graph", run_id), lambda: run_graph(context.catalog, run_id), lambda g: 3 * len(g)
-    )
+def _svg(graph: Graph) -> str:
+    return to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS)
 
 
 def _environment(context: Context, run_id: int) -> Made:
@@ -165,10 +164,10 @@ def _changed(row: RunRow) -> int:
 RUN_PAGES: Final[Mapping[int, Template]] = {
     template.which: template
     for template in (
-        Template(b"run.json", 0, _json),
+        Template(b"run.json", 0, _json, Slow.QUERY),
         Template(b"status", 1, _status),
-        Template(b"dag.svg", 2, _svg),
-        Template(b"dag.dot", 3, _dot),
+        Template(b"dag.svg", 2, _drawn(2, _svg), Slow.MAKING),
+        Template(b"dag.dot", 3, _drawn(3, _dot), Slow.MAKING),
         Template(b"environment.txt", 4, _environment),
     )
 }

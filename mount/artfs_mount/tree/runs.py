@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import catalog_name, file_name
 from artfs_mount.tree.links import RUN_RESERVED
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Node, no_entry, stale
+from artfs_mount.tree.listing import Rows
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Listing, Node, stale
 from artfs_mount.tree.run import Run, run_row
 
 if TYPE_CHECKING:
-    from artfs.catalog.runs import Pipeline as PipelineRow
+    from artfs.catalog.listings import ListedRun, Named
     from artfs.catalog.runs import Run as RunRow
     from artfs_mount.tree.context import Context
 
@@ -35,51 +37,59 @@ class Runs(Directory):
         text = catalog_name(name)
         row = self._context.catalog.runs.pipeline(text) if text is not None else None
         if row is not None and file_name(row.name) == name:
-            return Pipeline(self._context, row)
-        for shown, node in self.entries() if b"~" in name else ():
-            if shown == name:
-                return node
-        raise no_entry(name)
+            return Pipeline(self._context, row.id, row.name, row.created_us)
+        return self.long_named(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        rows = self._context.catalog.runs.pipelines()
-        return [(file_name(row.name), Pipeline(self._context, row)) for row in rows]
+    def listing(self) -> Listing:
+        return Rows(self._context, self._context.catalog.listings.pipelines, self._entry, is_quick=True)
+
+    def _entry(self, row: Named) -> tuple[bytes, Node]:
+        return file_name(row.name), Pipeline(self._context, *row)
 
 
 class Pipeline(Directory):
-    """The directory of a pipeline's runs."""
+    """The directory of a pipeline's runs. changed_us: when the newest began, where that was read with others'."""
 
-    __slots__ = ("_context", "_row")
+    __slots__ = ("_changed_us", "_context", "_created_us", "_id", "_name")
 
-    def __init__(self, context: Context, row: PipelineRow) -> None:
-        self.ino = inode.pack(inode.Kind.PIPELINE, row.id)
+    def __init__(
+        self, context: Context, pipeline_id: int, name: str, created_us: int, changed_us: int | None = None
+    ) -> None:
+        self.ino = inode.pack(inode.Kind.PIPELINE, pipeline_id)
         self._context = context
-        self._row = row
+        self._id = pipeline_id
+        self._name = name
+        self._created_us = created_us
+        self._changed_us = changed_us
 
     def attributes(self) -> Attributes:
-        latest = self._context.catalog.runs.latest(self._row.id)
-        changed_us = latest.started_us if latest else self._row.created_us
+        changed_us = self._changed_us
+        if changed_us is None:
+            latest = self._context.catalog.runs.latest(self._id)
+            changed_us = latest.started_us if latest else self._created_us
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
     def lookup(self, name: bytes) -> Node:
         if name == LATEST:
-            return latest_run(self._context, self._row.id)
+            return latest_run(self._context, self._id)
         text = catalog_name(name)
-        row = self._context.catalog.runs.get(self._row.name, text) if text is not None else None
-        if row is not None and _shown(row) == name:
-            return Run(self._context, row)
-        for shown, node in self.entries() if b"~" in name else ():
-            if shown == name:
-                return node
-        raise no_entry(name)
+        row = self._context.catalog.runs.get(self._name, text) if text is not None else None
+        if row is not None and _shown(row.name) == name:
+            return Run(self._context, row.id, row.started_us, row.ended_us)
+        return self.long_named(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        rows = self._context.catalog.runs.list(self._row.id)
-        found: list[tuple[bytes, Node]] = [(_shown(row), Run(self._context, row)) for row in rows]
-        if rows:
-            found.append((LATEST, _latest(self._row.id, rows[-1])))
-        return found
+    def listing(self) -> Listing:
+        read = partial(self._context.catalog.listings.runs, self._id)
+        return Rows(self._context, read, self._entry, self._links, is_quick=True)
+
+    def _entry(self, row: ListedRun) -> tuple[bytes, Node]:
+        return _shown(row.name), Run(self._context, row.id, row.started_us, row.ended_us)
+
+    def _links(self) -> Iterator[tuple[bytes, Node]]:
+        latest = self._context.catalog.runs.latest(self._id)
+        if latest is not None:
+            yield LATEST, _latest(self._id, latest)
 
 
 def pipeline(context: Context, payload: int) -> Pipeline:
@@ -87,12 +97,13 @@ def pipeline(context: Context, payload: int) -> Pipeline:
     row = context.catalog.runs.pipeline_by_id(payload)
     if row is None:
         raise stale(payload)
-    return Pipeline(context, row)
+    return Pipeline(context, row.id, row.name, row.created_us)
 
 
 def run(context: Context, payload: int) -> Run:
     """The directory of an inode number."""
-    return Run(context, run_row(context, payload))
+    row = run_row(context, payload)
+    return Run(context, row.id, row.started_us, row.ended_us)
 
 
 def latest_run(context: Context, payload: int) -> Link:
@@ -104,8 +115,8 @@ def latest_run(context: Context, payload: int) -> Link:
 
 
 def _latest(pipeline_id: int, row: RunRow) -> Link:
-    return Link(inode.pack(inode.Kind.RUN_LATEST, pipeline_id), _shown(row), row.started_us * 1000)
+    return Link(inode.pack(inode.Kind.RUN_LATEST, pipeline_id), _shown(row.name), row.started_us * 1000)
 
 
-def _shown(row: RunRow) -> bytes:
-    return file_name(row.name, taken=RUN_RESERVED)
+def _shown(run: str) -> bytes:
+    return file_name(run, taken=RUN_RESERVED)

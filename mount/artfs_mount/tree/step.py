@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from artfs.describe.runs import slots
 from artfs.describe.runs import step as describe
 from artfs_mount.tree import inode
+from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import slot_name
 from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.links import many_version_facts, step_facts, version_link
-from artfs_mount.tree.listing import LinkDirectory
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Node, no_entry, stale
+from artfs_mount.tree.listing import Fixed, LinkDirectory
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    Attributes,
+    Directory,
+    Link,
+    Listing,
+    Node,
+    no_entry,
+    stale,
+)
 from artfs_mount.tree.page import Made, Page, Template, page_of
 from artfs_mount.tree.step_log import LOG, StepLog
 
@@ -53,8 +64,9 @@ class Step(Directory):
                 return Page(self._context, inode.Kind.STEP_PAGE, self._facts.id, template)
         raise no_entry(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(name, self.lookup(name)) for name in (*(page.name for page in STEP_PAGES.values()), LOG, *_LISTS)]
+    def listing(self) -> Listing:
+        names = (*(page.name for page in STEP_PAGES.values()), LOG, *_LISTS)
+        return Fixed((name, self.lookup(name)) for name in names)
 
 
 class Slots(LinkDirectory):
@@ -67,7 +79,17 @@ class Slots(LinkDirectory):
         super().__init__(context, inode.pack(self.kind, step_run_id), changed_us)
         self._step_run_id = step_run_id
 
+    def lookup(self, name: bytes) -> Node:
+        found = self._read().get(name)
+        if found is None:
+            raise no_entry(name)
+        return found
+
+    def listing(self) -> Listing:
+        return Fixed(self._read().items())
+
     def _read(self) -> Mapping[bytes, Node]:
+        self._context.may_wait()
         found = self._slots(self._context, self._step_run_id)
         versions = {version.id: version for _, version in found}
         # The steps of a run read much the same versions, and all their links to one of them are the same link.
@@ -145,16 +167,12 @@ def existing_step(context: Context, step_run_id: int) -> StepRun:
 
 def read_by(context: Context, step_run_id: int) -> Slotted:
     """What a step run read. The versions' names are kept for the questions about each link that follow a listing."""
-    return context.facts.get(
-        ("read by", step_run_id), lambda: _with_versions(context, context.catalog.lineage.read_by([step_run_id])), len
-    )
+    return _with_versions(context, context.catalog.lineage.read_by([step_run_id]))
 
 
 def given_by(context: Context, step_run_id: int) -> Slotted:
     """What a step run gave out."""
-    return context.facts.get(
-        ("given by", step_run_id), lambda: _with_versions(context, context.catalog.lineage.given_by([step_run_id])), len
-    )
+    return _with_versions(context, context.catalog.lineage.given_by([step_run_id]))
 
 
 def _with_versions(context: Context, uses: list[Use]) -> Slotted:
@@ -192,7 +210,7 @@ STEP_PAGES: Final[Mapping[int, Template]] = {
     template.which: template
     for template in (
         Template(b"status", 0, _status),
-        Template(b"step.json", 1, _json),
+        Template(b"step.json", 1, _json, Slow.QUERY),
         Template(b"source.py", 2, _source),
         Template(b"parameters.json", 3, _parameters),
     )

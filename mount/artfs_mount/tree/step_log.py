@@ -25,10 +25,10 @@ class StepLog(Generated):
     It may grow; each length is another inode, as the kernel never updates the size of one that it knows.
     """
 
-    __slots__ = ("_path", "mode", "mtime_ns", "owner", "size")
-    slow = True
+    __slots__ = ("_context", "_path", "mode", "mtime_ns", "owner", "size")
 
     def __init__(self, context: Context, row: StepRun) -> None:
+        self._context = context
         self._path = log_file(context.workspace.home.path, row.log_path)
         status = _status(self._path)
         self.size = status.st_size if status else 0
@@ -43,6 +43,7 @@ class StepLog(Generated):
     def content(self) -> bytes:
         if self._path is None or not self.size:
             return b""
+        self._context.may_wait()
         with open(self._path, "rb") as file:
             return file.read(self.size)
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import version_name
-from artfs_mount.tree.links import many_version_facts, version_link
-from artfs_mount.tree.listing import LinkDirectory
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Node, as_text, no_entry, stale
+from artfs_mount.tree.links import many_version_facts, version_called, version_link
+from artfs_mount.tree.listing import LinkDirectory, Rows
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    Attributes,
+    Directory,
+    Listing,
+    Node,
+    as_text,
+    no_entry,
+    stale,
+)
 
 if TYPE_CHECKING:
-    from artfs.catalog.tags import Tag as TagRow
+    from artfs.catalog.lineage import VersionFacts
+    from artfs.catalog.listings import Named
     from artfs_mount.tree.context import Context
 
 LINK_UPS: Final = 2
@@ -34,28 +44,40 @@ class Tags(Directory):
         row = self._context.catalog.tags.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return Tag(self._context, row)
+        return Tag(self._context, row.id, row.created_us)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
-        return [(row.name.encode(), Tag(self._context, row)) for row in self._context.catalog.tags.list()]
+    def listing(self) -> Listing:
+        return Rows(self._context, self._context.catalog.listings.tags, self._entry, is_quick=True)
+
+    def _entry(self, row: Named) -> tuple[bytes, Node]:
+        return row.name.encode(), Tag(self._context, row.id, row.created_us)
 
 
 class Tag(LinkDirectory):
     """The directory of a tag. A tag may be taken off: the kernel keeps its links for a moment only."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_id",)
     name_seconds = 0.0
 
-    def __init__(self, context: Context, row: TagRow) -> None:
-        super().__init__(context, inode.pack(inode.Kind.TAG, row.id), row.created_us)
-        self._name = row.name
+    def __init__(self, context: Context, tag_id: int, created_us: int) -> None:
+        super().__init__(context, inode.pack(inode.Kind.TAG, tag_id), created_us)
+        self._id = tag_id
 
-    def _read(self) -> Mapping[bytes, Node]:
-        ids = list(self._context.catalog.tags.version_ids(self._name))
-        found = many_version_facts(self._context, ids)
-        return {
-            version_name(facts.artifact, facts.name): version_link(self._context, LINK_UPS, facts) for facts in found
-        }
+    def lookup(self, name: bytes) -> Node:
+        facts = version_called(self._context, name)
+        if facts is not None and self._context.catalog.listings.is_tagged(self._id, facts.id):
+            return version_link(self._context, LINK_UPS, facts)
+        return self.long_named(name)
+
+    def listing(self) -> Listing:
+        self._context.may_wait()
+        return Rows(self._context, self._read, self._entry)
+
+    def _read(self, after: int, most: int) -> list[VersionFacts]:
+        return many_version_facts(self._context, self._context.catalog.listings.tagged(self._id, after, most))
+
+    def _entry(self, facts: VersionFacts) -> tuple[bytes, Node]:
+        return version_name(facts.artifact, facts.name), version_link(self._context, LINK_UPS, facts)
 
 
 def tag(context: Context, payload: int) -> Tag:
@@ -63,4 +85,4 @@ def tag(context: Context, payload: int) -> Tag:
     row = context.catalog.tags.by_id(payload)
     if row is None:
         raise stale(payload)
-    return Tag(context, row)
+    return Tag(context, row.id, row.created_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from artfs_mount.tree import (
     artifact,
@@ -21,8 +21,9 @@ from artfs_mount.tree import (
     visualizations,
 )
 from artfs_mount.tree.artifacts import Artifacts
+from artfs_mount.tree.blocking import Blocking
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import Node, Text, stale
+from artfs_mount.tree.node import PIECE, Attributes, Directory, Listing, Node, Text, stale
 from artfs_mount.tree.readme import Readme
 from artfs_mount.tree.root import Incoming, Make, MountState, Root
 
@@ -84,6 +85,34 @@ _LISTED: Final[Mapping[bytes, Make]] = {
 _HIDDEN: Final[Mapping[bytes, Make]] = {b".artfs": _FIXED[inode.Fixed.DOT_ARTFS]}
 
 
+class Found(NamedTuple):
+    """What a name stands for."""
+
+    node: Node
+    attributes: Attributes
+
+
+class Told(NamedTuple):
+    """A name in a listing, with what a listing tells of it. position: as of `Entry`."""
+
+    position: int
+    name: bytes
+    node: Node
+    attributes: Attributes
+
+
+def found(directory: Directory, name: bytes) -> Found:
+    """What a name stands for in a directory, with what a lookup tells of it. Raises FileNotFoundError."""
+    node = directory.lookup(name)
+    return Found(node, node.looked_up())
+
+
+def told(listing: Listing, position: int) -> list[Told]:
+    """The next piece of a listing."""
+    piece = listing.after(position, PIECE)
+    return [Told(entry.position, entry.name, entry.node, entry.node.listed()) for entry in piece]
+
+
 class MountTree:
     """The read-only part of a mount. `node` may be called from any thread, `remember` and `forget` from one only.
 
@@ -94,6 +123,7 @@ class MountTree:
             seen at once whatever this is, and a name never comes to mean another version; only a purged version or a
             deleted artifact stays visible for so long. At 0 every path below `/artifacts` costs two requests more.
         cached_entries: How many entries of directories to keep in memory, under 200 bytes each.
+        loop_thread: The event loop's, by `threading.get_ident()`: there, whatever may take long raises WouldBlock.
 
     Example:
         >>> tree = MountTree(workspace, status=lambda: b"{}")
@@ -108,8 +138,15 @@ class MountTree:
         *,
         fresh_seconds: float = 1.0,
         cached_entries: int = 200_000,
+        loop_thread: int | None = None,
     ) -> None:
-        self._context = Context(workspace, status, fresh_seconds=fresh_seconds, cached_entries=cached_entries)
+        self._context = Context(
+            workspace,
+            status,
+            fresh_seconds=fresh_seconds,
+            cached_entries=cached_entries,
+            blocking=Blocking(loop_thread),
+        )
         self._texts: dict[int, tuple[Text, int]] = {}
 
     @property
@@ -131,6 +168,10 @@ class MountTree:
         if make is None:
             raise stale(ino)
         return make(self._context, payload)
+
+    def look(self) -> None:
+        """Take note of what was committed. For the event loop, before it has a question asked on another thread."""
+        self._context.facts.look()
 
     def remember(self, node: Node) -> None:
         """The kernel was told of a node once more. Only generated texts that may change take memory for that."""

@@ -6,15 +6,14 @@ one says which version he means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from collections.abc import Mapping, Sequence
 
 from artfs_mount.tree import inode, version_xattrs
 from artfs_mount.tree.columns import Columns
 from artfs_mount.tree.context import Context, Top
 from artfs_mount.tree.dot_artfs import DotArtfs
 from artfs_mount.tree.files import VersionFile, leaf
-from artfs_mount.tree.node import FOREVER, Attributes, Directory, Node, no_entry, stale
+from artfs_mount.tree.node import FOREVER, Attributes, Directory, Entry, Listing, Node, no_entry, stale
 
 __all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_entry"]
 
@@ -66,7 +65,7 @@ class VersionDirectory(Directory):
             raise no_entry(name)
         return self.child(columns, position)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
+    def listing(self) -> Listing:
         return _Listing(self, self._context.columns(self.tree_id))
 
     def child(self, columns: Columns, position: int) -> Node:
@@ -116,28 +115,14 @@ def version_entry(context: Context, payload: int) -> Node:
     return node
 
 
-class _Listing(Sequence[tuple[bytes, Node]]):
+class _Listing(Listing):
     """The entries of a directory, made into nodes only when they are asked for."""
-
-    __slots__ = ("_columns", "_directory")
 
     def __init__(self, directory: VersionDirectory, columns: Columns) -> None:
         self._directory = directory
         self._columns = columns
 
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    @overload
-    def __getitem__(self, position: int) -> tuple[bytes, Node]: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[tuple[bytes, Node]]: ...
-    def __getitem__(self, position: int | slice) -> tuple[bytes, Node] | Sequence[tuple[bytes, Node]]:
-        if isinstance(position, slice):
-            return [self[at] for at in range(*position.indices(len(self)))]
-        return self._columns.names[position], self._directory.child(self._columns, range(len(self))[position])
-
-    def __iter__(self) -> Iterator[tuple[bytes, Node]]:
+    def after(self, position: int, most: int) -> Sequence[Entry]:
         child, columns = self._directory.child, self._columns
-        for position, name in enumerate(columns.names):
-            yield name, child(columns, position)
+        names = columns.names[position : position + most]
+        return [Entry(at + 1, name, child(columns, at)) for at, name in enumerate(names, position)]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.shown import read_visualization
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
+from artfs_mount.tree.listing import Fixed
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
     Attributes,
     Directory,
     Generated,
+    Listing,
     Node,
     no_entry,
     stale,
+    unseen,
 )
 
 if TYPE_CHECKING:
@@ -44,16 +46,15 @@ class Visualizations(Directory):
                 return node
         raise no_entry(name)
 
-    def entries(self) -> Sequence[tuple[bytes, Node]]:
+    def listing(self) -> Listing:
         rows = self._context.catalog.visualizations.list(self._version.id)
-        return [(row.name.encode(), Visualization(self._context, self._version, row)) for row in rows]
+        return Fixed((row.name.encode(), Visualization(self._context, self._version, row)) for row in rows)
 
 
 class Visualization(Generated):
     """One of them: a small file beside the version's own in its store, read and checked as a whole."""
 
     __slots__ = ("_context", "_row", "_version")
-    slow = True
 
     def __init__(self, context: Context, version: Version, row: VisualizationRow) -> None:
         self.ino = inode.visualization(version.id, tagged(b"artfs mount visualization", row.name.encode(), row.digest))
@@ -64,12 +65,19 @@ class Visualization(Generated):
     def content(self) -> bytes:
         if self._version.store_id is None:
             raise no_entry(self._row.path)
+        self._context.may_wait()
         return read_visualization(self._context.workspace, self._version, self._row)
 
     def attributes(self) -> Attributes:
         mode, owner = self._context.told(self._version.id)
         changed_ns = self._version.created_us * 1000
         return Attributes(self.ino, mode, self._row.size, changed_ns, seconds=FOREVER, owner=owner)
+
+    def listed(self) -> Attributes:
+        return unseen(self.ino, self._version.created_us * 1000)
+
+    def looked_up(self) -> Attributes:
+        return self.listed()
 
 
 def visualizations(context: Context, payload: int) -> Visualizations:
