@@ -84,15 +84,15 @@ class FsspecStore(StoreFlavor, Backend):
             self.files.makedirs(target.rpartition("/")[0])
         try:
             self.files.call("put_file", target, first=os.fspath(source), callback=_callback(progress))
-            stored = self.stat(key)
-            if stored.size != size:
-                raise StoreError(
-                    f"'{target}' has {stored.size} bytes of the {size} that were put there", subject=target
-                )
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                self.files.remove(target)
+            # Where objects appear whole, what is there now is somebody else's.
+            if not self.ATOMIC_PUT:
+                self.delete(key)
             raise
+        stored = self.stat(key)
+        if stored.size != size:
+            self.delete(key)
+            raise StoreError(f"'{target}' has {stored.size} bytes of the {size} that were put there", subject=target)
         return stored
 
     def open_place(self, key: bytes) -> PlaceReader:

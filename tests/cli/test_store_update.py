@@ -16,6 +16,7 @@ from click.testing import Result
 from artfs import load_artifact, save_artifact
 from artfs.catalog import Catalog
 from artfs.current import current_workspace
+from artfs.errors import StoreError
 from artfs.stores.mark import MARK
 
 Run = Callable[..., Result]
@@ -92,6 +93,22 @@ def test_an_older_copy_is_refused(run: Run, disk: Path, tmp_path: Path, home: Pa
     said = complaint(run("artifact-store", "update", "disk", "-p", tmp_path / "copy"))
     assert f"is an older copy of the artifact store 'disk' than '{disk}'" in said
     assert kept_root(home, "disk") == str(disk)
+
+
+def test_a_default_store_elsewhere_that_is_away_is_not_looked_for_in_the_home(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    """Its old folder may still be there, and would be taken for it: it is called `store` at both places."""
+    run("init")
+    save_artifact("first", "a")
+    current_workspace().close()
+    shutil.copytree(home / "store", tmp_path / "big/store")
+    assert run("artifact-store", "update", "default", "-p", tmp_path / "big/store").exit_code == 0
+    (tmp_path / "big").rename(tmp_path / "away")
+    described = json.loads(run("artifact-store", "describe", "default", "--json").stdout)
+    assert described["path"] == f"{tmp_path}/big/store"
+    with pytest.raises(StoreError, match="is its disk mounted"):
+        save_artifact("second", "a")
 
 
 class TestWhatIsNotTheStore:

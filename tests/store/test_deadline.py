@@ -126,6 +126,18 @@ def test_what_stays_is_told_at_once_as_it_is(store: Store, source: Path, control
         store.stat(b"none")
 
 
+def test_an_error_of_a_client_becomes_the_stores(tmp_path: Path) -> None:
+    class Raising(FaultyStore):
+        def stat(self, key: bytes) -> Stored:
+            raise KeyError("AccessDenied")
+
+    store = make_store(Raising, f"{SCHEME}{tmp_path}/root", {}, name="mine")
+    with pytest.raises(
+        StoreError, match=r"store 'mine' failed at 'faulty://.*/iris/0123/file': KeyError: 'AccessDenied'"
+    ):
+        store.stat(KEY)
+
+
 def test_a_put_is_never_tried_again(store: Store, source: Path, control: Path) -> None:
     StoreFault("put", "transient", times=1).write(control)
     with pytest.raises(StoreError, match="reset by peer"):
@@ -217,6 +229,7 @@ def test_closing_waits_for_nothing(store: Store, control: Path) -> None:
         ({"deadline": True}, "not True"),
         ({"connections": 0}, "'connections' is a whole number from 1 to 1000, not 0"),
         ({"connections": 2.5}, "not 2.5"),
+        ({"connections": True}, "not True"),
         ({"unknown": 1}, "no option 'unknown'"),
     ],
 )

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from artfs.errors import InvalidValue, StoreError, StoreTimeout
+from artfs.errors import ArtfsError, InvalidValue, StoreError, StoreTimeout
 from artfs.names import check_relative_path
 from artfs.stores.backend import Backend, Capabilities, Listed, PlaceReader, Progress, Stored
 from artfs.stores.base import Store
@@ -71,7 +71,7 @@ class Patience:
         seconds, connections = options.get("deadline", cls().seconds), options.get("connections")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
             raise InvalidValue(f"the option 'deadline' is a number of seconds above 0, not {seconds!r}")
-        if connections is not None and (not isinstance(connections, int) or not 0 < connections <= 1000):
+        if connections is not None and (type(connections) is not int or not 0 < connections <= 1000):
             raise InvalidValue(f"the option 'connections' is a whole number from 1 to 1000, not {connections!r}")
         return cls(float(seconds), connections)
 
@@ -186,6 +186,13 @@ class DeadlineStore(Store):
                 f"the artifact store '{self.name}' failed at '{shown}': {error}; it has been so since {since}: see what"
                 " its server and the network do, then try again",
                 subject=shown,
+            ) from error
+        except ArtfsError:
+            raise
+        except Exception as error:
+            # A flavour of somebody else may raise what its client raises.
+            raise StoreError(
+                f"the artifact store '{self.name}' failed at '{shown}': {type(error).__name__}: {error}", subject=shown
             ) from error
         self._failing_since = None
         return answer
