@@ -94,10 +94,13 @@ class Requests:
             workers.slots.release()
             raise
         try:
-            if not request.wait(deadline):
-                raise Stalled(f"no answer within {deadline.seconds:g} s")
-        finally:
-            request.leave()
+            request.wait(deadline)
+        except BaseException:
+            if request.leave():
+                request.nobody_waits()
+            raise
+        if not request.leave():
+            raise Stalled(f"no answer within {deadline.seconds:g} s")
         return request.answer()
 
     def later(self, function: Callable[[], None]) -> None:
@@ -186,28 +189,28 @@ class _Request(Generic[T]):
             self._error = error
         with self._workers.lock:
             self._ended.set()
-            if self._is_left:
-                self._workers.left -= 1
-            elif self._has_slot:
+            if self._has_slot and not self._is_left:
                 self._workers.slots.release()
         if self._is_left:
-            self._nobody_waits()
+            self.nobody_waits()
+            with self._workers.lock:
+                self._workers.left -= 1
 
-    def wait(self, deadline: Deadline) -> bool:
-        """Answer whether it ended before its deadline."""
-        while not self._ended.wait(deadline.left()):
-            if not deadline.left():
-                return False
-        return True
+    def wait(self, deadline: Deadline) -> None:
+        """Return when it has ended, or its deadline has come."""
+        while not self._ended.wait(deadline.left()) and deadline.left():
+            pass
 
-    def leave(self) -> None:
-        """Wait for it no more: if it has not ended, its thread is left to itself, and its slot is free."""
+    def leave(self) -> bool:
+        """Wait for it no more, and return whether it has ended; else its thread is left to itself, its slot free."""
         with self._workers.lock:
-            if not self._ended.is_set():
-                self._is_left = True
-                self._workers.left += 1
-                if self._has_slot:
-                    self._workers.slots.release()
+            if self._ended.is_set():
+                return True
+            self._is_left = True
+            self._workers.left += 1
+            if self._has_slot:
+                self._workers.slots.release()
+            return False
 
     def answer(self) -> T:
         if self._error is None:
@@ -217,7 +220,8 @@ class _Request(Generic[T]):
         finally:
             del self  # or the error and its traceback would keep each other
 
-    def _nobody_waits(self) -> None:
+    def nobody_waits(self) -> None:
+        """Drop what it has answered."""
         try:
             if self._error is not None:
                 raise self._error
