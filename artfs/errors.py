@@ -101,6 +101,12 @@ class StoreError(ArtfsOSError):
     """A store could not do what was asked of it."""
 
 
+class StoreTimeout(StoreError, TimeoutError):
+    """A store did not answer in time; whoever asks again later may have an answer."""
+
+    code = errno.ETIMEDOUT
+
+
 class OutsideStore(ArtfsOSError, PermissionError):
     """A path that leads outside of its store's root."""
 

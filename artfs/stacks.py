@@ -11,7 +11,7 @@ from artfs.names import check_stack_name
 
 if TYPE_CHECKING:
     from artfs.catalog.stacks import Stack as StackRow
-    from artfs.stores.base import Store
+    from artfs.stores.artifact_store import BaseArtifactStore
     from artfs.workspace import Workspace
 
 
@@ -36,13 +36,13 @@ class Stack:
     _workspace: Workspace = field(repr=False, compare=False)
 
     @property
-    def artifact_store(self) -> Store:
-        """The store that its versions go to.
+    def artifact_store(self) -> BaseArtifactStore:
+        """The store that its versions go to: the operations on its files.
 
         Raises:
             StoreError, MissingLibrary: its flavour cannot be used here.
         """
-        return self._workspace.stores.by_name(self.store_name)
+        return self._workspace.stores.by_name(self.store_name).files
 
 
 def active_stack(workspace: Workspace) -> Stack:

@@ -62,7 +62,12 @@ SECTIONS = (
     Section("Where steps run: `artfs.pipelines.executors`", "artfs.pipelines.executors", ("Executor",)),
     Section("Lists in pages: `artfs.pages`", "artfs.pages", ("Page",)),
     Section("Materializers: `artfs.materializers`", "artfs.materializers.base", ("BaseMaterializer",)),
-    Section("Stores: `artfs.stores`", "artfs.stores.base", ("PlaceReader", "Store")),
+    Section("Stores of your own: `artfs.stores`", "artfs.stores.artifact_store", ("BaseArtifactStore",)),
+    Section(
+        "Stores that do better than files: `artfs.stores`",
+        "artfs.stores.backend",
+        ("Backend", "Capabilities", "Stored", "Listed", "PlaceReader"),
+    ),
     Section("Files in stores: `artfs.io.fileio`", "artfs.io.fileio"),
     Section("Files in stores, whole: `artfs.io.io_utils`", "artfs.io.io_utils"),
     Section("Enumerations: `artfs.enums`", "artfs.enums"),

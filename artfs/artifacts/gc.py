@@ -24,7 +24,6 @@ from artfs.older import check_not_older
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from artfs.stores.base import Store
     from artfs.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -129,7 +128,7 @@ def _gone(workspace: Workspace) -> Iterator[BlobPlace]:
         yield from places
 
 
-def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, dry_run: bool) -> None:
+def _collect_directories(workspace: Workspace, store: LocalStore, found: Garbage, *, dry_run: bool) -> None:
     """Remove directories of versions that never came to be, and visualizations of those that are no more."""
     try:
         workspace.stores.check_own(store)
@@ -158,7 +157,7 @@ def _collect_directories(workspace: Workspace, store: Store, found: Garbage, *, 
             found.directory_bytes += size
 
 
-def _is_claimed(store: Store, directory: bytes) -> bool:
+def _is_claimed(store: LocalStore, directory: bytes) -> bool:
     """Whether somebody is making the version whose directory it is."""
     is_free = False
 

@@ -55,8 +55,8 @@ def load(
         if data_type is None:
             recorded = version.data_type
             data_type = registry.type_to_load(recorded, materializer, trusted=trusted) if recorded else object
-        store = workspace.stores.by_id(version.store_id) if version.store_id is not None else None
-        loader = materializer(str(directory), store)
+        files = workspace.stores.by_id(version.store_id).files if version.store_id is not None else None
+        loader = materializer(str(directory), files)
         loader.trusted = trusted
         with told_if_removed(workspace.catalog, version, "loaded"):
             return loader.load(data_type)

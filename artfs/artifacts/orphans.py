@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from artfs.artifacts import shown
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat
+from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 _OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
 
 
-def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
+def orphans(store: LocalStore, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
     """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
 
     Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
@@ -37,7 +38,7 @@ def orphans(store: Store, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
             yield uuid, directory
 
 
-def version_directories(store: Store) -> Iterator[tuple[str, bytes]]:
+def version_directories(store: LocalStore) -> Iterator[tuple[str, bytes]]:
     """Yield (uuid, directory in the store) of all that artfs placed for versions, whether they came to be or not."""
     if not store.isdir(store.root):
         return
@@ -50,7 +51,7 @@ def version_directories(store: Store) -> Iterator[tuple[str, bytes]]:
                 yield str(uuids.UUID(found[1])), directory
 
 
-def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
+def remove_orphan(store: LocalStore, catalog: Catalog, uuid: str) -> bool:
     """Remove what was placed for a version that never came to be; answer whether there was anything.
 
     Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
@@ -64,6 +65,23 @@ def remove_orphan(store: Store, catalog: Catalog, uuid: str) -> bool:
         if _is_orphan(store, catalog, uuid, directory)
     ]
     return any(removed)
+
+
+def remove_attempt(store: Store, catalog: Catalog, artifact: str, uuid: str) -> None:
+    """Remove what was placed for a version that did not come to be, by whoever has just tried to make it."""
+    if isinstance(store, LocalStore):
+        remove_orphan(store, catalog, uuid)
+        return
+    if catalog.versions.by_uuid(uuid) is not None:
+        return
+    own = f"{artifact}/{uuids.UUID(uuid).hex}"
+    try:
+        for directory in (own, own + shown.SUFFIX):
+            for place in list(store.places(os.fsencode(directory))):
+                store.delete(place)
+    except OSError as error:
+        # What went wrong before is what the caller has to hear.
+        logger.warning("the artifact store '%s' keeps what no version needs below '%s': %s", store.name, own, error)
 
 
 def remove_orphan_anywhere(workspace: Workspace, uuid: str) -> bool:
@@ -108,7 +126,7 @@ def protect(workspace: Workspace, version: Version) -> None:
             logger.warning("files in '%s' stay those of whoever wrote them: %s", store.root, error)
 
 
-def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Digest]:
+def _inodes_in(store: LocalStore, catalog: Catalog, version: Version) -> dict[int, Digest]:
     """The inode numbers of what one store holds, with its digests."""
     assert store.id is not None
     found: dict[int, Digest] = {}
@@ -120,7 +138,7 @@ def _inodes_in(store: Store, catalog: Catalog, version: Version) -> dict[int, Di
     return found
 
 
-def _names_in(store: Store, artifact: str) -> list[str]:
+def _names_in(store: LocalStore, artifact: str) -> list[str]:
     """What is in an artifact's directory; nothing if it is none, or is removed by somebody just now."""
     try:
         return store.listdir(artifact) if store.isdir(artifact) else []
@@ -128,7 +146,7 @@ def _names_in(store: Store, artifact: str) -> list[str]:
         return []
 
 
-def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> bool:
+def _is_orphan(store: LocalStore, catalog: Catalog, uuid: str, directory: bytes) -> bool:
     """Whether nobody needs a directory of the version with that id, unless somebody claims it."""
     own = directory.removesuffix(shown.SUFFIX.encode())
     version = catalog.versions.by_uuid(uuid)
@@ -140,7 +158,7 @@ def _is_orphan(store: Store, catalog: Catalog, uuid: str, directory: bytes) -> b
     return own == directory or not store.isdir(own)
 
 
-def _directories_of(store: Store, uuid: str) -> Iterator[bytes]:
+def _directories_of(store: LocalStore, uuid: str) -> Iterator[bytes]:
     own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
         for name in (own, own + shown.SUFFIX):

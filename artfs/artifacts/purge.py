@@ -212,7 +212,7 @@ def _is_removed(workspace: Workspace, store_id: int, path: bytes, swept: Swept) 
     try:
         store = workspace.stores.by_id(store_id)
         workspace.stores.check_own(store)
-        store.remove_place(path)
+        store.delete(path)
     except (OSError, ArtfsError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         swept.errors.append(f"'{os.fsdecode(path)}' could not be removed yet: {why}; 'artfs gc' tries again")

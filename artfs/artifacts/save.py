@@ -96,7 +96,7 @@ def prepared(
         producer_id = scope.step_run_id
     store = workspace.stores.active
     with staging_directory(store, workspace.home, name) as staging:
-        saver = chosen(staging.path, store)
+        saver = chosen(staging.path, store.files)
         saver.trusted = True
         saver.visualizations_dir = f"{staging.path}{SUFFIX}"
         data_type = options.get("data_type") or type(data)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
-from artfs.artifacts.orphans import remove_orphan
+from artfs.artifacts.orphans import remove_attempt
 from artfs.artifacts.syncing import small_contents
 from artfs.catalog.blobs import Place
 from artfs.catalog.versions import NOTHING_UNSYNCED
@@ -181,7 +181,7 @@ def placed(
         if taken:
             taken.taken = catalog.versions.by_uuid(uuid) is not None
         else:
-            remove_orphan(store, catalog, uuid)
+            remove_attempt(store, catalog, artifact, uuid)
         raise
 
 

@@ -18,7 +18,7 @@ from artfs.content.digest import Digest, FileDigest, hash_file
 from artfs.content.long_paths import lstat
 
 if TYPE_CHECKING:
-    from artfs.stores.base import Store
+    from artfs.stores.local import LocalStore
     from artfs.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def find_contents(workspace: Workspace, digests: Collection[Digest], sizes: Coll
     return missing
 
 
-def _files_of(workspace: Workspace, store: Store, sizes: set[int]) -> Iterator[tuple[bytes, FileDigest]]:
+def _files_of(workspace: Workspace, store: LocalStore, sizes: set[int]) -> Iterator[tuple[bytes, FileDigest]]:
     """Yield place and digest of the files in directories of versions that the catalog does not know."""
     for uuid, directory in version_directories(store):
         if workspace.catalog.versions.by_uuid(uuid) is not None:

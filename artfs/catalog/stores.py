@@ -90,6 +90,13 @@ class Stores:
         """Write down that a store's root is another path, or the same written in another way."""
         self._engine.execute("UPDATE store SET root = :root WHERE id = :id", {"root": root, "id": store_id})
 
+    def configure(self, store_id: int, options: Mapping[str, Any]) -> None:
+        """Write down other settings of a store."""
+        self._engine.execute(
+            "UPDATE store SET options = :options WHERE id = :id",
+            {"options": json.dumps(dict(options), sort_keys=True), "id": store_id},
+        )
+
     def set_marked(self, store_id: int) -> None:
         """Write down that the root of a store bears its mark."""
         self._engine.execute(

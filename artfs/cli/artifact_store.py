@@ -37,6 +37,7 @@ FLAVOR_COMMANDS = {
 COMMANDS = {
     "flavor": Lazy("artfs.cli.artifact_store:flavor", "Look at kinds of artifact stores."),
     "register": Lazy("artfs.cli.artifact_store:register", "Make an artifact store known under NAME."),
+    "update": Lazy("artfs.cli.artifact_store:update", "Say where an artifact store is now, or change its settings."),
     "list": Lazy("artfs.cli.artifact_store:list_", "List all artifact stores."),
     "describe": Lazy("artfs.cli.artifact_store:describe", "Show all that is known of one artifact store."),
     "delete": Lazy("artfs.cli.artifact_store:delete", "Forget an artifact store that nothing uses."),
@@ -123,6 +124,35 @@ def register(session: Session, name: str, flavor_name: str, path: str, options: 
     with session.workspace() as workspace:
         store = register_store(workspace, name, flavor_name, path, settings)
         say(f"registered artifact store {store.name} at {store.path}")
+
+
+@click.command()
+@click.argument("name", shell_complete=complete_store)
+@click.option("-p", "--path", help="Where its root is now: the folder that bears its mark, or a URI.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the flavor; never a secret. KEY=null takes it away.",
+)
+@pass_session
+def update(session: Session, name: str, path: str | None, options: tuple[str, ...]) -> None:
+    """Say where an artifact store is now, or change its settings.
+
+    Move or copy its folder first, with nothing saving to it. Running mounts and programs go on in the new place.
+    """
+    from artfs.stores.moving import update_store
+
+    settings = dict(_setting(option) for option in options)
+    if path is None and not settings:
+        raise click.UsageError("nothing to change: give --path or --option")
+    if path is not None and "://" not in path:
+        path = os.path.abspath(os.path.expanduser(path)) if path else path
+    with session.workspace() as workspace:
+        store = update_store(workspace, name, path, settings)
+        say(f"updated artifact store {store.name} at {store.path}")
 
 
 @click.command("list")

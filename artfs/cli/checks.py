@@ -262,6 +262,7 @@ def stores(home: Home) -> Iterator[Check]:
     if _has_no_catalog_yet(home):
         return
     from artfs.older import check_not_older
+    from artfs.stores.moving import what_is_at
     from artfs.workspace import Workspace
 
     away: list[Check] = []
@@ -270,8 +271,10 @@ def stores(home: Home) -> Iterator[Check]:
             for store in workspace.stores.local():
                 try:
                     store.check_there()
-                except StoreError as error:
-                    away.append(Check("stores", Level.FAIL, str(error), "mount its disk"))
+                except StoreError:
+                    advice = f"mount it; if the store was moved: artfs artifact-store update '{store.name}' --path DIR"
+                    message = f"'{store.name}' is not at '{store.root}': {what_is_at(store.root)}; is its disk mounted?"
+                    away.append(Check("stores", Level.FAIL, message, advice))
             found = len(workspace.stores.rows())
             check_not_older(workspace.catalog, workspace.stores)
     except OlderCatalog as error:

@@ -40,7 +40,7 @@ def stores(workspace: Workspace, rows: Sequence[StoreRow]) -> list[dict[str, Any
 def store(workspace: Workspace, row: StoreRow) -> dict[str, Any]:
     """Describe one store, also why it cannot be used here, if so."""
     try:
-        workspace.stores.by_id(row.id)
+        workspace.stores.by_id(row.id).check_there()
         problem = None
     except ArtfsError as error:
         problem = str(error)

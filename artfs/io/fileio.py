@@ -23,7 +23,7 @@ from typing import IO, Any
 from artfs.errors import StoreError
 from artfs.io.locate import Located, locate
 from artfs.io.plain import PlainFiles
-from artfs.stores.base import PathType
+from artfs.stores.flavor import PathType
 
 __all__ = [
     "convert_to_str",

@@ -11,7 +11,7 @@ from artfs.errors import InvalidValue
 from artfs.home import Home
 from artfs.io import fileio
 from artfs.io.fileio import convert_to_str
-from artfs.stores.base import PathType
+from artfs.stores.flavor import PathType
 from artfs.stores.local import local_path
 
 __all__ = [

@@ -17,7 +17,8 @@ from artfs.current import current_workspace
 from artfs.errors import ReadOnly, StoreError
 from artfs.home import Home
 from artfs.io.plain import PlainFiles
-from artfs.stores.base import PathType, Store
+from artfs.stores.artifact_store import BaseArtifactStore
+from artfs.stores.flavor import PathType
 from artfs.stores.local import local_path
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Located:
         workspace: which the store belongs to.
     """
 
-    files: Store | PlainFiles
+    files: BaseArtifactStore | PlainFiles
     path: str
     workspace: Workspace | None = None
 
@@ -101,11 +102,11 @@ def locate(path: PathType, *, follow: bool = True) -> Located:
         row = _holding(rows, text, os.path.realpath)
         if row is None:
             return Located(PlainFiles(), local)
-    store = workspace.stores.by_id(row.id)
-    full = store.inside(text)
-    if follow and store.is_local:
-        full = store.inside(os.path.realpath(full))
-    return Located(store, full, workspace)
+    files = workspace.stores.by_id(row.id).files
+    full = files.inside(text)
+    if follow and files.is_local:
+        full = files.inside(os.path.realpath(full))
+    return Located(files, full, workspace)
 
 
 def _holding(rows: Iterable[StoreRow], path: str, resolved: Callable[[str], str] = str) -> StoreRow | None:
@@ -138,14 +139,14 @@ def _resolved(path: str, follow: bool) -> str:
     return os.path.join(os.path.realpath(above), name) if name not in ("", ".", "..") else os.path.realpath(path)
 
 
-def _versions_touched(store: Store, path: str, whole: bool) -> Iterator[str]:
+def _versions_touched(files: BaseArtifactStore, path: str, whole: bool) -> Iterator[str]:
     """The ids that versions would have that something done to `path` could change."""
-    relative = _components(path)[len(_components(store.inside(""))) :]
+    relative = _components(path)[len(_components(files.inside(""))) :]
     if len(relative) >= 2:
         names = [relative[1]]
-    elif whole and store.isdir(path):
-        directories = [path] if relative else [f"{path}/{name}" for name in store.listdir(path)]
-        names = [name for directory in directories if store.isdir(directory) for name in store.listdir(directory)]
+    elif whole and files.isdir(path):
+        directories = [path] if relative else [f"{path}/{name}" for name in files.listdir(path)]
+        names = [name for directory in directories if files.isdir(directory) for name in files.listdir(directory)]
     else:
         names = []
     for name in names:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from artfs.content.files import remove_tree, walk
-from artfs.stores.base import PathType
+from artfs.stores.flavor import PathType
 
 
 class PlainFiles:

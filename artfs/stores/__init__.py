@@ -1,14 +1,25 @@
 """Where bytes live.
 
-`BaseArtifactStore` is what a custom artifact store extends; see `artfs.stores.base` and `artfs.stores.registry`.
+`BaseArtifactStore` is what a custom artifact store extends; see `artfs.stores.artifact_store` and
+`artfs.stores.registry`. One that can do better than files, such as read by range, is a `StoreFlavor` and a `Backend`.
 """
 
 from __future__ import annotations
 
-from artfs.stores.base import PlaceReader, Store
+from artfs.stores.artifact_store import BaseArtifactStore
+from artfs.stores.backend import Backend, Capabilities, Listed, PlaceReader, Stored
+from artfs.stores.base import Store
+from artfs.stores.flavor import StoreFlavor
 from artfs.stores.local import LocalStore
 
-BaseArtifactStore = Store
-"""What the documentation of ZenML calls it."""
-
-__all__ = ["BaseArtifactStore", "LocalStore", "PlaceReader", "Store"]
+__all__ = [
+    "Backend",
+    "BaseArtifactStore",
+    "Capabilities",
+    "Listed",
+    "LocalStore",
+    "PlaceReader",
+    "Store",
+    "StoreFlavor",
+    "Stored",
+]

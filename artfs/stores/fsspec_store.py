@@ -7,19 +7,23 @@ has to know no client.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
-from artfs.errors import OutsideStore, PlaceExists, StoreError
-from artfs.stores.base import PathType, PlaceReader, Store
+from artfs.errors import PlaceExists, StoreError
+from artfs.names import check_relative_path
+from artfs.stores.backend import Backend, Capabilities, Listed, PlaceReader, Progress, Stored, root_is_file
+from artfs.stores.flavor import StoreFlavor
+from artfs.stores.fsspec_files import FsspecFiles
 
 
-class FsspecStore(Store):
-    """A store whose file level is an fsspec filesystem.
+class FsspecStore(StoreFlavor, Backend):
+    """A store in an fsspec filesystem.
 
     Args:
         root: URI.
@@ -30,6 +34,9 @@ class FsspecStore(Store):
     PROTOCOL: ClassVar[str]
     #: Whether a file needs a directory to lie in; object stores have none.
     HAS_DIRECTORIES: ClassVar[bool] = True
+    #: See `Capabilities`.
+    ATOMIC_PUT: ClassVar[bool] = False
+    CONNECTIONS: ClassVar[int] = 8
 
     def client_options(self) -> Mapping[str, Any]:
         """Return what the filesystem is made with."""
@@ -49,152 +56,85 @@ class FsspecStore(Store):
         options = {"use_listings_cache": False, "skip_instance_cache": True, **self.client_options()}
         return fsspec.filesystem(self.PROTOCOL, **options)
 
-    def create(self) -> None:
-        # Where there are only buckets, one is never made by the way: its name may be a typing error.
-        if self.HAS_DIRECTORIES:
-            self.makedirs(self.root)
-
-    def inside(self, path: PathType) -> str:
-        full = super().inside(path)
-        if self._has_links and not self._is_inside(os.path.realpath(self._key(full))):
-            raise OutsideStore(f"'{os.fsdecode(path)}' leads out of the store at '{self.root}'", subject=full)
-        return full
-
-    # The file level.
-
-    def open(self, path: PathType, mode: str = "r") -> IO[Any]:
-        file: IO[Any] = self._call("open", path, mode=mode)
-        return file
-
-    def copyfile(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
-        self._check_free(dst, overwrite)
-        self._call("cp_file", src, dst)
-
-    def exists(self, path: PathType) -> bool:
-        return bool(self._call("exists", path))
-
-    def glob(self, pattern: PathType) -> list[str]:
-        return [uri for uri in map(self._uri, self._call("glob", pattern)) if self._may_show(uri)]
-
-    def isdir(self, path: PathType) -> bool:
-        return bool(self._call("isdir", path))
-
-    def listdir(self, path: PathType) -> list[str]:
-        key = self._key(self.inside(path))
-        names = (name.rstrip("/").rpartition("/")[2] for name in self._call("ls", path, detail=False) if name != key)
-        return [name for name in names if name]
-
-    def makedirs(self, path: PathType) -> None:
-        self._call("makedirs", path, exist_ok=True)
-
-    def mkdir(self, path: PathType) -> None:
-        full = self.inside(path)
-        if self.exists(full):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), full)
-        if self.HAS_DIRECTORIES and not self.isdir(full.rpartition("/")[0]):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), full)
-        self._call("mkdir", path, create_parents=False)
-
-    def remove(self, path: PathType) -> None:
-        self._call("rm_file", path)
-
-    def rename(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
-        self._check_free(dst, overwrite)
-        self._call("mv", src, dst, recursive=self.isdir(src))
-
-    def rmtree(self, path: PathType) -> None:
-        if self.inside(path) == self.root:
-            raise StoreError(f"the root of the store at '{self.root}' cannot be removed", subject=self.root)
-        self._call("rm", path, recursive=True)
-
-    def stat(self, path: PathType) -> Any:
-        return self._call("info", path)
-
-    def size(self, path: PathType) -> int | None:
-        size: int | None = self._call("size", path)
-        return size
-
-    def walk(
-        self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
-    ) -> Iterator[tuple[str, list[str], list[str]]]:
-        found = self._call("walk", top, topdown=topdown, on_error=onerror or "omit")
-        for directory, directories, files in self._translating(found, self.inside(top)):
-            uri = self._uri(directory)
-            if self._may_show(uri):
-                directories[:] = [name for name in directories if self._may_show(f"{uri}/{name}")]
-                yield uri, directories, files
-
-    # The place level.
-
-    def place(self, source: Path, relative: bytes, *, adopt: bool = True) -> bytes:
-        target = self.place_path(relative)
-        if self.exists(target):
-            raise PlaceExists(f"'{target}' already exists in the store", subject=target)
-        if self.HAS_DIRECTORIES:
-            self.makedirs(target.rpartition("/")[0])
-        self._call("put_file", target, first=os.fspath(source))
-        return relative
-
-    def open_place(self, place: bytes) -> PlaceReader:
-        path = self.place_path(place)
-        info = self._call("info", path)
-        if info["type"] == "directory":
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        return _RangeReader(self, path, info)
-
-    def read_range(self, path: PathType, start: int, end: int) -> bytes:
-        """Return the bytes of a file from `start` to before `end`, which is not past its end."""
-        data: bytes = self._call("cat_file", path, start=start, end=end)
-        return data
+    @cached_property
+    def files(self) -> FsspecFiles:
+        """The operations on files below the root."""
+        return FsspecFiles(self)
 
     @property
-    def _has_links(self) -> bool:
-        protocol = self.filesystem.protocol
-        return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+    def capabilities(self) -> Capabilities:
+        return Capabilities(atomic_put=self.ATOMIC_PUT, connections=self.CONNECTIONS)
 
-    def _call(self, operation: str, *paths: PathType, first: str | None = None, **arguments: Any) -> Any:
-        """Do something with paths of the store; `first` is a local path before them."""
-        full = [self.inside(path) for path in paths]
-        keys = [self._key(path) for path in full]
+    def create(self) -> None:
+        # Where there are only buckets, one is never made by the way: its name may be a typing error.
+        if not self.HAS_DIRECTORIES:
+            return
+        if self.files.exists(self.root) and not self.files.isdir(self.root):
+            raise root_is_file(self.root)
+        self.files.makedirs(self.root)
+
+    def put(self, source: Path, key: bytes, progress: Progress = lambda taken: None) -> Stored:
+        target = self._path(key)
+        if source.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), source)
+        size = os.stat(source).st_size
+        if self.files.exists(target):
+            raise PlaceExists(f"'{target}' already exists in the store", subject=target)
+        if self.HAS_DIRECTORIES:
+            self.files.makedirs(target.rpartition("/")[0])
         try:
-            return getattr(self.filesystem, operation)(*([first] if first is not None else []), *keys, **arguments)
-        except OSError:
+            self.files.call("put_file", target, first=os.fspath(source), callback=_callback(progress))
+        except BaseException:
+            # Where objects appear whole, what is there now is somebody else's.
+            if not self.ATOMIC_PUT:
+                self.delete(key)
             raise
-        except Exception as error:
-            raise self.translated(error, full[0]) from error
+        stored = self.stat(key)
+        if stored.size != size:
+            self.delete(key)
+            raise StoreError(f"'{target}' has {stored.size} bytes of the {size} that were put there", subject=target)
+        return stored
 
-    def _translating(self, found: Iterable[Any], path: str) -> Iterator[Any]:
-        """The same, for what a client finds bit by bit."""
-        iterator = iter(found)
-        while True:
-            try:
-                each = next(iterator)
-            except StopIteration:
-                return
-            except OSError:
-                raise
-            except Exception as error:
-                raise self.translated(error, path) from error
-            yield each
+    def open_place(self, key: bytes) -> PlaceReader:
+        path = self._path(key)
+        return _RangeReader(self, path, self._info(path))
 
-    def _check_free(self, path: PathType, overwrite: bool) -> None:
-        if not overwrite and self.exists(path):
-            raise FileExistsError(errno.EEXIST, "the file exists; pass overwrite=True to replace it", self.inside(path))
+    def stat(self, key: bytes) -> Stored:
+        info = self._info(self._path(key))
+        return Stored(info["size"], _etag(info))
 
-    def _key(self, full: str) -> str:
-        """What the filesystem calls a URI of the store."""
-        key: str = self.filesystem._strip_protocol(full)
-        return key
+    def delete(self, key: bytes) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.files.remove(self._path(key))
 
-    def _uri(self, key: str) -> str:
-        return self.root + key[len(self._key(self.root)) :].rstrip("/")
+    def list(self, prefix: bytes = b"") -> Iterator[Listed]:
+        top = self._path(prefix) if prefix else self.root
+        found = self.files.call("walk", top, detail=True, on_error=_raise_unless_gone)
+        for directory, directories, names in self.files.translating(found, top):
+            uri = self.files.uri(directory)
+            for name in [name for name in directories if not self.files.may_show(f"{uri}/{name}")]:
+                del directories[name]
+            for name, info in names.items():
+                key = f"{uri}/{name}"[len(self.root.rstrip("/")) + 1 :].encode("utf-8", "surrogateescape")
+                yield Listed(key, info["size"], _etag(info))
 
-    def _may_show(self, uri: str) -> bool:
-        return not self._has_links or self._is_inside(os.path.realpath(self._key(uri)))
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Return the bytes of a file from `start` to before `end`, which is not past its end."""
+        data: bytes = self.files.call("cat_file", path, start=start, end=end)
+        return data
 
-    def _is_inside(self, resolved: str) -> bool:
-        root = os.path.realpath(self._key(self.root))
-        return resolved == root or os.path.commonpath([resolved, root]) == root
+    def place_path(self, key: bytes) -> str:
+        return self._path(key)
+
+    def _path(self, key: bytes) -> str:
+        check_relative_path(key)
+        return self.files.inside(key)
+
+    def _info(self, path: str) -> Mapping[str, Any]:
+        info: Mapping[str, Any] = self.files.call("info", path)
+        if info["type"] == "directory":
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return info
 
 
 class _RangeReader(PlaceReader):
@@ -206,7 +146,7 @@ class _RangeReader(PlaceReader):
         self._store = store
         self._path = path
         self._size: int = info["size"]
-        self._etag: str | None = info.get("ETag") or info.get("etag")
+        self._etag = _etag(info)
 
     def pread(self, offset: int, size: int) -> bytes:
         # Past the end, some servers answer with an error instead of nothing.
@@ -223,3 +163,27 @@ class _RangeReader(PlaceReader):
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _etag(info: Mapping[str, Any]) -> str | None:
+    return info.get("ETag") or info.get("etag")
+
+
+def _raise_unless_gone(error: Exception) -> None:
+    """What fails in a listing must not look like an empty directory; one that was removed meanwhile is."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _callback(progress: Progress) -> Any:
+    """What fsspec tells of its progress: the bytes so far."""
+    from fsspec.callbacks import Callback
+
+    taken = 0
+
+    def told(value: int, **_: object) -> None:
+        nonlocal taken
+        progress(value - taken)
+        taken = value
+
+    return Callback(hooks={"progress": lambda size, value, **more: told(value)})

@@ -1,7 +1,7 @@
 """The store that is a directory of this machine.
 
-Places are reached from its open root, which nothing leads out of (`artfs.stores.root`); the file level compares
-resolved paths by components.
+Places are reached from its open root, which nothing leads out of (`artfs.stores.root`). Bytes are adopted by hard
+link, directories of places are claimed by locks, and the root bears a mark that says whose it is.
 """
 
 from __future__ import annotations
@@ -10,28 +10,30 @@ import contextlib
 import errno
 import fcntl
 import functools
-import glob
 import logging
 import os
-import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, ClassVar
-from urllib.parse import unquote_to_bytes
+from typing import Any, ClassVar
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
-from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
+from artfs.errors import InvalidValue, PlaceExists
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
-from artfs.stores.base import PathType, PlaceReader, Store
+from artfs.stores.backend import Capabilities, Listed, PlaceReader, Progress, Stored, root_is_file
+from artfs.stores.base import Store
 from artfs.stores.claimed import is_claimed, set_claimed
+from artfs.stores.flavor import PathType, StoreFlavor
 from artfs.stores.history import History, Newest
+from artfs.stores.local_files import LocalFiles, local_path
 from artfs.stores.mark import FOLDER, Mark, Stamp, check_mark, mark_stamp, not_mounted
 from artfs.stores.root import ATTEMPTS, Root
+
+__all__ = ["FEW_FILES", "LocalReader", "LocalStore", "local_path"]
 
 FEW_FILES = 16
 """Up to this many files are synced one by one; beyond, one syncfs is cheaper."""
@@ -68,11 +70,19 @@ class LocalReader(PlaceReader):
             return None
         return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
+    @property
+    def status(self) -> os.stat_result:
+        """What the kernel says of it."""
+        return os.fstat(self.descriptor)
+
     def close(self) -> None:
         os.close(self.descriptor)
 
+    def __enter__(self) -> LocalReader:
+        return self
 
-class LocalStore(Store):
+
+class LocalStore(StoreFlavor, Store):
     """A store in a directory.
 
     Args:
@@ -80,14 +90,17 @@ class LocalStore(Store):
             an error, as its disk may just not be mounted.
     """
 
-    flavor: ClassVar[str] = "local"
+    flavor = "local"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"/", "file://"}
 
     def __init__(
         self, root: str, options: Mapping[str, Any] | None = None, *, id: int | None = None, name: str = ""
     ) -> None:
         super().__init__(root, options, id=id, name=name)
-        self._root = Root(self.root, self.name, self._followed, self._check_root)
+        self._files = LocalFiles(
+            self.root, name=self.name, id=self.id, flavor=self.flavor, check_there=self.check_there
+        )
+        self._root = Root(self.root, self.name, self._files.followed, self._check_root)
         self._mark: Mark | None = None
         self._seen: Stamp | None = None
         self._sync_lock = threading.Lock()
@@ -101,10 +114,15 @@ class LocalStore(Store):
         return os.path.normpath(path)
 
     @property
-    def is_local(self) -> bool:
-        return True
+    def capabilities(self) -> Capabilities:
+        return Capabilities(is_local=True, links=True, atomic_put=True)
+
+    @property
+    def files(self) -> LocalFiles:
+        return self._files
 
     def require_mark(self, mark: Mark) -> None:
+        """Use the root from now on only where it bears this mark."""
         self._mark = mark
         self._root.close()
 
@@ -131,81 +149,40 @@ class LocalStore(Store):
             except OSError as error:
                 logger.warning("the store at '%s' does not know of the newest version: %s", self.root, error)
 
-    def inside(self, path: PathType) -> str:
-        text = os.fsdecode(path)
-        if (plain := local_path(text)) is None:
-            raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
-        return self._checked(os.path.join(self.root, plain), text)
-
     def share(self, sharing: Sharing) -> None:
+        """Say whom what is made here is for."""
         self._root.sharing = sharing
 
     def create(self) -> None:
-        if not os.path.isdir(self.root):
+        if os.path.isdir(self.root):
+            return
+        try:
             os.makedirs(self.root)
-            os.chmod(self.root, self._root.sharing.folder)
-
-    # The file level.
-
-    def open(self, path: PathType, mode: str = "r") -> IO[Any]:
-        return open(self._followed(path), mode)
-
-    def copyfile(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
-        source, target = self._followed(src), self._followed(dst)
-        if os.path.lexists(target) and not overwrite:
-            raise FileExistsError(errno.EEXIST, "the file exists; pass overwrite=True to replace it", target)
-        shutil.copyfile(source, target)
-
-    def exists(self, path: PathType) -> bool:
-        return os.path.exists(self._followed(path))
-
-    def glob(self, pattern: PathType) -> list[str]:
-        plain = local_path(os.fsdecode(pattern))
-        found = glob.glob(os.path.join(self.root, plain)) if plain is not None else []
-        return [path for path in found if self._is_inside(os.path.realpath(path))]
+        except FileExistsError:
+            raise root_is_file(self.root) from None
+        os.chmod(self.root, self._root.sharing.folder)
 
     def isdir(self, path: PathType) -> bool:
-        return os.path.isdir(self._followed(path))
+        """Whether a directory is there."""
+        return self._files.isdir(path)
 
     def listdir(self, path: PathType) -> list[str]:
-        directory = self._followed(path)
-        return [name for name in os.listdir(directory) if not self._is_own(directory, name)]
+        """Return the names in a directory."""
+        return self._files.listdir(path)
 
-    def makedirs(self, path: PathType) -> None:
-        os.makedirs(self._followed(path), exist_ok=True)
+    def put(self, source: Path, key: bytes, progress: Progress = lambda taken: None) -> Stored:
+        self.place(source, key, adopt=False)
+        self.sync([key])
+        stored = self.stat(key)
+        progress(stored.size)
+        return stored
 
-    def mkdir(self, path: PathType) -> None:
-        os.mkdir(self.inside(path))
-
-    def remove(self, path: PathType) -> None:
-        os.remove(self.inside(path))
-
-    def rename(self, src: PathType, dst: PathType, overwrite: bool = False) -> None:
-        source, target = self.inside(src), self.inside(dst)
-        if os.path.lexists(target) and not overwrite:
-            raise FileExistsError(errno.EEXIST, "the file exists; pass overwrite=True to replace it", target)
-        os.replace(source, target)
-
-    def rmtree(self, path: PathType) -> None:
-        target = self.inside(path)
-        if os.path.realpath(target) == os.path.realpath(self.root):
-            raise StoreError(f"the root of the store at '{self.root}' cannot be removed", subject=target)
-        files.remove_tree(os.fsencode(target))
-
-    def stat(self, path: PathType) -> os.stat_result:
-        return os.stat(self._followed(path))
-
-    def size(self, path: PathType) -> int:
-        return os.stat(self._followed(path)).st_size
-
-    def walk(
-        self, top: PathType, topdown: bool = True, onerror: Callable[..., None] | None = None
-    ) -> Iterable[tuple[str, list[str], list[str]]]:
-        for directory, directories, names in files.walk(self._followed(top), topdown, onerror):
-            directories[:] = [name for name in directories if not self._is_own(directory, name)]
-            yield directory, directories, names
-
-    # The place level.
+    def stat(self, key: bytes) -> Stored:
+        with self.open_place(key) as reader:
+            status = reader.status
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.place_path(key))
+        return Stored(status.st_size)
 
     def place(self, source: Path, relative: bytes, *, adopt: bool = True) -> bytes:
         check_relative_path(relative)
@@ -230,6 +207,7 @@ class LocalStore(Store):
         raise AssertionError("unreachable")
 
     def protect(self, places: Collection[bytes]) -> None:
+        """Make the files at places those of this process's user, which nobody may write, whoever wrote them."""
         user = os.geteuid()
         is_shared = bool(self._root.sharing.folder & stat.S_ISGID)
         group = os.fstat(self._root.descriptor()).st_gid if is_shared else os.getegid()
@@ -259,18 +237,27 @@ class LocalStore(Store):
         for directory in sorted(directories, key=len, reverse=True):
             self._sync(directory or b".", os.O_RDONLY | os.O_DIRECTORY)
 
-    def open_place(self, place: bytes) -> LocalReader:
-        check_relative_path(place)
-        return LocalReader(self._root.open(place, os.O_RDONLY | os.O_NONBLOCK))
+    def open_place(self, key: bytes) -> LocalReader:
+        check_relative_path(key)
+        return LocalReader(self._root.open(key, os.O_RDONLY | os.O_NONBLOCK))
 
-    def remove_place(self, place: bytes) -> None:
-        check_relative_path(place)
-        parent, _, name = place.rpartition(b"/")
+    def delete(self, key: bytes) -> None:
+        check_relative_path(key)
+        parent, _, name = key.rpartition(b"/")
         try:
             self._root.in_directory(parent, functools.partial(_unlink, name))
         except FileNotFoundError:
             return
         self._root.remove_empty(parent)
+
+    def list(self, prefix: bytes = b"") -> Iterator[Listed]:
+        if prefix:
+            check_relative_path(prefix)
+        try:
+            os.close(self._root.open(prefix or b".", os.O_PATH))
+        except FileNotFoundError:
+            return
+        yield from map(Listed, self.places(prefix))
 
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
@@ -298,9 +285,16 @@ class LocalStore(Store):
                 os.close(descriptor)
 
     def was_claimed(self, directory: bytes) -> bool:
+        """Whether somebody has ever claimed a directory, so that it is artfs's own and not a user's."""
         return is_claimed(self.place_path(directory))
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
+        """Remove a directory of places if nobody claims it; answer whether it was removed.
+
+        Args:
+            directory: relative to the root.
+            still_unwanted: asked once nobody can claim the directory any more; nothing is removed when it says no.
+        """
         check_relative_path(directory)
         try:
             descriptor = self._root.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -319,14 +313,14 @@ class LocalStore(Store):
         self._root.remove_empty(parent)
         return True
 
-    def place_path(self, place: bytes) -> str:
-        if len(place) <= LONGEST:
-            return super().place_path(place)
-        check_relative_path(place)
+    def place_path(self, key: bytes) -> str:
+        check_relative_path(key)
+        if len(key) <= LONGEST:
+            return self._files.inside(key)
         # To ask for each directory whether it is a link would take minutes: opening it tells as well.
         with contextlib.suppress(FileNotFoundError):
-            self._root.in_directory(place.rpartition(b"/")[0], lambda directory: None)
-        return os.path.join(self.root, os.fsdecode(place))
+            self._root.in_directory(key.rpartition(b"/")[0], lambda directory: None)
+        return os.path.join(self.root, os.fsdecode(key))
 
     def close(self) -> None:
         self._root.close()
@@ -355,43 +349,9 @@ class LocalStore(Store):
         finally:
             os.close(descriptor)
 
-    def _is_own(self, directory: str, name: str) -> bool:
-        """Whether a name is that of the store's own folder, which is nobody's content."""
-        return name == FOLDER and os.path.realpath(self.root) == os.path.realpath(directory)
-
     def _check_root(self, root: int) -> None:
         if self._mark is not None:
             check_mark(root, self.root, self._mark)
-
-    def _followed(self, path: PathType) -> str:
-        """The full path with all links resolved, which is inside the root."""
-        self.check_there()
-        resolved = os.path.realpath(self.inside(path))
-        if not self._is_inside(resolved):
-            raise OutsideStore(f"'{os.fsdecode(path)}' leads out of the store at '{self.root}'", subject=path)
-        return resolved
-
-    def _checked(self, full: str, shown: str) -> str:
-        """The full path with the links of the directories above it resolved; the last name is taken as it is."""
-        if "\0" in full:
-            raise OutsideStore(f"{shown!r} contains a NUL byte", subject=shown)
-        above, name = os.path.split(full.rstrip("/") or "/")
-        resolved = os.path.realpath(full) if name in ("", ".", "..") else os.path.join(os.path.realpath(above), name)
-        if os.path.normpath(full) != self.root and not self._is_inside(resolved):
-            raise OutsideStore(f"'{shown}' leads out of the store at '{self.root}'", subject=shown)
-        return resolved
-
-    def _is_inside(self, resolved: str) -> bool:
-        root = os.path.realpath(self.root)
-        return resolved == root or os.path.commonpath([resolved, root]) == root
-
-
-def local_path(path: str) -> str | None:
-    """Return the local path that a path or `file://` URI names, or None for another scheme or another host."""
-    if path.startswith("file://"):
-        host, slash, rest = path.removeprefix("file://").partition("/")
-        return os.fsdecode(unquote_to_bytes(slash + rest)) if host in ("", "localhost") else None
-    return None if "://" in path and not path.startswith("/") else path
 
 
 def _unlink(name: bytes, directory: int) -> None:

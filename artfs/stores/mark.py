@@ -102,9 +102,15 @@ def not_mounted(root: str, store: str) -> StoreError:
     """Return the error for a root that bears no mark."""
     return StoreError(
         f"the directory '{root}' of artifact store '{store}' is not the store, as its mark {MARK} is missing: "
-        "is its disk mounted?",
+        f"{is_away(store)}",
         subject=root,
     )
+
+
+def is_away(store: str) -> str:
+    """Return what to do about a store that is not where it should be, for the end of a message."""
+    moved = f" If it was moved: artfs artifact-store update '{store}' --path DIR" if store else ""
+    return f"is its disk mounted?{moved}"
 
 
 def another_store(root: str, found: Mark, expected: Mark) -> StoreError:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError, StoreNotFound, UntrustedClass
 from artfs.home import Home
 from artfs.stores.base import Store
 from artfs.stores.history import History
-from artfs.stores.local import local_path
+from artfs.stores.local import LocalStore, local_path
+from artfs.stores.making import make_store
 from artfs.stores.mark import Mark, another_store, attribute_mark, is_marked, read_mark, replace_mark, set_mark
 from artfs.stores.registry import store_class
 from artfs.stores.roots import earlier_home, kept_root, rebased
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 PLACES_TRIED = 200
 """So many of the contents that the catalog has in a store are looked for, to tell a store without a mark from none."""
+
+LOOK_SECONDS = 1.0
+"""So long may a process read where a store was before it was moved. Whoever saves looks each time."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +50,9 @@ class Stores:
         self._get_catalog = catalog
         self._classes = classes
         self._lock = threading.Lock()
-        self._opened: dict[int, Store] = {}
+        self._opened: dict[int, _Opened] = {}
+        self._replaced: list[Store] = []
+        self._looked = time.monotonic()
         self._own: set[int] = set()
 
     @property
@@ -63,13 +70,15 @@ class Stores:
             path = self.home.config_path
             raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
         self.home.check_writable()
-        store = self.by_id(stack.store_id)
+        row = self._catalog.stores.by_id(stack.store_id)
+        assert row is not None, "a stack's store cannot be deleted"
+        store = self._open(row)
         self.check_own(store)
         return store
 
     def check_own(self, store: Store) -> None:
         """Raise StoreError for a store that another home uses: bytes must neither come into it from here, nor go."""
-        if store.id is None or not store.is_local:
+        if store.id is None or not isinstance(store, LocalStore):
             return
         store.check_there()
         if store.id in self._own:
@@ -87,9 +96,10 @@ class Stores:
 
     def by_id(self, store_id: int) -> Store:
         """Return the store of that id; raises StoreNotFound."""
+        self._look_for_moved_ones()
         with self._lock:
-            if (store := self._opened.get(store_id)) is not None:
-                return store
+            if (opened := self._opened.get(store_id)) is not None:
+                return opened.store
         row = self._catalog.stores.by_id(store_id)
         if row is None:
             raise StoreNotFound(f"no artifact store has the id {store_id}", subject=str(store_id))
@@ -102,7 +112,7 @@ class Stores:
             raise StoreNotFound(f"no artifact store is named '{name}'; see 'artfs artifact-store list'", subject=name)
         return self._open(row)
 
-    def local(self) -> list[Store]:
+    def local(self) -> list[LocalStore]:
         """Return the stores whose files are on this machine."""
         stores: list[Store] = []
         for row in self._catalog.stores.list():
@@ -113,7 +123,7 @@ class Stores:
             except (StoreError, MissingLibrary) as error:
                 # A flavour that only other programs have must not stop those who ask about this machine's files.
                 logger.info("artifact store '%s' is left out: %s", row.name, error)
-        return [store for store in stores if store.is_local]
+        return [store for store in stores if isinstance(store, LocalStore)]
 
     def rows(self) -> list[StoreRow]:
         """Return what the catalog says of every store, by name, with its full root wherever the home is now."""
@@ -150,9 +160,10 @@ class Stores:
     def close(self) -> None:
         """Close all of them."""
         with self._lock:
-            for store in self._opened.values():
+            for store in [*(opened.store for opened in self._opened.values()), *self._replaced]:
                 store.close()
             self._opened.clear()
+            self._replaced.clear()
 
     @property
     def _catalog(self) -> Catalog:
@@ -162,16 +173,39 @@ class Stores:
     def _earlier_home(self) -> str | None:
         return earlier_home(self._catalog.stores.list(), self.home)
 
-    def _open(self, row: StoreRow) -> Store:
+    def _look_for_moved_ones(self) -> None:
+        """Ask the catalog, now and then, whether another process has moved a store."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        rows = self.rows()
         with self._lock:
+            for row in rows:
+                self._forget_unless_so(row)
+
+    def _forget_unless_so(self, row: StoreRow) -> None:
+        """Let a store be opened anew that is not where the row says, or not as it says. Called with the lock held."""
+        opened = self._opened.get(row.id)
+        if opened is not None and (opened.root, opened.options) != (row.root, row.options):
+            # Others may be using it right now: closing it would take its directory from under them.
+            self._replaced.append(opened.store)
+            del self._opened[row.id]
+            self._own.discard(row.id)
+
+    def _open(self, row: StoreRow) -> Store:
+        row = self.located(row)
+        with self._lock:
+            self._forget_unless_so(row)
             if row.id not in self._opened:
                 kind = store_class(row.flavor, row.options, self._classes.allows)
-                store = kind(self.located(row).root, row.options, id=row.id, name=row.name)
-                store.share(self.home.sharing)
-                if store.is_local and (row.marked or self._can_be_marked(store)):
-                    store.require_mark(mark_of(self.home, row.name))
-                self._opened[row.id] = store
-            return self._opened[row.id]
+                store = make_store(kind, row.root, row.options, id=row.id, name=row.name)
+                if isinstance(store, LocalStore):
+                    store.share(self.home.sharing)
+                    if row.marked or self._can_be_marked(store):
+                        store.require_mark(mark_of(self.home, row.name))
+                self._opened[row.id] = _Opened(row.root, row.options, store)
+            return self._opened[row.id].store
 
     def _can_be_marked(self, store: Store) -> bool:
         """Give a store of the first release its mark, and answer whether it is the store only with one.
@@ -203,6 +237,15 @@ class Stores:
         assert store.id is not None
         paths = self._catalog.blobs.paths_in(store.id, PLACES_TRIED)
         return not paths or any(os.path.lexists(store.place_path(path)) for path in paths)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A store, and what the catalog said of it when it was opened."""
+
+    root: str
+    options: Mapping[str, Any]
+    store: Store
 
 
 def mark_of(home: Home, store: str) -> Mark:

@@ -16,7 +16,8 @@ from artfs.redaction import has_secret
 from artfs.secret_names import is_secret_name
 from artfs.stores.base import Store
 from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM
-from artfs.stores.local import local_path
+from artfs.stores.local import LocalStore, local_path
+from artfs.stores.making import make_store
 from artfs.stores.mark import MARK, read_mark, remove_mark
 from artfs.stores.opened import mark_of, own
 from artfs.stores.registry import check_options, store_class
@@ -50,12 +51,13 @@ def register_store(
     check_store_name(name)
     flavor, options = ALIASES.get(flavor, flavor), dict(options or {})
     check_options(flavor, options)
-    _check_no_secret(options)
-    store = store_class(flavor, options)(path, options, name=name)
-    store.share(workspace.home.sharing)
+    check_no_secret(options)
+    store = make_store(store_class(flavor, options), path, options, name=name)
+    if isinstance(store, LocalStore):
+        store.share(workspace.home.sharing)
     try:
-        _check_free(store, workspace)
-        _check_not_artfs_own(store, workspace)
+        _check_name_free(name, workspace)
+        check_root_free(store, workspace)
         _make_usable(store)
         _own(store, workspace)
     finally:
@@ -64,7 +66,8 @@ def register_store(
     if flavor == CUSTOM:
         workspace.classes.add([dotted(options[CLASS_OPTION])])
     with catalog.transaction():
-        _check_free(store, workspace)
+        _check_name_free(name, workspace)
+        check_root_free(store, workspace)
         row = catalog.stores.register(
             name, flavor, kept_root(store.root, str(workspace.home.path)), options, marked=store.is_local
         )
@@ -95,7 +98,8 @@ def delete_store(workspace: Workspace, name: str) -> None:
         remove_mark(root, mark_of(workspace.home, name))
 
 
-def _check_no_secret(options: Mapping[str, Any]) -> None:
+def check_no_secret(options: Mapping[str, Any]) -> None:
+    """Raise InvalidValue for an option that is a secret, or has one in it."""
     for option, value in options.items():
         if is_secret_name(option) or has_secret(str(value)):
             raise InvalidValue(
@@ -105,11 +109,17 @@ def _check_no_secret(options: Mapping[str, Any]) -> None:
             )
 
 
-def _check_free(store: Store, workspace: Workspace) -> None:
+def check_root_free(store: Store, workspace: Workspace) -> None:
+    """Raise unless nothing but this store has its bytes at its root, above it or below it.
+
+    Raises:
+        AlreadyExists: another store is there.
+        InvalidValue: artfs keeps other things there, or would read them from itself.
+    """
     where = _parts(store.root)
     for other in workspace.stores.rows():
         if other.name == store.name:
-            raise AlreadyExists(f"a store named '{other.name}' exists already: choose another name", subject=other.name)
+            continue
         there = _parts(other.root)
         if where[: len(there)] == there or there[: len(where)] == where:
             how = "is" if where == there else "lies in" if len(where) > len(there) else "lies around"
@@ -117,6 +127,12 @@ def _check_free(store: Store, workspace: Workspace) -> None:
                 f"'{store.root}' {how} the artifact store '{other.name}' at '{other.root}': choose a path of its own",
                 subject=store.root,
             )
+    _check_not_artfs_own(store, workspace)
+
+
+def _check_name_free(name: str, workspace: Workspace) -> None:
+    if workspace.catalog.stores.get(name) is not None:
+        raise AlreadyExists(f"a store named '{name}' exists already: choose another name", subject=name)
 
 
 def _check_not_artfs_own(store: Store, workspace: Workspace) -> None:
@@ -137,8 +153,6 @@ def _check_not_artfs_own(store: Store, workspace: Workspace) -> None:
 
 
 def _make_usable(store: Store) -> None:
-    if store.exists(store.root) and not store.isdir(store.root):
-        raise InvalidValue(f"'{store.root}' is a file: an artifact store needs a directory", subject=store.root)
     try:
         store.create()
     except OSError as error:

@@ -24,8 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
 from artfs.materializers.classes import dotted, untrusted_class
-from artfs.stores.base import Defined, Store, defined
+from artfs.stores import making
+from artfs.stores.artifact_store import BaseArtifactStore
+from artfs.stores.backend import Backend
 from artfs.stores.built_in import ALIASES, BUILT_IN, CLASS_OPTION, CUSTOM, RESERVED, BuiltIn
+from artfs.stores.flavor import Defined, StoreFlavor, defined
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -58,11 +61,11 @@ class FlavorRegistry:
     def __init__(self, defined: Defined) -> None:
         self._lock = threading.Lock()
         self._defined = defined
-        self._installed: dict[str, type[Store]] = {}  # loaded from entry points, by the name that was asked for
+        self._installed: dict[str, type[StoreFlavor]] = {}  # loaded from entry points, by the name that was asked for
 
     def find(
         self, flavor: str, options: Mapping[str, Any] | None = None, allows: Callable[[str], bool] | None = None
-    ) -> type[Store]:
+    ) -> type[StoreFlavor]:
         """Return the class that serves a flavour, importing its module.
 
         Args:
@@ -121,7 +124,7 @@ class FlavorRegistry:
             logger.warning("the entry point %r of %s is left out: it is a flavor of artfs", name, ENTRY_POINT_GROUP)
         return {name: entry for name, entry in found.items() if name not in RESERVED}
 
-    def _loaded(self, entry: EntryPoint) -> type[Store]:
+    def _loaded(self, entry: EntryPoint) -> type[StoreFlavor]:
         try:
             found = entry.load()
         except Exception as error:  # importing runs a stranger's code, which may raise anything
@@ -140,15 +143,19 @@ registry = FlavorRegistry(defined)
 
 def store_class(
     flavor: str, options: Mapping[str, Any] | None = None, allows: Callable[[str], bool] | None = None
-) -> type[Store]:
+) -> type[StoreFlavor]:
     """Return the class that serves a flavour; see `FlavorRegistry.find`."""
     return registry.find(flavor, options, allows)
 
 
-def check_options(flavor: str, options: Mapping[str, Any]) -> None:
-    """Raise InvalidValue for an option that stores of the flavour do not take."""
-    store = registry.find(flavor, options)
-    store.check_options({name: value for name, value in options.items() if (flavor, name) != (CUSTOM, CLASS_OPTION)})
+def check_options(
+    flavor: str, options: Mapping[str, Any], allows: Callable[[str], bool] | None = None
+) -> type[StoreFlavor]:
+    """Return the class that serves a flavour; raises InvalidValue for an option that its stores do not take."""
+    own = {name: value for name, value in options.items() if (flavor, name) != (CUSTOM, CLASS_OPTION)}
+    found = registry.find(flavor, options, allows)
+    making.check_options(found, own)
+    return found
 
 
 def _described(name: str, built_in: BuiltIn) -> Flavor:
@@ -159,10 +166,10 @@ def _described(name: str, built_in: BuiltIn) -> Flavor:
     return Flavor(name, built_in.schemes, "built in")
 
 
-def _built_in_class(flavor: str, built_in: BuiltIn) -> type[Store]:
+def _built_in_class(flavor: str, built_in: BuiltIn) -> type[StoreFlavor]:
     module, _, name = built_in.target.partition(":")
     try:
-        found: type[Store] = getattr(import_module(module), name)
+        found: type[StoreFlavor] = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         if error.name == module:
             raise StoreError(
@@ -177,7 +184,7 @@ def _built_in_class(flavor: str, built_in: BuiltIn) -> type[Store]:
     return found
 
 
-def _class_named(target: Any, allows: Callable[[str], bool] | None) -> type[Store]:
+def _class_named(target: Any, allows: Callable[[str], bool] | None) -> type[StoreFlavor]:
     """The class that `package.module:Class`, or the same with a dot, names."""
     if not isinstance(target, str) or not target:
         raise InvalidValue(f"a custom artifact store needs the option '{CLASS_OPTION}': package.module:Class")
@@ -194,8 +201,9 @@ def _class_named(target: Any, allows: Callable[[str], bool] | None) -> type[Stor
     return _checked(found, target)
 
 
-def _checked(found: Any, target: str) -> type[Store]:
-    if not (isinstance(found, type) and issubclass(found, Store)):
+def _checked(found: Any, target: str) -> type[StoreFlavor]:
+    is_store = isinstance(found, type) and issubclass(found, (Backend, BaseArtifactStore))
+    if not is_store or not issubclass(found, StoreFlavor):
         raise StoreError(f"{target} is no artifact store: it is no subclass of BaseArtifactStore", subject=target)
     if inspect.isabstract(found):
         missing = ", ".join(sorted(found.__abstractmethods__))
@@ -203,5 +211,5 @@ def _checked(found: Any, target: str) -> type[Store]:
     return found
 
 
-def _shown(store: type[Store]) -> str:
+def _shown(store: type[StoreFlavor]) -> str:
     return f"{store.__module__}.{store.__qualname__}"

@@ -18,6 +18,7 @@ from artfs.content.long_paths import LONGEST, in_pieces, shown
 from artfs.errors import OutsideStore, StoreError
 from artfs.sharing import OWNER
 from artfs.stores.beneath import open_beneath
+from artfs.stores.mark import is_away
 
 ATTEMPTS = 50
 """How often something is tried while others may be removing a directory because it was empty."""
@@ -179,7 +180,7 @@ class Root:
         except OSError as error:
             what = f"the directory '{self.path}' of artifact store '{self._name}'"
             why = os.strerror(error.errno or 0)
-            raise StoreError(f"{what} cannot be used: {why}; is its disk mounted?", subject=self.path) from error
+            raise StoreError(f"{what} cannot be used: {why}; {is_away(self._name)}", subject=self.path) from error
         try:
             self._check(root)
         except BaseException:

@@ -48,9 +48,12 @@ def earlier_home(rows: Iterable[StoreRow], home: Home) -> str | None:
     """Return where the home was when the first release wrote down full paths of its stores; None where none did.
 
     That release put the default store into the folder `store` of the home. A store of that name may also be one of the
-    user's own that happens to end so: it is taken for the home's only if a home is, or was, around it.
+    user's own that happens to end so: it is taken for the home's only if a home is, or was, around it. A store that has
+    its mark was opened by a later release, which keeps its root as it is meant.
     """
     for row in rows:
+        if row.marked:
+            continue
         root = local_path(row.root)
         if row.name != "default" or root is None or not _is_full(row.root) or not root.endswith(_DEFAULT_FOLDER):
             continue

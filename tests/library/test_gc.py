@@ -122,7 +122,7 @@ def test_places_that_were_given_up_are_removed(workspace: Workspace) -> None:
     catalog = workspace.catalog
     loose = make_tombstones(workspace, catalog.versions.list(), "test")
     dropped = catalog.blobs.drop_places(loose.blobs)
-    workspace.stores.active.remove_place(dropped[1].path)
+    workspace.stores.active.delete(dropped[1].path)
     assert collect(dry_run=True).files == collect().files == 2
     assert stored(workspace) == set()
     assert catalog.blobs.gone_places() == []

@@ -277,7 +277,7 @@ class TestFailures:
         """The store cannot remove the bytes of `a/1`, until the directory `mended` is there."""
         old, _ = save_several("a", 2)
         save_several("b", 2)
-        own, remove = old.id.hex.encode(), LocalStore.remove_place
+        own, remove = old.id.hex.encode(), LocalStore.delete
         mended = workspace.home.path / "mended"
 
         def refuse(store: LocalStore, place: bytes) -> None:
@@ -286,7 +286,7 @@ class TestFailures:
             remove(store, place)
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(LocalStore, "remove_place", refuse)
+            patched.setattr(LocalStore, "delete", refuse)
             yield workspace.home.store_root / "a" / old.id.hex
 
     def test_it_is_told_what_could_not_be_removed_and_the_rest_is(self, workspace: Workspace, stuck: Path) -> None:

@@ -253,7 +253,7 @@ def test_bytes_that_went_away_in_between_are_stored_after_all(
         if calls == 1:
             for place in workspace.catalog.blobs.places(1) + workspace.catalog.blobs.places(2):
                 workspace.catalog.blobs.set_place_state([place.id], "gone")
-                workspace.stores.active.remove_place(place.path)
+                workspace.stores.active.delete(place.path)
         return create(*arguments, **facts)  # type: ignore[arg-type]
 
     monkeypatch.setattr(workspace.catalog.versions, "create", purging_create)

@@ -24,6 +24,7 @@ from artfs.errors import (
 )
 from artfs.stacks import activate_stack, active_stack, delete_stack, find_stack, list_stacks, register_stack
 from artfs.stores.registration import delete_store, register_store
+from artfs.stores.remote.deadline import DeadlineStore
 from artfs.workspace import Workspace
 from support.stores import MemoryStore
 
@@ -85,7 +86,7 @@ class TestOtherStores:
     ) -> None:
         store = register_store(workspace, "second", flavor, root_of(flavor, tmp_path))
         version = seal(measure(source), workspace, "iris", store=store, adopt=False)
-        with store.open(sorted(store.places())[0], "wb") as file:
+        with store.files.open(sorted(store.places())[0], "wb") as file:
             file.write(b"aab")
         with pytest.raises(DigestMismatch, match=r"/iris/.*/a' is damaged"):
             content(workspace, version)
@@ -148,7 +149,8 @@ class TestRegistering:
         register_store(workspace, "mine", "custom", "memory://bucket", options)
         with Workspace.open(workspace.home.path) as again:
             store = again.stores.by_name("mine")
-            assert isinstance(store, MemoryStore)
+            assert isinstance(store, DeadlineStore)
+            assert isinstance(store.backend, MemoryStore)
             assert store.options == options
 
     def test_it_is_audited(self, workspace: Workspace, tmp_path: Path) -> None:

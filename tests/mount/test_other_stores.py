@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,3 +34,19 @@ def test_no_store_can_be_in_the_mount(mount: Mount, below: str) -> None:
     with Workspace.open(mount.home) as workspace, pytest.raises(InvalidValue, match="is in a mount of artfs"):
         register_store(workspace, "loop", "local", str(mount.path / below))
     assert list((mount.path / "incoming").iterdir()) == []
+
+
+def test_a_mount_notices_that_a_store_was_moved(mount: Mount, tmp_path: Path) -> None:
+    """Its folder was copied to another disk, so that what the daemon has open does not move along."""
+    (mount.incoming / "first").write_text("first")
+    mount.commit("first")
+    shutil.copytree(mount.home / "store", tmp_path / "moved")
+    shutil.rmtree(mount.home / "store")
+    mount.artfs("artifact-store", "update", "default", "--path", tmp_path / "moved")
+    (mount.incoming / "second").write_text("second")
+    mount.commit("second")
+    mount.wait_until(lambda: mount.run(["cat", mount.artifacts / "first/1/first"], check=False).stdout == "first")
+    assert (mount.artifacts / "second/1/second").read_text() == "second"
+    assert sorted(os.listdir(tmp_path / "moved")) == [".artfs", "first", "second"]
+    assert not (mount.home / "store").exists()
+    mount.artfs("verify", "--all")

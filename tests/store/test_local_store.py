@@ -19,6 +19,7 @@ from artfs.errors import InvalidName, InvalidValue, OutsideStore, PlaceExists, S
 from artfs.stores import beneath, local
 from artfs.stores.base import Store
 from artfs.stores.local import LocalStore
+from artfs.stores.local_files import LocalFiles
 from artfs.stores.registry import store_class
 
 
@@ -94,10 +95,10 @@ class TestPlaces:
     def test_what_is_removed_takes_empty_directories_along(self, store: LocalStore, tmp_path: Path) -> None:
         store.place(a_file(tmp_path), b"iris/1/deep/file")
         store.place(a_file(tmp_path), b"iris/2/file")
-        store.remove_place(b"iris/1/deep/file")
+        store.delete(b"iris/1/deep/file")
         assert sorted(os.listdir(tmp_path / "store/iris")) == ["2"]
-        store.remove_place(b"iris/1/deep/file")
-        store.remove_place(b"iris/2/file")
+        store.delete(b"iris/1/deep/file")
+        store.delete(b"iris/2/file")
         assert os.listdir(tmp_path / "store") == []
 
     @pytest.mark.parametrize("count", [1, local.FEW_FILES, local.FEW_FILES + 1])
@@ -115,7 +116,7 @@ class TestPlaces:
         operations: list[Callable[[], object]] = [
             lambda: store.place(a_file(tmp_path), place),
             lambda: store.open_place(place),
-            lambda: store.remove_place(place),
+            lambda: store.delete(place),
         ]
         for operation in operations:
             with pytest.raises((InvalidName, OutsideStore)):
@@ -128,7 +129,7 @@ class TestPlaces:
         operations: list[Callable[[], object]] = [
             lambda: store.place(a_file(tmp_path), b"way/new"),
             lambda: store.open_place(b"way/secret"),
-            lambda: store.remove_place(b"way/secret"),
+            lambda: store.delete(b"way/secret"),
             lambda: store.sync([b"way/secret"]),
         ]
         for operation in operations:
@@ -224,38 +225,42 @@ class TestClaims:
 
 
 class TestFiles:
-    def test_the_interface_of_the_documents_works(self, store: LocalStore) -> None:
-        root = store.path
-        store.makedirs(f"{root}/a/b")
-        store.mkdir(f"{root}/a/c")
-        with store.open(f"{root}/a/b/x", "w") as file:
-            file.write("text")
-        store.copyfile(f"{root}/a/b/x", f"{root}/a/c/y")
-        store.rename(f"{root}/a/c/y", f"{root}/a/c/z")
-        assert store.exists(f"{root}/a/c/z") and not store.exists(f"{root}/a/c/y")
-        assert store.isdir(f"{root}/a") and not store.isdir(f"{root}/a/b/x")
-        assert sorted(store.listdir(f"{root}/a")) == ["b", "c"]
-        assert store.glob(f"{root}/a/*/x") == [f"{root}/a/b/x"]
-        assert store.size(f"{root}/a/b/x") == store.stat(f"{root}/a/b/x").st_size == 4
-        assert sorted(name for _, _, names in store.walk(root) for name in names) == ["x", "z"]
-        store.remove(f"{root}/a/c/z")
-        store.rmtree(f"{root}/a")
-        assert store.listdir(root) == []
+    @pytest.fixture
+    def files(self, store: LocalStore) -> LocalFiles:
+        return store.files
 
-    def test_paths_may_be_relative_to_the_root_or_uris(self, store: LocalStore) -> None:
-        with store.open("x", "w") as file:
+    def test_the_interface_of_the_documents_works(self, files: LocalFiles) -> None:
+        root = files.path
+        files.makedirs(f"{root}/a/b")
+        files.mkdir(f"{root}/a/c")
+        with files.open(f"{root}/a/b/x", "w") as file:
             file.write("text")
-        assert store.exists(f"file://{store.root}/x") and store.exists(b"x") and store.exists(Path(store.root) / "x")
+        files.copyfile(f"{root}/a/b/x", f"{root}/a/c/y")
+        files.rename(f"{root}/a/c/y", f"{root}/a/c/z")
+        assert files.exists(f"{root}/a/c/z") and not files.exists(f"{root}/a/c/y")
+        assert files.isdir(f"{root}/a") and not files.isdir(f"{root}/a/b/x")
+        assert sorted(files.listdir(f"{root}/a")) == ["b", "c"]
+        assert files.glob(f"{root}/a/*/x") == [f"{root}/a/b/x"]
+        assert files.size(f"{root}/a/b/x") == files.stat(f"{root}/a/b/x").st_size == 4
+        assert sorted(name for _, _, names in files.walk(root) for name in names) == ["x", "z"]
+        files.remove(f"{root}/a/c/z")
+        files.rmtree(f"{root}/a")
+        assert files.listdir(root) == []
 
-    def test_an_existing_file_is_overwritten_only_on_request(self, store: LocalStore) -> None:
+    def test_paths_may_be_relative_to_the_root_or_uris(self, files: LocalFiles) -> None:
+        with files.open("x", "w") as file:
+            file.write("text")
+        assert files.exists(f"file://{files.root}/x") and files.exists(b"x") and files.exists(Path(files.root) / "x")
+
+    def test_an_existing_file_is_overwritten_only_on_request(self, files: LocalFiles) -> None:
         for name in ("x", "y"):
-            with store.open(name, "w") as file:
+            with files.open(name, "w") as file:
                 file.write(name)
-        for operation in (store.copyfile, store.rename):
+        for operation in (files.copyfile, files.rename):
             with pytest.raises(FileExistsError):
                 operation("x", "y")
-        store.rename("x", "y", overwrite=True)
-        with store.open("y") as file:
+        files.rename("x", "y", overwrite=True)
+        with files.open("y") as file:
             assert file.read() == "x"
 
     @pytest.mark.parametrize(
@@ -269,27 +274,27 @@ class TestFiles:
             "s3://x/y",
         ],
     )
-    def test_nothing_outside_of_the_root_can_be_named(self, store: LocalStore, tmp_path: Path, path: str) -> None:
+    def test_nothing_outside_of_the_root_can_be_named(self, files: LocalFiles, tmp_path: Path, path: str) -> None:
         (tmp_path / "store/way").symlink_to("../store-evil")
         (tmp_path / "store/inside").write_bytes(b"x")
-        path = path.format(root=store.root)
+        path = path.format(root=files.root)
         operations: list[Callable[[], object]] = [
-            lambda: store.open(path),
-            lambda: store.open(path, "w"),
-            lambda: store.copyfile("inside", path, overwrite=True),
-            lambda: store.copyfile(path, "copy"),
-            lambda: store.exists(path),
-            lambda: store.isdir(path),
-            lambda: store.listdir(path),
-            lambda: store.makedirs(path + "/deep"),
-            lambda: store.mkdir(path + "/deep"),
-            lambda: store.remove(path),
-            lambda: store.rename("inside", path, overwrite=True),
-            lambda: store.rename(path, "moved"),
-            lambda: store.rmtree(path),
-            lambda: store.stat(path),
-            lambda: store.size(path),
-            lambda: list(store.walk(path)),
+            lambda: files.open(path),
+            lambda: files.open(path, "w"),
+            lambda: files.copyfile("inside", path, overwrite=True),
+            lambda: files.copyfile(path, "copy"),
+            lambda: files.exists(path),
+            lambda: files.isdir(path),
+            lambda: files.listdir(path),
+            lambda: files.makedirs(path + "/deep"),
+            lambda: files.mkdir(path + "/deep"),
+            lambda: files.remove(path),
+            lambda: files.rename("inside", path, overwrite=True),
+            lambda: files.rename(path, "moved"),
+            lambda: files.rmtree(path),
+            lambda: files.stat(path),
+            lambda: files.size(path),
+            lambda: list(files.walk(path)),
         ]
         for number, operation in enumerate(operations):
             with pytest.raises(OutsideStore):
@@ -297,20 +302,20 @@ class TestFiles:
                 pytest.fail(f"operation {number} left the root")
         assert (tmp_path / "store-evil/secret").read_bytes() == b"secret"
         assert sorted(os.listdir(tmp_path / "store")) == ["inside", "way"]
-        assert store.glob(path) == []
+        assert files.glob(path) == []
 
-    def test_a_link_itself_can_be_removed_and_moved(self, store: LocalStore, tmp_path: Path) -> None:
+    def test_a_link_itself_can_be_removed_and_moved(self, files: LocalFiles, tmp_path: Path) -> None:
         (tmp_path / "store/way").symlink_to("../store-evil/secret")
-        store.rename("way", "moved")
-        store.remove("moved")
+        files.rename("way", "moved")
+        files.remove("moved")
         assert (tmp_path / "store-evil/secret").read_bytes() == b"secret"
 
     @pytest.mark.parametrize("path", ["", ".", "a/..", "{root}"])
-    def test_the_root_itself_is_not_removed(self, store: LocalStore, path: str) -> None:
-        store.mkdir("a")
+    def test_the_root_itself_is_not_removed(self, files: LocalFiles, path: str) -> None:
+        files.mkdir("a")
         with pytest.raises(StoreError, match="cannot be removed"):
-            store.rmtree(path.format(root=store.root))
-        assert store.isdir("a")
+            files.rmtree(path.format(root=files.root))
+        assert files.isdir("a")
 
 
 DEEP = b"iris/0123/" + b"/".join([b"d" * 100] * 100) + b"/file"
@@ -331,11 +336,11 @@ class TestDeepPlaces:
         with pytest.raises(PlaceExists) as failure:
             store.place(a_file(tmp_path), DEEP, adopt=adopt)
         assert len(str(failure.value)) < 1000
-        store.remove_place(DEEP)
+        store.delete(DEEP)
         with pytest.raises(FileNotFoundError):
             store.open_place(DEEP)
-        store.remove_place(DEEP)
-        store.remove_place(DEEP + b" beside it")
+        store.delete(DEEP)
+        store.delete(DEEP + b" beside it")
         assert os.listdir(store.root) == []
 
     def test_each_is_synced_when_the_file_system_has_lost_writes(self, store: LocalStore, tmp_path: Path) -> None:
@@ -366,7 +371,7 @@ class TestDeepPlaces:
         operations: list[Callable[[], object]] = [
             lambda: store.open_place(way),
             lambda: store.place(a_file(tmp_path), way + b"2"),
-            lambda: store.remove_place(way),
+            lambda: store.delete(way),
             lambda: store.place_path(way),
         ]
         for operation in operations:

@@ -12,10 +12,10 @@ from typing import ClassVar
 import pytest
 
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
-from artfs.stores import BaseArtifactStore, LocalStore, Store, built_in
+from artfs.stores import BaseArtifactStore, LocalStore, StoreFlavor, built_in
 from artfs.stores import registry as registry_module
-from artfs.stores.base import Defined
 from artfs.stores.built_in import CUSTOM
+from artfs.stores.flavor import Defined
 from artfs.stores.registry import FlavorRegistry, check_options, registry, store_class
 from support.installed import install
 from support.stores import MemoryStore
@@ -95,7 +95,7 @@ class TestBySubclass:
         assert Spelled("memory://x").flavor == "test-spelled"
 
     def test_a_class_defined_again_takes_over(self) -> None:
-        def define() -> type[Store]:
+        def define() -> type[StoreFlavor]:
             class Again(MemoryStore):
                 flavor: ClassVar[str] = "test-again"
 

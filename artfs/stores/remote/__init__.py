@@ -1,0 +1,1 @@
+"""Stores elsewhere than in a directory of this machine."""
