@@ -28,7 +28,6 @@ from artfs.errors import ArtfsError
 from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
-    from artfs.artifacts.measure import MeasuredFile
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.unsynced import UnsyncedPlace
     from artfs.home import Home
@@ -46,10 +45,14 @@ _SECTOR = 512
 logger = logging.getLogger(__name__)
 
 
-def small_contents(files: Mapping[Digest, MeasuredFile]) -> dict[Digest, bytes] | None:
-    """Return the bytes of files that are small enough to be synced later; None if they are not."""
-    contents = {digest: file.content for digest, file in files.items() if file.content is not None}
-    if len(contents) < len(files) or len(files) > FEW_FILES:
+def small_contents(kept: Mapping[Digest, bytes | None]) -> dict[Digest, bytes] | None:
+    """Return the bytes of files if they are small enough to be synced later; None if not.
+
+    Args:
+        kept: what is in each file, where the caller has it in memory.
+    """
+    contents = {digest: content for digest, content in kept.items() if content is not None}
+    if len(contents) < len(kept) or len(kept) > FEW_FILES:
         return None
     sizes = [len(content) for content in contents.values()]
     return contents if max(sizes, default=0) <= SMALL_FILE and sum(sizes) <= SMALL_VERSION else None
