@@ -21,12 +21,13 @@ from artfs.stores.inplace import open_in_place
 from artfs.stores.opened import Stores, mark_of, own
 from artfs.stores.roots import kept_root
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
-from artfs.transfers.syncing import Syncing
+from artfs.transfers.worker import Worker
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.machines import Machine
+    from artfs.transfers.syncing import Syncing
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -92,9 +93,14 @@ class Workspace:
         return Stores(self.home, lambda: self.catalog, self.classes)
 
     @cached_property
+    def transfers(self) -> Worker:
+        """What works on what is owed."""
+        return Worker(self.home, lambda: self.catalog, self.stores)
+
+    @property
     def syncing(self) -> Syncing:
         """Which small files are still to be synced."""
-        return Syncing(self.home, lambda: self.catalog, self.stores)
+        return self.transfers.syncing
 
     @cached_property
     def user(self) -> str:
@@ -153,8 +159,8 @@ class Workspace:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "syncing" in self.__dict__:
-            self.__dict__.pop("syncing").wait()
+        if "transfers" in self.__dict__:
+            self.__dict__.pop("transfers").close()
         with self._lock:
             if "stores" in self.__dict__:
                 self.__dict__.pop("stores").close()
