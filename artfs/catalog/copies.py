@@ -69,6 +69,27 @@ class Copies:
                     places.append(Copy(place_id, sound_place(path), machine_id))
         return found
 
+    def landed(self, blob_id: int, machine_id: int | None) -> list[tuple[int, bytes]]:
+        """Return where a blob's bytes lie in landing areas of a machine: the store that each is of, and the path."""
+        rows = self._engine.query(
+            "SELECT store_id, path FROM blob_place WHERE blob_id = :blob AND state = 'staged' "
+            "AND machine_id = :machine AND store_id IS NOT NULL ORDER BY id",
+            {"blob": blob_id, "machine": machine_id},
+        )
+        return [(store_id, sound_place(path)) for store_id, path in rows]
+
+    def staged_at(self, store_id: int, paths: Collection[bytes]) -> set[bytes]:
+        """Return those of the paths below a store's root that bytes are still to come to."""
+        found: set[bytes] = set()
+        for part in chunks(list(paths)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT path FROM blob_place WHERE store_id = :store AND state = 'staged' AND path IN ({names})",
+                {**parameters, "store": store_id},
+            )
+            found.update(row[0] for row in rows)
+        return found
+
     def forget_staged(self, place_ids: Collection[int]) -> None:
         """Forget places that bytes were still to come to: they are in the store elsewhere."""
         for part in chunks(sorted(place_ids)):

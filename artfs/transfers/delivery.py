@@ -107,6 +107,7 @@ class Delivery:
         self._speed = _Speed()
         self._store = stores.by_id(row.store_id)
         stores.check_own(self._store)
+        self._landing = landing
         self._area = landing.area(self._store)
 
     def run(self) -> None:
@@ -123,6 +124,7 @@ class Delivery:
         with self._store.claim(folder):
             for batch in _batches(contents):
                 self._bring(batch)
+        self._sweep(folder)
         self._finish(version)
 
     def _version(self) -> Version | None:
@@ -164,10 +166,10 @@ class Delivery:
         if content.live:
             return _Present(content.blob_id, wanted.file.size, content.live[0].path, False, landed)
         key = landed[0].path if landed else wanted.key
-        self._put(key, wanted.file, content, landed)
+        self._put(key, wanted.file, content)
         return _Present(content.blob_id, wanted.file.size, key, True, landed)
 
-    def _put(self, key: bytes, file: FileDigest, content: InStore, landed: Sequence[Copy]) -> None:
+    def _put(self, key: bytes, file: FileDigest, content: InStore) -> None:
         """Put a content into the store, from the first place whose bytes are right."""
         if not content.has_digest:
             raise InvalidValue(
@@ -176,7 +178,7 @@ class Delivery:
             )
         self._check_free(key, content)
         failures: list[OSError] = []
-        for path in self._local_files(landed, content.blob_id):
+        for path in self._local_files(content.blob_id):
             try:
                 return put(self._store, path, key, file)
             except (FileNotFoundError, DigestMismatch) as error:
@@ -194,10 +196,10 @@ class Delivery:
         if there is not None and there.id != content.blob_id:
             raise PlaceExists(f"'{self._store.place_path(key)}' has other bytes already", subject=key)
 
-    def _local_files(self, landed: Sequence[Copy], blob_id: int) -> Iterator[Path]:
+    def _local_files(self, blob_id: int) -> Iterator[Path]:
         """Where on this machine the bytes of a blob should be."""
-        if self._area is not self._store:
-            yield from (Path(self._area.place_path(copy.path)) for copy in landed)
+        for store_id, path in self._catalog.copies.landed(blob_id, self._catalog.machines.known_id()):
+            yield Path(self._landing.area(self._stores.by_id(store_id)).place_path(path))
         for place in self._places(blob_id):
             if place.store_id is None:
                 if local_path(os.fsdecode(place.path)) is not None:
@@ -234,7 +236,7 @@ class Delivery:
             path.unlink(missing_ok=True)
 
     def _places(self, blob_id: int) -> list[BlobPlace]:
-        """Where the bytes of a blob are, the store to copy from first. What is staged is looked for elsewhere."""
+        """Where the bytes of a blob are, the store to copy from first; not what is staged, nor the store itself."""
         places = [
             place
             for place in self._catalog.blobs.places(blob_id)
@@ -279,6 +281,17 @@ class Delivery:
             return
         for key in {each.key for each in present}.union(*({copy.path for copy in each.landed} for each in present)):
             self._area.remove_place(key)
+
+    def _sweep(self, folder: bytes) -> None:
+        """Give back what is left of a version in the landing area, of which a dead worker was about to do so."""
+        if self._area is self._store or not os.path.isdir(self._area.place_path(folder)):
+            return
+        assert self._store.id is not None
+        left = list(self._area.places(folder))
+        known = self._catalog.copies.staged_at(self._store.id, left)
+        for key in left:
+            if key not in known:
+                self._area.remove_place(key)
 
     def _finish(self, version: Version | None) -> None:
         with self._catalog.transaction():

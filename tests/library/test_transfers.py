@@ -175,6 +175,16 @@ class TestCopies:
         worker.work()
         assert is_whole_in(other, version, workspace)
 
+    def test_of_what_has_only_landed_here(
+        self, workspace: Workspace, worker: Worker, remote: Store, other: Store
+    ) -> None:
+        version = landed(workspace, remote, FILES)
+        workspace.catalog.pending.pause()
+        owe(workspace, version, other)
+        worker.work()
+        assert is_whole_in(other, version, workspace)
+        assert state(workspace, version) == STAGED
+
     def test_of_nothing(self, workspace: Workspace, version: Version, other: Store) -> None:
         delete_version(workspace, version)
         gone = workspace.catalog.versions.by_id(version.id)

@@ -56,6 +56,8 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "newest version of all": lambda c: c.versions.newest_row(),
     "known digests": lambda c: c.blobs.known([DIGEST]),
     "contents of a store": lambda c: c.copies.of([DIGEST], 1),
+    "contents that landed": lambda c: c.copies.landed(1, 1),
+    "places that bytes are to come to": lambda c: c.copies.staged_at(1, [b"x"]),
     "what is owed": lambda c: c.pending.list(),
     "what is owed of a version": lambda c: c.pending.of_version(1),
     "what is due": lambda c: c.pending.due(1, 1),
