@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
+from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us, scalar
 from artfs.catalog.machines import Machines
 from artfs.errors import InvalidValue
 
@@ -118,6 +118,16 @@ class Pending:
     def list(self) -> Sequence[PendingRow]:
         """Return all that is owed, oldest first."""
         return self._own("")
+
+    def count(self) -> int:
+        """Return how much of what is owed waits for nobody's `resume`."""
+        found: int = scalar(
+            self._engine.one(
+                "SELECT COUNT(*) FROM pending WHERE machine_id = :machine AND paused = 0",
+                {"machine": self._machines.known_id()},
+            )
+        )
+        return found
 
     def due(self, now_us: int, store_id: int) -> Sequence[PendingRow]:
         """Return what is to be tried now for a store, oldest first."""

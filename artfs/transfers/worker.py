@@ -127,7 +127,8 @@ class Worker:
             return self.owed()
         give_up = time.monotonic() + seconds if seconds is not None else float("inf")
         self.syncing.try_to_sync()
-        self._catalog().pending.retry()
+        if self._catalog().pending.count():
+            self._catalog().pending.retry()
         began_us = self._clock.now_us()
         pause = threading.Event()
         is_own = False

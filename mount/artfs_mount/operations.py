@@ -371,7 +371,8 @@ class Operations(pyfuse3.Operations):
     async def _sync(self, caller: Caller) -> bytes:
         with trio.move_on_after(SYNC_SECONDS):
             await self.sealer.finish_all(ancestors(caller.pid), caller)
-        return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
+        owed = await in_thread(self.incoming.workspace.catalog.pending.count)
+        return json.dumps({**control.sync_answer(self.sealer.orderable(caller)), "owed": owed}).encode()
 
     async def _obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         if order == control.COMMIT:

@@ -37,6 +37,7 @@ def test_a_version_is_owed_once(here: Catalog, store: int) -> None:
     blob = here.pending.add(COPY, store, bytes=1, blob_id=1)
     assert here.pending.add(COPY, store, bytes=1, blob_id=1) == blob
     assert here.pending.list() == [row, blob]
+    assert here.pending.count() == 2
 
 
 def test_what_nobody_can_owe(catalog: Catalog, here: Catalog, store: int) -> None:
@@ -95,6 +96,7 @@ def test_what_is_paused_waits_for_resume(here: Catalog, store: int) -> None:
     first, second = (here.pending.add(UPLOAD, store, bytes=1, version_id=save(here, "iris").id) for _ in range(2))
     assert here.pending.pause([first.id]) == 1
     assert here.pending.due(1, store) == [second]
+    assert here.pending.count() == 1
     assert not here.pending.went_on(first.id, 1, {})
     assert here.pending.pause() == 2
     assert (here.pending.next_us(), here.pending.due_stores(1)) == (None, [])

@@ -243,6 +243,21 @@ class TestUploads:
         assert place in set(remote.places())
         assert not has_landed_files(workspace, remote)
 
+    def test_what_a_dead_worker_left_in_the_landing_area_goes_with_its_version(
+        self, workspace: Workspace, worker: Worker, remote: Store
+    ) -> None:
+        """Its file had become another place of a content that two versions have."""
+        version, other = landed(workspace, remote, FILES), landed(workspace, remote, {b"x": b"x"})
+        area = workspace.transfers.landing.area(remote)
+        left, kept = (Path(area.place_path(delivery.folder_of(each) + b"/left")) for each in (version, other))
+        for file in (left, kept):
+            file.write_bytes(b"left")
+        workspace.catalog.pending.pause([row.id for row in workspace.catalog.pending.of_version(other.id)])
+        worker.work()
+        assert not left.exists()
+        assert kept.exists()
+        assert contents_of_landing(workspace, remote) == {b"x", b"left"}
+
     def test_the_landing_area_is_where_the_settings_say(
         self, workspace: Workspace, worker: Worker, remote: Store, tmp_path: Path
     ) -> None:

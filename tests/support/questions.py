@@ -58,6 +58,7 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "contents of a store": lambda c: c.copies.of([DIGEST], 1),
     "contents that landed": lambda c: c.copies.landed(1, 1),
     "places that bytes are to come to": lambda c: c.copies.staged_at(1, [b"x"]),
+    "how much is owed": lambda c: c.pending.count(),
     "what is owed": lambda c: c.pending.list(),
     "what is owed of a version": lambda c: c.pending.of_version(1),
     "what is due": lambda c: c.pending.due(1, 1),
