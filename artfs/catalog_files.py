@@ -93,8 +93,7 @@ def begin_anew(home: Home) -> Path:
             path.rename(aside / path.name)
         sync_directory(home.path)
     fresh = Home(home.path).create()
-    with Workspace(fresh) as workspace:
-        workspace.catalog.check_in_place()
+    Workspace.of(fresh).close()
     return aside
 
 

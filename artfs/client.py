@@ -58,7 +58,7 @@ class Client:
         if self._own is None:
             from artfs.workspace import Workspace
 
-            self._own = Workspace(self._home.existing())
+            self._own = Workspace.of(self._home.existing())
         return self._own
 
     # Artifacts.

@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from artfs.home import HOME_VARIABLE, Home
+from artfs.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from artfs.workspace import Workspace
@@ -30,7 +30,7 @@ class _Current:
                 from artfs.workspace import Workspace
 
                 # The old one is not closed: somebody may still hold it.
-                self._workspace = Workspace(Home.find().create())
+                self._workspace = Workspace.open()
                 self._variable = variable
             return self._workspace
 

@@ -165,7 +165,7 @@ class ArtfsFileSystem(AbstractFileSystem):
             from artfs.home import Home
             from artfs.workspace import Workspace
 
-            self._own = Workspace(Home.find(self._home).existing())
+            self._own = Workspace.of(Home.find(self._home).existing())
         return self._own
 
 

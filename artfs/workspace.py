@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from artfs import users
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.named_classes import named_classes
-from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.errors import AlreadyExists
 from artfs.home import Home
@@ -22,11 +21,13 @@ from artfs.stores.inplace import open_in_place
 from artfs.stores.opened import Stores, mark_of, own
 from artfs.stores.roots import kept_root
 from artfs.stores.verified import BlobReader, BlockCache, Candidate
+from artfs.transfers.worker import Worker
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.machines import Machine
+    from artfs.transfers.syncing import Syncing
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -38,8 +39,10 @@ CACHED_BLOCKS = 8
 class Workspace:
     """A home, its catalog and its stores, each opened when first used. Safe to use from many threads.
 
+    Made by `open` or `of`, which put right what happened to the home and the machine since it was open last.
+
     Args:
-        home: a home that exists; see `Workspace.open`.
+        home: a home that exists.
     """
 
     def __init__(self, home: Home) -> None:
@@ -52,12 +55,25 @@ class Workspace:
 
     @classmethod
     def open(cls, home: Path | None = None) -> Workspace:
-        """Return the workspace of the home at `home`, or of the usual one; a new home is made.
+        """Return the workspace of the home at `home`, or of the usual one; a new home is made. Raises as `of` does.
 
-        Raises:
-            HomeError: the home cannot be made or used.
+        Raises HomeError if the home cannot be made.
         """
-        return cls(Home.find(home).create())
+        return cls.of(Home.find(home).create())
+
+    @classmethod
+    def of(cls, home: Home) -> Workspace:
+        """Return the workspace of a home that exists.
+
+        Raises HomeError if the home cannot be used, and CatalogError if its catalog cannot.
+        """
+        workspace = cls(home)
+        try:
+            workspace._recover()
+        except BaseException:
+            workspace.close()
+            raise
+        return workspace
 
     @property
     def catalog(self) -> Catalog:
@@ -77,9 +93,14 @@ class Workspace:
         return Stores(self.home, lambda: self.catalog, self.classes)
 
     @cached_property
+    def transfers(self) -> Worker:
+        """What works on what is owed."""
+        return Worker(self.home, lambda: self.catalog, self.stores)
+
+    @property
     def syncing(self) -> Syncing:
         """Which small files are still to be synced."""
-        return Syncing(self.home, lambda: self.catalog, self.stores)
+        return self.transfers.syncing
 
     @cached_property
     def user(self) -> str:
@@ -110,7 +131,6 @@ class Workspace:
         return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
 
     def _open_catalog(self) -> Catalog:
-        """Open the catalog and put right what happened to it, the home and the machine since it was open last."""
         from artfs.catalog.catalog import Catalog
 
         url, may_begin, mode = self.home.catalog_url, self.home.may_begin_catalog, self.home.sharing.file
@@ -118,11 +138,9 @@ class Workspace:
         try:
             if self.home.is_writable:
                 _ensure_defaults(catalog, self.home)
-            self._catalog = catalog  # what recovers asks for it
             if may_begin:
                 self.home.catalog_begun()
-            if self.home.is_writable:
-                self._recover(catalog)
+            self._catalog = catalog  # what begins the file of classes asks for it
             self.classes.begin(lambda: named_classes(catalog, self.open_blob))
         except BaseException:
             self._catalog = None
@@ -130,7 +148,10 @@ class Workspace:
             raise
         return catalog
 
-    def _recover(self, catalog: Catalog) -> None:
+    def _recover(self) -> None:
+        catalog = self.catalog
+        if not self.home.is_writable:
+            return
         self.stores.write_down_relative()
         catch_up(catalog, self.stores)
         if catalog.unsynced.any_from_earlier_boots():
@@ -138,8 +159,8 @@ class Workspace:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "syncing" in self.__dict__:
-            self.__dict__.pop("syncing").wait()
+        if "transfers" in self.__dict__:
+            self.__dict__.pop("transfers").close()
         with self._lock:
             if "stores" in self.__dict__:
                 self.__dict__.pop("stores").close()

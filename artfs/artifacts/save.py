@@ -14,7 +14,6 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
-from artfs.artifacts.syncing import SMALL_VERSION
 from artfs.content.long_paths import lstat, reachable
 from artfs.content.tree import Kind
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
@@ -26,6 +25,7 @@ from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
 from artfs.processes import umask
 from artfs.scopes import step_scope
+from artfs.transfers.syncing import SMALL_VERSION
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version

@@ -2,7 +2,7 @@
 
     measure   what is there, with digests                                     (artfs.artifacts.measure)
     place     bytes that no store has yet go to `<artifact>/<version's uuid>/<path>`, and are made durable
-    commit    the rows: from here on the version exists. The bytes of small files are made durable here (`syncing`)
+    commit    the rows: from here on the version exists. Small files are made durable here (`transfers.syncing`)
 
 A crash before the commit leaves a directory of a version that never came to be: an orphan (`artfs.artifacts.orphans`).
 Whoever makes a version claims that directory until the commit is through, so that its unfinished work is not taken for
@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.artifacts.orphans import remove_attempt
-from artfs.artifacts.syncing import small_contents
 from artfs.catalog.blobs import Place
 from artfs.catalog.versions import NOTHING_UNSYNCED
 from artfs.content import files
@@ -34,6 +33,7 @@ from artfs.content.tree import Kind, Tree
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ChangedWhileReading, MissingPlace, VersionExists
 from artfs.names import check_artifact_name, check_version_name
+from artfs.transfers.syncing import small_contents
 
 if TYPE_CHECKING:
     from artfs.artifacts.staging import Staging
@@ -339,7 +339,8 @@ def _can_take(
 def _take(staging: Staging, wanted: Mapping[Digest, MeasuredFile], catalog: Catalog) -> Mapping[Digest, bytes]:
     """Make a directory that of the version, and return the bytes of its files if their sync may wait."""
     staging.taken = True
-    small = None if catalog.engine.is_remote else small_contents(wanted)
+    kept = {digest: file.content for digest, file in wanted.items()}
+    small = None if catalog.engine.is_remote else small_contents(kept)
     if small is None:
         staging.sync()
     for file in wanted.values():

@@ -58,7 +58,7 @@ class Place:
         owned: whether artfs wrote the bytes and may remove them.
         mtime_ns: in place, local: modification time that the bytes are good for.
         etag: in place, remote: ETag that the bytes are good for.
-        state: `live`, or `staged` when the bytes are on this machine and not yet in the store.
+        state: `live`, or `staged` while the bytes are in the landing area of `machine_id` and not yet in the store.
         identity: whether the digest is that of the place's identity (URI, size, ETag), as the content's is not known.
     """
 
@@ -69,6 +69,7 @@ class Place:
     etag: str | None = None
     state: str = "live"
     identity: bool = False
+    machine_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,10 +369,11 @@ class Blobs:
             if not rows:
                 continue
             recorded = self._engine.executemany(
-                "INSERT INTO blob_place (blob_id, store_id, path, owned, mtime_ns, etag, state) "
-                f"VALUES (:blob_id, :store_id, :path, {owned}, :mtime_ns, :etag, :state) "
+                "INSERT INTO blob_place (blob_id, store_id, path, owned, mtime_ns, etag, state, machine_id) "
+                f"VALUES (:blob_id, :store_id, :path, {owned}, :mtime_ns, :etag, :state, :machine_id) "
                 f"ON CONFLICT {conflict} DO UPDATE "
-                f"SET state = excluded.state, mtime_ns = excluded.mtime_ns, etag = excluded.etag {keep}",
+                "SET state = excluded.state, machine_id = excluded.machine_id, mtime_ns = excluded.mtime_ns, "
+                f"etag = excluded.etag {keep}",
                 rows,
             )
             if recorded != len(rows):
@@ -444,4 +446,5 @@ def _place_parameters(blob_id: int, place: Place) -> dict[str, Any]:
         "mtime_ns": place.mtime_ns,
         "etag": place.etag,
         "state": place.state,
+        "machine_id": place.machine_id,
     }

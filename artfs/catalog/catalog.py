@@ -12,6 +12,7 @@ from artfs.catalog.audit import Audit
 from artfs.catalog.blobs import Blobs
 from artfs.catalog.check import problems
 from artfs.catalog.class_names import ClassNames
+from artfs.catalog.copies import Copies
 from artfs.catalog.engine import Engine
 from artfs.catalog.engines.url import open_engine
 from artfs.catalog.environments import Environments
@@ -20,6 +21,7 @@ from artfs.catalog.lineage import Lineage
 from artfs.catalog.listings import Listings
 from artfs.catalog.machines import Machine, Machines
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
+from artfs.catalog.pending import Pending
 from artfs.catalog.pins import Pins
 from artfs.catalog.runs import Runs
 from artfs.catalog.schema.migrations import bring_up, current, is_current
@@ -53,11 +55,13 @@ class Catalog:
         self.audit = Audit(engine, self.machines)
         self.blobs = Blobs(engine)
         self.class_names = ClassNames(engine)
+        self.copies = Copies(engine)
         self.environments = Environments(engine)
         self.identity = Identity(engine)
         self.lineage = Lineage(engine)
         self.listings = Listings(engine)
         self.metadata = VersionMetadata(engine)
+        self.pending = Pending(engine, self.machines)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)
         self.runs = Runs(engine, self.machines)

@@ -213,7 +213,8 @@ def wrong_in(home: Home) -> Iterator[WrongMode]:
 
     stores: Sequence[tuple[Path, Sequence[str]]] = []
     if home.catalog_path.exists():
-        with contextlib.suppress(ArtfsError, OSError), Workspace(home) as workspace:  # the check of the catalog tells
+        # What goes wrong, the check of the catalog tells.
+        with contextlib.suppress(ArtfsError, OSError), Workspace.of(home) as workspace:
             stores = stores_of(workspace)
     yield from wrong_modes(home, stores)
 
@@ -267,7 +268,7 @@ def stores(home: Home) -> Iterator[Check]:
 
     away: list[Check] = []
     try:
-        with Workspace(home) as workspace:
+        with Workspace.of(home) as workspace:
             for store in workspace.stores.local():
                 try:
                     store.check_there()

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from artfs import mounts
-from artfs.cli.printing import json_option, print_json, say, waiting
+from artfs.cli.printing import json_option, print_json, readable_size, say, waiting
 from artfs.cli.reporting import FAILED, complain, explain
+from artfs.cli.session import Session, pass_session
+from artfs.describe.owed import owed
 from artfs.errors import DraftHeld, DraftNotFound, InvalidValue, MountError
 from artfs.names import check_tag_name, check_version_name
+
+if TYPE_CHECKING:
+    from artfs.home import Home
+    from artfs.transfers.pending import Owed
 
 SYNC = "user.artfs.sync"
 COMMIT = "user.artfs.commit"
@@ -22,30 +29,43 @@ INCOMING = "incoming"
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds after which to give up.  [default: never]")
 @json_option
+@pass_session
 @click.pass_context
-def sync(context: click.Context, directory: Path, timeout: float | None, as_json: bool) -> None:
-    """Wait until everything written so far is a version.
+def sync(
+    context: click.Context, session: Session, directory: Path | None, timeout: float | None, as_json: bool
+) -> None:
+    """Wait until everything written so far is a version, and in its artifact store.
 
     DIR is a mount, or a directory in one. Drafts that cannot become versions are told, each on a line with the reason,
-    and make the exit code 1.
+    and make the exit code 1. So does what could not be brought to its store for a minute; it is tried again later.
+    Without DIR only what the home owes to stores is waited for.
     """
-    root = mounts.artfs_of(directory)
     give_up = None if timeout is None else time.monotonic() + timeout
+    answer: dict[str, Any] = {}
+    home: Home | None = session.home
     with waiting("syncing") as show:
-        answer = _asked(root)
-        while not answer["done"] and (give_up is None or time.monotonic() < give_up):
-            show(f"waiting for {_named(answer['waiting'], answer['waiting_count'])}")
+        if directory is not None:
+            root = mounts.artfs_of(directory)
             answer = _asked(root)
+            while not answer["done"] and (give_up is None or time.monotonic() < give_up):
+                show(f"waiting for {_named(answer['waiting'], answer['waiting_count'])}")
+                answer = _asked(root)
+            home = _home_of(root) if answer["owed"] else None
+        left = _left(home, give_up, show) if home is not None else []
     if as_json:
-        print_json(answer)
-    for draft in answer["held"]:
+        print_json({**answer, "owed": owed(left)})
+    for draft in answer.get("held", []):
         complain(f"{draft['draft']}: it is held: {_reason(draft['draft'], draft['reason'])}")
-    if not answer["done"]:
+    if not answer.get("done", True):
         complain(f"{directory}: not done after {timeout:g} s: {_named(answer['waiting'], answer['waiting_count'])}")
-    if answer["held"] or not answer["done"]:
+    if left:
+        from artfs.transfers.pending import told
+
+        complain(told(left))
+    if left or answer.get("held") or not answer.get("done", True):
         context.exit(FAILED)
 
 
@@ -81,6 +101,26 @@ def _asked(root: Path) -> dict[str, Any]:
         raise MountError(f"{root}: the mount does not answer: {explain(error)}", subject=root) from error
     assert isinstance(answer, dict)
     return answer
+
+
+def _home_of(root: Path) -> Home | None:
+    """The home that a mount shows; None if this user cannot work in it."""
+    from artfs.home import Home
+
+    home = Home(Path(mounts.read_status(root)["home"]))
+    return home if home.is_writable else None
+
+
+def _left(home: Home, give_up: float | None, show: Callable[[str], None]) -> list[Owed]:
+    """What a home still owes when it was waited for."""
+    from artfs.workspace import Workspace
+
+    def show_owed(left: Sequence[Owed]) -> None:
+        show(f"bringing {left[0].what} to {left[0].store}, {readable_size(sum(each.left for each in left))} left")
+
+    with Workspace.of(home.existing()) as workspace:
+        seconds = None if give_up is None else max(give_up - time.monotonic(), 0)
+        return workspace.transfers.wait(seconds, show=show_owed)
 
 
 def _named(drafts: list[dict[str, str]], how_many: int) -> str:

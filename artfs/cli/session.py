@@ -47,7 +47,7 @@ class Session:
 
         if logging.lastResort is not None:
             logging.lastResort.setFormatter(SafeFormatter())  # warnings come out beside what commands print
-        with Workspace(home) as workspace:
+        with Workspace.of(home) as workspace:
             workspace.classes.trust(self._trusted_classes)
             yield workspace
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,36 @@ from typing import Any
 import click
 
 from artfs import mounts
-from artfs.cli.printing import count, json_option, moment, print_json, print_record, print_table, say, size, text
+from artfs.cli.printing import (
+    count,
+    json_option,
+    moment,
+    print_described,
+    print_json,
+    print_record,
+    print_table,
+    say,
+    size,
+    text,
+    yes_no,
+)
 from artfs.cli.session import Session, pass_session
+from artfs.describe.owed import owed
 from artfs.errors import MountError
 from artfs.times import iso
+
+OWED = {
+    "what": text("owed"),
+    "store": text("to"),
+    "left": size("left"),
+    "rate": size("a second"),
+    "paused": yes_no("paused"),
+    "attempts": count("attempts"),
+    "since": moment("fails since"),
+    "error": text("error"),
+}
+SHOWN = 20
+"""So much of what is owed is shown, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +68,11 @@ class MountStatus:
 @json_option
 @pass_session
 def status(session: Session, directory: Path | None, as_json: bool) -> None:
-    """Show drafts and errors of the mount that DIR is in, or all mounts.
+    """Show drafts and errors of the mount that DIR is in, or all mounts and what is owed.
 
     A draft is open (somebody writes it, or it waits for something), settling (it becomes a version soon), sealing,
-    sealed (it is a version) or held; the reason is in the last column. Without DIR: your mounts, and what is in the
-    home.
+    sealed (it is a version) or held; the reason is in the last column. Without DIR: your mounts, what is in the
+    home, and what it still owes to artifact stores, oldest first.
     """
     if directory is not None:
         found = mounts.read_status(mounts.artfs_of(directory))
@@ -85,6 +112,7 @@ def _home_facts(session: Session) -> dict[str, Any]:
             "artifacts": catalog.artifacts.count(),
             "versions": catalog.versions.count(),
             "bytes": catalog.blobs.total_bytes(),
+            "owed": owed(workspace.transfers.owed()),
         }
 
 
@@ -96,6 +124,12 @@ def _print_home(home: dict[str, Any]) -> None:
     if home["exists"]:
         columns = [text("home"), count("artifacts"), count("versions"), size("bytes")]
         print_record([(column, home["path" if column.title == "home" else column.title]) for column in columns])
+        if home["owed"]:
+            say()
+            print_described(OWED, home["owed"][:SHOWN], empty="")
+            more = len(home["owed"]) - SHOWN
+            if more > 0 and sys.stdout.isatty():
+                say(f"and {more:,} more")
     else:
         print_record([(text("home"), f"{home['path']} (not there yet: run 'artfs init' or 'artfs mount DIR')")])
 

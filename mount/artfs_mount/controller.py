@@ -36,7 +36,8 @@ class Controller:
         """The answer to `user.artfs.sync`."""
         with trio.move_on_after(SYNC_SECONDS):
             await self._sealer.finish_all(ancestors(caller.pid), caller)
-        return json.dumps(control.sync_answer(self._sealer.orderable(caller))).encode()
+        owed = await in_thread(self._catalog.pending.count, seconds=METADATA_SECONDS)
+        return json.dumps({**control.sync_answer(self._sealer.orderable(caller)), "owed": owed}).encode()
 
     async def obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         """Does what was set on a file of `/.artfs/orders`. Raises OSError (EOPNOTSUPP) for what is no order."""

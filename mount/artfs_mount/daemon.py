@@ -21,8 +21,10 @@ from pathlib import Path
 import pyfuse3
 import trio
 
-from artfs.errors import MountError
+from artfs.errors import ArtfsError, MountError
 from artfs.mounts import Mounted, is_left, mounted_at
+from artfs.transfers.pending import told
+from artfs.transfers.worker import Worker
 from artfs.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.blobs import Blobs
@@ -45,6 +47,9 @@ log = logging.getLogger(__name__)
 
 REQUESTS_AT_ONCE = 4096
 """A request that waits costs a task and holds up nobody, however many wait."""
+OWED_SECONDS = 60.0
+"""So long, the end of the daemon waits for what is owed to stores."""
+
 UNMOUNTING_SECONDS = 2.0
 """`umount -f` cuts the connection first and unmounts then. Where the mount is there for longer, it was only cut."""
 
@@ -87,6 +92,7 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
             try:
                 supervisor.keep(Work.SIGNALS, _obey, signals, asked)
                 supervisor.keep(Work.WATCH, sealer.watch)
+                supervisor.keep(Work.TRANSFER, _bring_what_is_owed, incoming.workspace.transfers)
                 mount = await in_thread(mounted_at, options.mount_point)
                 await supervisor.attempt(Work.TUNE, _tune, mount)
                 ready()
@@ -96,6 +102,7 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
             await _answer(mount, asked)
             background.cancel_scope.cancel()
             pyfuse3.close()
+        await _finish_what_is_owed(incoming.workspace.transfers)
         # One more signal may end the process as soon as nobody receives it here.
         _write_clean_end(incoming.area, facts)
 
@@ -132,6 +139,25 @@ def _mount(operations: Operations, options: MountOptions) -> None:
 async def _tune(mount: Mounted | None) -> None:
     if mount is not None:
         log.info("mounted at %s; tuned: %s", mount.path, await in_thread(tuning.tune, mount.device))
+
+
+async def _bring_what_is_owed(worker: Worker) -> None:
+    try:
+        await in_thread(worker.run, seconds=None)
+    except trio.Cancelled:
+        worker.stop()
+        raise
+
+
+async def _finish_what_is_owed(worker: Worker) -> None:
+    """Waits a little for it. Nobody else is kept waiting: the mount has gone."""
+    try:
+        left = await in_thread(worker.wait, OWED_SECONDS, seconds=None)
+    except (ArtfsError, OSError) as error:
+        log.warning("what is owed could not be brought: %s", error)
+        return
+    if left:
+        log.warning("%s", told(left))
 
 
 async def _answer(mount: Mounted | None, asked: trio.Event) -> None:

@@ -34,6 +34,7 @@ class Work(StrEnum):
     RECORD = "record"
     SEAL = "seal"
     SIGNALS = "signals"
+    TRANSFER = "transfer"
     TUNE = "tune"
     WATCH = "watch"
 

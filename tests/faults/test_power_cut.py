@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts import syncing
 from artfs.artifacts.load import load
 from artfs.catalog import unsynced
+from artfs.transfers import syncing
 from artfs.workspace import Workspace
 from support import save_on_and_on
 from support.drafts import commit, drafts

@@ -66,11 +66,12 @@ class TestMissing:
     def test_it_is_an_error_and_nothing_is_made(self, path: Path, lose: Callable[[object, Path], None]) -> None:
         lose(self, path)
         before = sorted(path.rglob("*"))
-        with Workspace.open(path) as workspace:
-            with pytest.raises(CatalogMissing, match=r"artfs catalog restore FILE.*artfs init --begin-anew"):
-                save(workspace, "second", "a")
-            with pytest.raises(CatalogMissing):
-                gc(workspace)
+        with pytest.raises(CatalogMissing, match=r"artfs catalog restore FILE.*artfs init --begin-anew"):
+            Workspace.open(path)
+        with Workspace(Home(path)) as workspace:
+            for use in (lambda: save(workspace, "second", "a"), lambda: gc(workspace)):
+                with pytest.raises(CatalogMissing):
+                    use()
         assert sorted(path.rglob("*")) == before
 
     def test_a_new_home_has_none_yet(self, tmp_path: Path) -> None:
@@ -150,14 +151,14 @@ class TestOlder:
     def test_it_stays_an_older_one_when_versions_are_made(self, older: Workspace) -> None:
         for _ in range(5):
             save(older, os.urandom(10), "a")
-        with Workspace(older.home) as again, pytest.raises(OlderCatalog):
+        with Workspace.of(older.home) as again, pytest.raises(OlderCatalog):
             gc(again)
 
     def test_the_newer_one_makes_all_well_again(self, older: Workspace, tmp_path: Path) -> None:
         assert is_older(older.catalog, older.stores)
         older.close()
         restore(older.home, tmp_path / "newer.db")
-        with Workspace(Home(older.home.path)) as newer:
+        with Workspace.of(Home(older.home.path)) as newer:
             assert not is_older(newer.catalog, newer.stores)
             assert gc(newer) == Garbage()
             assert [load(newer, version) for version in newer.catalog.versions.list()] == ["first", "second", "only"]
@@ -166,7 +167,7 @@ class TestOlder:
         save(older, "third", "a")
         older.close()
         restore(older.home, tmp_path / "newer.db")
-        with Workspace(Home(older.home.path)) as newer:
+        with Workspace.of(Home(older.home.path)) as newer:
             assert is_older(newer.catalog, newer.stores)
             assert save(newer, "fourth", "a").name == "4"
 

@@ -15,10 +15,8 @@ from typing import Any
 import pytest
 
 from artfs import load_artifact, save_artifact
-from artfs.artifacts import syncing
 from artfs.artifacts.measure import measure
 from artfs.artifacts.save import save
-from artfs.artifacts.syncing import SMALL_FILE, SMALL_VERSION, is_left_by_a_crash
 from artfs.artifacts.verify import verify
 from artfs.catalog import unsynced
 from artfs.catalog.blobs import Place
@@ -27,6 +25,8 @@ from artfs.errors import DigestMismatch, StoreError
 from artfs.stacks import activate_stack, register_stack
 from artfs.stores.local import FEW_FILES, LocalStore
 from artfs.stores.registration import register_store
+from artfs.transfers import syncing
+from artfs.transfers.syncing import SMALL_FILE, SMALL_VERSION, is_left_by_a_crash
 from artfs.workspace import Workspace
 
 VALUE = {"text": "so much that it fills more than one sector of the disk " * 20}
@@ -58,7 +58,8 @@ def restarted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable
 
     def restart() -> None:
         monkeypatch.setattr(unsynced, "current_boot", lambda: "another boot")
-        workspace.close()  # it opens again by itself
+        workspace.close()
+        Workspace.of(workspace.home).close()  # whoever comes first
 
     return restart
 

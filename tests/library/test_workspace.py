@@ -9,6 +9,7 @@ import pytest
 
 from artfs.content.digest import Digest
 from artfs.errors import InvalidValue, StoreNotFound
+from artfs.home import Home
 from artfs.workspace import Workspace
 
 
@@ -22,8 +23,8 @@ def test_a_new_home_has_a_default_store_and_stack(home: Path) -> None:
         assert workspace.stores.local() == [store]
 
 
-def test_opening_needs_no_catalog(home: Path) -> None:
-    with Workspace.open(home):
+def test_making_one_opens_nothing(home: Path) -> None:
+    with Workspace(Home(home).create()):
         assert not (home / "catalog.db").exists()
 
 

@@ -38,7 +38,7 @@ def test_a_new_version_is_seen_at_once(record: Record, at: At) -> None:
 
 def test_what_another_process_commits_is_seen_at_once(record: Record, workspace: Workspace, home: Path) -> None:
     with Catalog.open(home / "catalog.db") as other:
-        elsewhere = Workspace(workspace.home)
+        elsewhere = Workspace.of(workspace.home)
         tree = MountTree(elsewhere, status=lambda: b"")
         artifacts = tree.root.lookup(b"artifacts")
         assert names(artifacts) == []

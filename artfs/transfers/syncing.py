@@ -13,10 +13,8 @@ that one sync makes all of it durable. The file is in the store at once, for eve
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -28,12 +26,12 @@ from artfs.errors import ArtfsError
 from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
-    from artfs.artifacts.measure import MeasuredFile
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.unsynced import UnsyncedPlace
     from artfs.home import Home
     from artfs.stores.base import Store
     from artfs.stores.opened import Stores
+    from artfs.transfers.background import Background
 
 SMALL_FILE = 16 * 2**10
 """Bytes of the largest file whose sync may wait."""
@@ -42,14 +40,19 @@ SMALL_VERSION = 64 * 2**10
 MOST_UNSYNCED = 256
 """Contents that a process adds to those that the catalog had when it began, before it syncs all of them."""
 _SECTOR = 512
+_WORK = "syncs small files"
 
 logger = logging.getLogger(__name__)
 
 
-def small_contents(files: Mapping[Digest, MeasuredFile]) -> dict[Digest, bytes] | None:
-    """Return the bytes of files that are small enough to be synced later; None if they are not."""
-    contents = {digest: file.content for digest, file in files.items() if file.content is not None}
-    if len(contents) < len(files) or len(files) > FEW_FILES:
+def small_contents(kept: Mapping[Digest, bytes | None]) -> dict[Digest, bytes] | None:
+    """Return the bytes of files if they are small enough to be synced later; None if not.
+
+    Args:
+        kept: what is in each file, where the caller has it in memory.
+    """
+    contents = {digest: content for digest, content in kept.items() if content is not None}
+    if len(contents) < len(kept) or len(kept) > FEW_FILES:
         return None
     sizes = [len(content) for content in contents.values()]
     return contents if max(sizes, default=0) <= SMALL_FILE and sum(sizes) <= SMALL_VERSION else None
@@ -62,17 +65,18 @@ class Syncing:
         home: whose files they are.
         catalog: gives the catalog that keeps their bytes.
         stores: where they are.
+        background: does what can be done beside the program.
     """
 
     # There is no lock that a fork could leave locked: two syncs at once do the same twice, and no harm.
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores) -> None:
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores, background: Background) -> None:
         self._home = home
         self._catalog = catalog
         self._stores = stores
         self._own: set[Digest] = set()
         self._count: int | None = None
-        self._thread: threading.Thread | None = None
+        self._background = background
 
     def added(self, contents: Collection[Digest]) -> None:
         """Take note of contents that this process has just saved; begin to sync if there are many now."""
@@ -81,18 +85,14 @@ class Syncing:
             self._count = self._counted()
         else:
             self._count += len(contents)
-        if self._count >= MOST_UNSYNCED and not (self._thread and self._thread.is_alive()):
+        if self._count >= MOST_UNSYNCED and not self._background.is_at(_WORK):
             self._count = 0
-            # Beside the program, as others may be writing so much to the same disk that a sync takes a while.
-            thread = threading.Thread(target=self.try_to_sync, name="artfs syncs small files")
-            with contextlib.suppress(RuntimeError):  # a program that is ending begins no thread: the next one syncs
-                thread.start()
-                self._thread = thread
+            # Others may be writing so much to the same disk that a sync takes a while.
+            self._background.start(_WORK, self.try_to_sync)
 
     def wait(self) -> None:
         """Return when a sync that has begun by itself is through."""
-        if self._thread is not None:
-            self._thread.join()
+        self._background.wait(_WORK)
 
     def try_to_sync(self) -> None:
         """Sync, and only log a failure: the bytes are safe in the catalog, and the next one tries again."""
