@@ -23,12 +23,14 @@ class Config:
         quiet_file_seconds: a file in /incoming is complete after this long unwritten.
         quiet_directory_seconds: the same for a directory.
         active_stack: the stack that new versions go to.
+        cache_bytes: the most that the disk cache of stores elsewhere may take.
         share: whether the home is for its owner alone, or for the group that its folder belongs to.
     """
 
     quiet_file_seconds: Annotated[float, Gt(0)] = 2.0
     quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
     active_stack: Annotated[str, MinLen(1)] = "default"
+    cache_bytes: Annotated[int, Gt(0)] = 10 * 2**30
     share: Literal["owner", "group"] = "owner"
 
 

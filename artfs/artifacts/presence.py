@@ -24,7 +24,7 @@ def bytes_are_there(workspace: Workspace, version: Version) -> bool:
 
 
 def _is_there(workspace: Workspace, blob_id: int, size: int) -> bool:
-    for candidate in workspace.candidates(blob_id):
+    for candidate in workspace.blobs.places.of(blob_id):
         try:
             with candidate.open() as reader:
                 if reader.size == size:

@@ -1,8 +1,8 @@
 """Open files and directories: what a file handle stands for, and how it is read.
 
 A read that memory can answer is answered on the event loop; one that may wait for a disk goes to a worker thread with a
-deadline, so that one slow read holds up nobody else. A handle that is read from front to back has its next block
-fetched and verified while the kernel still takes the last one.
+deadline, so that one slow read holds up nobody else. A handle that is read from front to back has the next blocks of
+its window (`artfs.blobs.window`) brought into memory while the kernel still takes the last one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 
-from artfs.content.digest import BLOCK_SIZE
+from artfs.blobs.window import Cursor
 from artfs.errors import ArtfsError
-from artfs.stores.verified import BlobReader
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.nodes import Node
@@ -99,41 +98,31 @@ class TextHandle:
 class BlobHandle:
     """A file of a version. Its blob is looked up at the first read: what the kernel has in memory needs none."""
 
-    def __init__(self, open_blob: Callable[[], BlobReader], supervisor: Supervisor) -> None:
+    def __init__(self, open_blob: Callable[[], Cursor], supervisor: Supervisor) -> None:
         self._open_blob = open_blob
         self._supervisor = supervisor
-        self._reader: BlobReader | None = None
-        self._next = 0
-        self._fetched = 0
+        self._cursor: Cursor | None = None
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
-        if self._reader is None:
-            self._reader = self._open_blob()
-        reader = self._reader
-        sequential, self._next = offset == self._next, offset + size
-        data = reader.peek(offset, size)
-        if data is None and reader.size <= SMALL:
-            data = reader.read(offset, size)
+        if self._cursor is None:
+            self._cursor = self._open_blob()
+        cursor = self._cursor
+        data = cursor.peek(offset, size)
+        if data is None and cursor.size <= SMALL:
+            data = cursor.read(offset, size)
         elif data is None:
-            data = await in_thread(reader.read, offset, size)
-        if sequential:
-            self._fetch_ahead(reader, offset + size)
+            data = await in_thread(cursor.read, offset, size)
+        for block in cursor.due():
+            self._supervisor.start(Work.PREFETCH, _prefetch, cursor, block)
         return data
 
-    def _fetch_ahead(self, reader: BlobReader, position: int) -> None:
-        """Has the next block read and verified while this one is still being taken; once a block."""
-        block = position // BLOCK_SIZE + 1
-        if block > self._fetched and block * BLOCK_SIZE < reader.size:
-            self._fetched = block
-            self._supervisor.start(Work.PREFETCH, _prefetch, reader, position)
-
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
+        if self._cursor is not None:
+            self._cursor.close()
 
 
-async def _prefetch(reader: BlobReader, position: int) -> None:
-    await in_thread(reader.prefetch, position, seconds=None)
+async def _prefetch(cursor: Cursor, block: int) -> None:
+    await in_thread(cursor.prefetch, block, seconds=None)
 
 
 class DraftHandle:

@@ -9,11 +9,12 @@ from typing import IO, Any, ClassVar, cast
 import fsspec
 import pytest
 
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidName, InvalidValue, OutsideStore, PlaceExists
 from artfs.stores.base import PathType, Store
 from artfs.stores.registry import store_class
-from artfs.stores.verified import BlobReader, Candidate
 
 
 class MemoryStore(Store):
@@ -96,12 +97,12 @@ def test_versions_can_live_in_it(store: MemoryStore, tmp_path: Path) -> None:
     store.sync([place])
     with pytest.raises(PlaceExists):
         store.place(tmp_path / "file", b"iris/0123/deep/file")
-    with BlobReader(digest, [Candidate(lambda: store.open_place(place), "memory")]) as reader:
+    with BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "memory")]) as reader:
         assert bytes(reader.read(0, 100)) == b"content"
     assert list(store.places()) == [b"iris/0123/deep/file"]
     with store.open(place, "wb") as file:
         file.write(b"tampered")
-    reader = BlobReader(digest, [Candidate(lambda: store.open_place(place), "memory")])
+    reader = BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "memory")])
     with pytest.raises(DigestMismatch):
         reader.read(0, 100)
     store.remove_place(place)

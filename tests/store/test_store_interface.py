@@ -8,10 +8,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidName, InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.stores import LocalStore, Store
-from artfs.stores.verified import BlobReader, Candidate
 from support.stores import FileStore, MemoryStore
 
 
@@ -171,13 +172,13 @@ def test_places_are_written_once_and_read_by_range(store: Store, tmp_path: Path)
     with store.open_place(place) as reader:
         assert (reader.pread(3, 4), reader.pread(8, 100), reader.pread(50, 1)) == (b"3456", b"89", b"")
         assert reader.size == 10
-    with BlobReader(digest, [Candidate(lambda: store.open_place(place), "here")]) as blob:
+    with BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "here")]) as blob:
         assert bytes(blob.read(0, 100)) == b"0123456789"
     assert list(store.places()) == list(store.places(b"iris/0123")) == [b"iris/0123/deep/file"]
     store.remove(place)
     write(store, "iris/0123/deep/file", b"tampered!!")
     with (
-        BlobReader(digest, [Candidate(lambda: store.open_place(place), "here")]) as blob,
+        BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "here")]) as blob,
         pytest.raises(DigestMismatch),
     ):
         blob.read(0, 100)

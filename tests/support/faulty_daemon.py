@@ -28,7 +28,7 @@ PARTS = (
     "artfs.catalog.versions:Versions.create",
     "artfs.content.stream:SequentialHasher.write",
     "artfs.stores.local:LocalStore.place",
-    "artfs.stores.verified:BlobReader.prefetch",
+    "artfs.blobs.reader:BlobReader.prefetch",
     "artfs_mount.__main__:_Ready.succeeded",
     "artfs_mount.daemon:_heard",
     "artfs_mount.handles:DraftHandle.read",

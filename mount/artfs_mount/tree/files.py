@@ -12,7 +12,7 @@ from artfs_mount.tree.context import Context
 from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, unsupported_xattr
 
 if TYPE_CHECKING:
-    from artfs.stores.verified import BlobReader
+    from artfs.blobs.window import Cursor
 
 
 class VersionFile(Node):
@@ -54,9 +54,9 @@ class VersionFile(Node):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, self.mode, self.size, self.mtime_ns, 1, FOREVER, FOREVER, self.owner)
 
-    def open(self) -> BlobReader:
+    def open(self) -> Cursor:
         """Open the content; every byte that is read is checked."""
-        return self._context.workspace.open_blob(self.digest)
+        return self._context.workspace.blobs.cursor(self.digest)
 
     def xattrs(self) -> Mapping[bytes, bytes]:
         blob = self._context.catalog.blobs.by_id(self.blob_id)
