@@ -24,6 +24,7 @@ class Config:
         quiet_directory_seconds: the same for a directory.
         active_stack: the stack that new versions go to.
         landing: folder that bytes land in for stores of other machines; in the home when not given.
+        cache_bytes: the most that the disk cache of stores elsewhere may take.
         share: whether the home is for its owner alone, or for the group that its folder belongs to.
     """
 
@@ -31,6 +32,7 @@ class Config:
     quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
     active_stack: Annotated[str, MinLen(1)] = "default"
     landing: Annotated[str, MinLen(1)] | None = None
+    cache_bytes: Annotated[int, Gt(0)] = 10 * 2**30
     share: Literal["owner", "group"] = "owner"
 
 

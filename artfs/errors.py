@@ -47,6 +47,10 @@ class VersionNotFound(NotFound):
     """The artifact has no such version (any more)."""
 
 
+class ContentNotFound(ArtfsOSError, FileNotFoundError):
+    """The catalog does not know a content that something refers to, as after an older catalog was restored."""
+
+
 class DraftNotFound(NotFound):
     """Nothing of this name lies in /incoming."""
 

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from fsspec.spec import AbstractFileSystem
 
 from artfs.artifacts.browse import Browser, Info, entry_info
+from artfs.blobs.file import BlobFile
+from artfs.blobs.window import Cursor
 from artfs.current import current_workspace
 from artfs.errors import ReadOnly
-from artfs.stores.blob_file import BlobFile
 
 if TYPE_CHECKING:
-    from artfs.stores.verified import BlobReader
+    from artfs.blobs.reader import BlobReader
     from artfs.workspace import Workspace
 
 BUFFER_SIZE = 2**17
@@ -148,7 +149,7 @@ class ArtfsFileSystem(AbstractFileSystem):
         browser = self._browser
         _, _, entry = browser.file(self._strip_protocol(path))
         assert entry.digest is not None
-        return browser.workspace.open_blob(entry.digest)
+        return browser.workspace.blobs.open(entry.digest)
 
     @property
     def _browser(self) -> Browser:
@@ -180,7 +181,7 @@ class ArtfsFile(io.BufferedReader):
     """
 
     def __init__(self, fs: ArtfsFileSystem, details: Info, reader: BlobReader, block_size: int = BUFFER_SIZE) -> None:
-        super().__init__(BlobFile(reader), block_size)
+        super().__init__(BlobFile(Cursor(reader)), block_size)
         self.fs = fs
         self.details = details
         self.path: str = details["name"]

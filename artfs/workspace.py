@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,28 +11,22 @@ from typing import TYPE_CHECKING
 from artfs import users
 from artfs.artifacts.checked import Checked
 from artfs.artifacts.named_classes import named_classes
-from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
+from artfs.blobs.opener import BlobOpener
 from artfs.errors import AlreadyExists
 from artfs.home import Home
 from artfs.known_classes import FILE_NAME, KnownClasses
 from artfs.older import catch_up
-from artfs.stores.inplace import open_in_place
 from artfs.stores.opened import Stores, mark_of, own
 from artfs.stores.roots import kept_root
-from artfs.stores.verified import BlobReader, BlockCache, Candidate
 from artfs.transfers.worker import Worker
 
 if TYPE_CHECKING:
-    from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.machines import Machine
     from artfs.transfers.syncing import Syncing
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
-
-CACHED_BLOCKS = 8
-"""Verified blocks (4 MiB) kept in memory for all readers of one process together."""
 
 
 class Workspace:
@@ -47,7 +40,7 @@ class Workspace:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.block_cache = BlockCache(CACHED_BLOCKS * BLOCK_SIZE)
+        self.blobs = BlobOpener(home, lambda: self.catalog, lambda: self.stores)
         self.checked = Checked()
         self.classes = KnownClasses(home.path / FILE_NAME, home.sharing)
         self._lock = threading.RLock()
@@ -107,29 +100,6 @@ class Workspace:
         """Who makes versions here: the login name, or the number of a user without one. No variable changes it."""
         return users.name_of(os.geteuid())
 
-    def open_blob(
-        self, digest: Digest, *, on_failure: Callable[[Candidate, OSError], None] | None = None
-    ) -> BlobReader:
-        """Open the content of that digest for verified reading, wherever it lies.
-
-        Args:
-            digest: of the content.
-            on_failure: told about every place that failed, also when another place had the bytes.
-
-        Raises:
-            FileNotFoundError: the catalog knows no such content.
-        """
-        blob = self.catalog.blobs.get(digest)
-        if blob is None:
-            raise FileNotFoundError(f"the catalog knows no content {format_digest(digest)}")
-        candidates = self.candidates(blob.id)
-        has_digest = blob.kind == "content"
-        return BlobReader(blob.file, candidates, cache=self.block_cache, has_digest=has_digest, on_failure=on_failure)
-
-    def candidates(self, blob_id: int) -> list[Candidate]:
-        """Return the places where the bytes of a blob should be, best first."""
-        return [self._candidate(place) for place in self.catalog.blobs.places(blob_id)]
-
     def _open_catalog(self) -> Catalog:
         from artfs.catalog.catalog import Catalog
 
@@ -141,7 +111,7 @@ class Workspace:
             if may_begin:
                 self.home.catalog_begun()
             self._catalog = catalog  # what begins the file of classes asks for it
-            self.classes.begin(lambda: named_classes(catalog, self.open_blob))
+            self.classes.begin(lambda: named_classes(catalog, self.blobs.open))
         except BaseException:
             self._catalog = None
             catalog.close()
@@ -167,25 +137,13 @@ class Workspace:
             if self._catalog is not None:
                 self._catalog.close()
                 self._catalog = None
-        self.block_cache.clear()
+        self.blobs.memory.clear()
 
     def __enter__(self) -> Workspace:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _candidate(self, place: BlobPlace) -> Candidate:
-        if place.store_id is None:
-            return Candidate(
-                open=lambda: open_in_place(place.path),
-                shown=place.path.decode("utf-8", "backslashreplace"),
-                owned=False,
-                mtime_ns=place.mtime_ns,
-                etag=place.etag,
-            )
-        store = self.stores.by_id(place.store_id)
-        return Candidate(open=lambda: store.open_place(place.path), shown=store.place_path(place.path))
 
 
 def _ensure_defaults(catalog: Catalog, home: Home) -> None:

@@ -21,9 +21,9 @@ from artfs.content.tree import Kind
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, PlaceChanged, VersionNotFound
 
 if TYPE_CHECKING:
+    from artfs.blobs.reader import BlobReader
     from artfs.catalog.trees import EntryRow
     from artfs.catalog.versions import Version
-    from artfs.stores.verified import BlobReader
     from artfs.workspace import Workspace
 
 Advance = Callable[[int], None]
@@ -192,7 +192,7 @@ class _Copier:
         """The verified bytes of a file, in order."""
         assert row.digest is not None
         name = f"'{os.fsdecode(path)}' of {shown_name(self._version)}"
-        with self._workspace.open_blob(row.digest) as reader:
+        with self._workspace.blobs.open(row.digest) as reader:
             for start in range(0, row.size, BLOCK_SIZE):
                 piece = _read(reader, start, name)
                 yield piece

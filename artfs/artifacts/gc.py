@@ -17,6 +17,7 @@ from uuid import UUID
 
 from artfs.artifacts.orphans import orphans, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
+from artfs.blobs import pieces
 from artfs.catalog.blobs import BlobPlace
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
@@ -82,6 +83,8 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
     finally:
         cache.close()
     _collect_views(workspace, found, dry_run=dry_run)
+    if not dry_run:
+        pieces.collect_in_place(workspace.home, workspace.catalog)
     return found
 
 

@@ -12,9 +12,9 @@ from artfs.materializers.classes import dotted
 from artfs.stores.built_in import CLASS_OPTION, CUSTOM
 
 if TYPE_CHECKING:
+    from artfs.blobs.reader import BlobReader
     from artfs.catalog.catalog import Catalog
     from artfs.content.digest import Digest
-    from artfs.stores.verified import BlobReader
 
 _LARGEST = 16 * 2**20
 """Larger files of JSON are data: reading them all would keep whoever opens the home waiting."""

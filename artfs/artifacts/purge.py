@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.standing import drop_view
 from artfs.artifacts.visualize import page_path
+from artfs.blobs import pieces
 from artfs.content.stubs import digests_below
 from artfs.errors import ArtfsError
 from artfs.older import check_not_older
@@ -156,6 +157,8 @@ def give_up(
         given_up = set(blob_ids) - held
         if hand_over:
             released = catalog.blobs.release_places(given_up)
+            for place in released:
+                _remove_lists(workspace, place, swept)
             swept.files += len(released)
             swept.bytes += sum(_size(workspace, place) for place in released)
         dropped = catalog.blobs.drop_places(given_up)
@@ -168,6 +171,7 @@ def remove_places(workspace: Workspace, places: Sequence[BlobPlace], swept: Swep
     removed = []
     for place in places:
         size = _size(workspace, place)
+        _remove_lists(workspace, place, swept)
         if place.store_id is None or _is_removed(workspace, place.store_id, place.path, swept):
             removed.append(place.id)
             swept.files += 1
@@ -205,6 +209,15 @@ def _forget_visualizations(workspace: Workspace, version: Version, loose: Loose)
 def _size(workspace: Workspace, place: BlobPlace) -> int:
     blob = workspace.catalog.blobs.by_id(place.blob_id)
     return blob.size if blob is not None else 0
+
+
+def _remove_lists(workspace: Workspace, place: BlobPlace, swept: Swept) -> None:
+    """Remove the lists of pieces that lie beside a place whose bytes go, or become the user's."""
+    blob = workspace.catalog.blobs.by_id(place.blob_id)
+    if blob is None or blob.pieces is None or place.store_id is None:
+        return
+    if (lists := pieces.place_of(place.path, blob.digest)) is not None:
+        _is_removed(workspace, place.store_id, lists, swept)
 
 
 def _is_removed(workspace: Workspace, store_id: int, path: bytes, swept: Swept) -> bool:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from artfs.artifacts import shown
 from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.artifacts.orphans import remove_attempt
+from artfs.blobs import pieces
 from artfs.catalog.blobs import Place
 from artfs.catalog.versions import NOTHING_UNSYNCED
 from artfs.content import files
@@ -141,6 +142,8 @@ def placed(
         _check_free(catalog, artifact, check_version_name(name))
     facts.setdefault("user", workspace.user)
     wanted = {} if measured.in_place else _sources(measured, store, catalog, None)
+    if measured.in_place:
+        pieces.write_in_place(workspace.home, (file.digest for file in measured.files))
     taken = staging if staging and adopt and _can_take(staging, measured, store, wanted, visualizations) else None
     uuid = taken.uuid if taken else uuid or str(uuids.uuid4())
     unsynced: Mapping[Digest, bytes] = {}
@@ -342,6 +345,7 @@ def _take(staging: Staging, wanted: Mapping[Digest, MeasuredFile], catalog: Cata
     kept = {digest: file.content for digest, file in wanted.items()}
     small = None if catalog.engine.is_remote else small_contents(kept)
     if small is None:
+        pieces.write(staging.store, staging.directory, (file.digest for file in wanted.values()))
         staging.sync()
     for file in wanted.values():
         _check_unchanged(file)
@@ -371,7 +375,8 @@ def _bring(
     for file in wanted.values():
         _place_file(file, store, directory + b"/" + file.path, adopt=adopt)
     places = {digest: _place(directory, file, store) for digest, file in wanted.items()}
-    store.sync([at.path for at in places.values()])
+    lists = pieces.write(store, directory, (file.digest for file in wanted.values()))
+    store.sync([*(at.path for at in places.values()), *lists])
     return places
 
 

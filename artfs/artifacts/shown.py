@@ -109,7 +109,7 @@ def read_visualization(workspace: Workspace, version: Version, row: Visualizatio
         raise StoreError(f"the visualization '{row.name}' of {shown_name(version)} lies in no store", subject=row.name)
     if workspace.catalog.blobs.at(version.store_id, [row.path]):
         # It is a file of a version, which may lie in other places too.
-        with workspace.open_blob(row.digest) as blob:
+        with workspace.blobs.open(row.digest) as blob:
             return bytes(blob.read(0, row.size))
     store = workspace.stores.by_id(version.store_id)
     with store.open_place(row.path) as reader:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import is_removed, shown_name
-from artfs.content.digest import BLOCK_SIZE, Digest, Hasher, format_digest
+from artfs.blobs.memory import Memory
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
+from artfs.content.digest import BLOCK_SIZE, Digest, format_digest, hash_all
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
-from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import Blob
     from artfs.catalog.versions import Version
+    from artfs.stores.base import PlaceReader
     from artfs.workspace import Workspace
 
 
@@ -61,7 +64,8 @@ def verify(
     """Compare every file of versions with its digest, in every place where it lies, and yield what is wrong.
 
     Content that several files share is read once. A version is damaged only if a file has no good place left, but a
-    bad copy is told too: it is one failure away from damage.
+    bad copy is told too: it is one failure away from damage. The lists of pieces are not looked at: one that is wrong
+    or gone is noticed when it is used, and costs speed and nothing else.
 
     Args:
         workspace: where they are.
@@ -151,7 +155,7 @@ def _ends_with(place: str, path: bytes) -> bool:
 def _looks(workspace: Workspace, digest: Digest, advance: Callable[[int], None]) -> Iterator[_Look]:
     """The places of a blob, and which are not good, and why."""
     blob = workspace.catalog.blobs.get(digest)
-    candidates = workspace.candidates(blob.id) if blob is not None else []
+    candidates = workspace.blobs.places.of(blob.id) if blob is not None else []
     if blob is None or not candidates:
         yield _Look(None, True, "its bytes are in no store")
         return
@@ -173,31 +177,33 @@ def _why_not_good(blob: Blob, candidate: Candidate, advance: Callable[[int], Non
         with candidate.open() as reader:
             if reader.size != blob.size:
                 return f"it has {reader.size} bytes instead of {blob.size}"
-            hasher = Hasher()
-            for start in range(0, blob.size, BLOCK_SIZE):
-                piece = reader.pread(start, BLOCK_SIZE)
-                hasher.update(piece)
-                advance(len(piece))
+            found = hash_all(_blocks(reader, blob.size, advance))
     except StoreError:
         raise
     except OSError as error:
         return str(error) if isinstance(error, ArtfsError) else error.strerror or str(error)
-    found = hasher.finish()
-    if found.digest == blob.digest:
+    if found == blob.digest:
         return None
     changed = "" if candidate.owned else "it was changed since it was registered: "
-    return f"{changed}it is {format_digest(found.digest)} instead of {format_digest(blob.digest)}"
+    return f"{changed}it is {format_digest(found)} instead of {format_digest(blob.digest)}"
+
+
+def _blocks(reader: PlaceReader, size: int, advance: Callable[[int], None]) -> Iterator[bytes]:
+    for start in range(0, size, BLOCK_SIZE):
+        block = reader.pread(start, BLOCK_SIZE)
+        yield block
+        advance(len(block))
 
 
 def _read_identity(blob: Blob, candidate: Candidate, advance: Callable[[int], None]) -> None:
     """Data whose digest is not known: that it can be read and has kept its size and time is all there is to see."""
-    with BlobReader(blob.file, [candidate], cache=BlockCache(0), has_digest=False) as reader:
+    with BlobReader(blob.file, [candidate], memory=Memory(0), has_digest=False) as reader:
         for start in range(0, blob.size, BLOCK_SIZE):
             advance(len(reader.read(start, BLOCK_SIZE)))
 
 
 def _is_there(workspace: Workspace, blob_id: int, size: int) -> bool:
-    for candidate in workspace.candidates(blob_id):
+    for candidate in workspace.blobs.places.of(blob_id):
         try:
             with candidate.open() as reader:
                 if reader.size == size:

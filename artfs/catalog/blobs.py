@@ -12,7 +12,7 @@ from artfs.catalog.sound import sound_place
 from artfs.content.digest import Digest, FileDigest
 from artfs.errors import MissingPlace, PlaceExists
 
-_BLOB = "id, digest, kind, size, blocks"
+_BLOB = "id, digest, kind, size, blocks, pieces"
 _PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
 
 _UNNEEDED = (
@@ -34,6 +34,7 @@ class Blob:
         kind: `content`, or `identity` when the content's digest is not known.
         size: bytes.
         blocks: digests of its 4 MiB blocks, one after the other; None when there is one block.
+        pieces: for each block the digest of the list of its pieces, one after the other; None when there are no lists.
     """
 
     id: int
@@ -41,11 +42,12 @@ class Blob:
     kind: str
     size: int
     blocks: bytes | None
+    pieces: bytes | None = None
 
     @property
     def file(self) -> FileDigest:
         """The same as a value of `content`."""
-        return FileDigest(self.digest, self.size, self.blocks)
+        return FileDigest(self.digest, self.size, self.blocks, self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +285,7 @@ class Blobs:
         for part in chunks(list(paths)):
             names, parameters = in_list(part)
             rows = self._engine.query(
-                "SELECT p.path, b.id, b.digest, b.kind, b.size, b.blocks FROM blob_place p JOIN blob b "
+                "SELECT p.path, b.id, b.digest, b.kind, b.size, b.blocks, b.pieces FROM blob_place p JOIN blob b "
                 f"ON b.id = p.blob_id WHERE p.owned = 1 AND p.store_id = :store AND p.path IN ({names})",
                 {**parameters, "store": store_id},
             )
@@ -354,6 +356,7 @@ class Blobs:
                 "kind": IDENTITY if places[file.digest].identity else CONTENT,
                 "size": file.size,
                 "blocks": file.blocks,
+                "pieces": file.pieces,
             }
             for file in files
         ]
@@ -423,7 +426,7 @@ class Blobs:
                 f"FROM blob WHERE id IN ({names}) ORDER BY id",
                 parameters,
             )
-            freed += [Blob(*row[:5]) for row in rows if row[5] == inside[row[0]]]
+            freed += [Blob(*row[:-1]) for row in rows if row[-1] == inside[row[0]]]
         return freed
 
 

@@ -1,11 +1,20 @@
-"""BLAKE3 digests of files (whole and per block) and of everything else that artfs names by its content."""
+"""BLAKE3 digests of files (whole, per block and per piece) and of everything else that artfs names by its content.
+
+A file of more than one block has for each block its digest, and the digest of the list of its pieces' digests. Blocks
+are for whoever reads on and on, pieces for whoever reads here and there: 2 KiB of list and 64 KiB of file are enough to
+verify a small read. BLAKE3 counts its chunks from the beginning of what it hashes, so that none of the three can be
+made of another one: each is a pass over the bytes of its own.
+"""
 
 from __future__ import annotations
 
 import errno
+import functools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import NewType
 
 from blake3 import blake3
@@ -16,6 +25,10 @@ Digest = NewType("Digest", bytes)
 DIGEST_SIZE = 32
 BLOCK_SIZE = 4 * 2**20
 """A range read of a larger file is verified in blocks of this many bytes."""
+PIECE_SIZE = 64 * 2**10
+"""A small read of a larger file is verified in pieces of this many bytes."""
+LIST_SIZE = BLOCK_SIZE // PIECE_SIZE * DIGEST_SIZE
+"""Bytes of the list of a full block: the digests of its pieces, one after the other."""
 
 _PREFIX = "b3:"
 
@@ -28,11 +41,16 @@ class FileDigest:
         digest: BLAKE3 of all bytes.
         size: number of bytes.
         blocks: the digests of its blocks of BLOCK_SIZE bytes, one after the other; None for a file of one block.
+        pieces: for each block the digest of its list, one after the other; None for a file of one block, and where the
+            lists are not known.
+        lists: the lists themselves, one after the other (512 KiB for each GiB), while they are at hand.
     """
 
     digest: Digest
     size: int
     blocks: bytes | None = None
+    pieces: bytes | None = field(default=None, compare=False)
+    lists: bytes | None = field(default=None, compare=False, repr=False)
 
     def block(self, index: int) -> Digest:
         """Return the digest of the block that begins at byte `index * BLOCK_SIZE`."""
@@ -47,13 +65,16 @@ class FileDigest:
 
 
 class Hasher:
-    """Digests of bytes that come in order: the whole and every block, in one pass."""
+    """Digests of bytes that come in order: the whole, every block and every piece, in one pass."""
 
     def __init__(self) -> None:
         self._whole = blake3()
         self._size = 0
         self._blocks = bytearray()
         self._block: blake3 | None = None
+        self._lists = bytearray()
+        self._pieces = bytearray()
+        self._piece: blake3 | None = None
 
     @property
     def size(self) -> int:
@@ -64,8 +85,10 @@ class Hasher:
         """Take the next bytes."""
         view = memoryview(data).cast("B")
         while view:
-            room = BLOCK_SIZE - self._size % BLOCK_SIZE
-            self._update_within_block(view[:room], fills=len(view) >= room)
+            # The first piece apart: at its end the digest of the whole is its own.
+            end = PIECE_SIZE if self._size < PIECE_SIZE else self._size + BLOCK_SIZE - self._size % BLOCK_SIZE
+            room = end - self._size
+            self._update_within_block(view[:room], fills=len(view) >= room and end != PIECE_SIZE)
             view = view[room:]
 
     def copy(self) -> Hasher:
@@ -75,6 +98,9 @@ class Hasher:
         other._size = self._size
         other._blocks = self._blocks.copy()
         other._block = self._block.copy() if self._block is not None else None
+        other._lists = self._lists.copy()
+        other._pieces = self._pieces.copy()
+        other._piece = self._piece.copy() if self._piece is not None else None
         return other
 
     def finish(self) -> FileDigest:
@@ -82,14 +108,19 @@ class Hasher:
         digest = Digest(self._whole.digest())
         if self._size <= BLOCK_SIZE:
             return FileDigest(digest, self._size)
-        last = self._block.digest() if self._block is not None else b""
-        return FileDigest(digest, self._size, bytes(self._blocks) + last)
+        blocks, lists, pieces = bytes(self._blocks), bytes(self._lists), bytes(self._pieces)
+        if self._block is not None:
+            blocks += self._block.digest()
+            lists += self._piece.digest() if self._piece is not None else b""
+            pieces += list_digest(lists[len(lists) // LIST_SIZE * LIST_SIZE :])
+        return FileDigest(digest, self._size, blocks, pieces, lists)
 
     def _update_within_block(self, part: memoryview, *, fills: bool) -> None:
-        in_first_block = self._size < BLOCK_SIZE
+        start = self._size
         self._whole.update(part)
         self._size += len(part)
-        if in_first_block:
+        self._update_pieces(part, start)
+        if start < BLOCK_SIZE:
             # Up to here the digest of the whole is that of the first block: no second hashing.
             if fills:
                 self._blocks += self._whole.digest()
@@ -102,6 +133,27 @@ class Hasher:
             if fills:
                 self._blocks += self._block.digest()
                 self._block = None
+        if fills:
+            self._pieces += list_digest(self._lists[-LIST_SIZE:])
+
+    def _update_pieces(self, part: memoryview, start: int) -> None:
+        while part:
+            room = PIECE_SIZE - start % PIECE_SIZE
+            fills = len(part) >= room
+            if start < PIECE_SIZE:
+                if fills:
+                    self._lists += self._whole.digest()
+            elif self._piece is None and fills:
+                self._lists += blake3(part[:room]).digest()
+            else:
+                if self._piece is None:
+                    self._piece = blake3()
+                self._piece.update(part[:room])
+                if fills:
+                    self._lists += self._piece.digest()
+                    self._piece = None
+            start += room
+            part = part[room:]
 
 
 def format_digest(digest: bytes) -> str:
@@ -123,6 +175,25 @@ def parse_digest(text: str) -> Digest:
 def hash_bytes(data: bytes | bytearray | memoryview) -> Digest:
     """Return the digest of some content that is at hand as a whole."""
     return Digest(blake3(data).digest())
+
+
+def hash_all(parts: Iterable[bytes | bytearray | memoryview]) -> Digest:
+    """Return the digest of some content that comes in parts, and nothing else of it."""
+    whole = blake3()
+    for part in parts:
+        whole.update(part)
+    return Digest(whole.digest())
+
+
+def hash_pieces(block: bytes | bytearray | memoryview) -> bytes:
+    """Return the list of a block: the digests of its pieces, one after the other."""
+    view = memoryview(block)
+    return b"".join([blake3(view[at : at + PIECE_SIZE]).digest() for at in range(0, len(view), PIECE_SIZE)])
+
+
+def list_digest(pieces: bytes | bytearray) -> Digest:
+    """Return the digest of a list."""
+    return tagged(b"pieces", bytes(pieces))
 
 
 def hash_file(
@@ -167,24 +238,92 @@ def _hash_descriptor(
         if len(data) == size:
             advance(size)
             return FileDigest(hash_bytes(data), size)
-    hasher = Hasher()
-    buffer = memoryview(bytearray(BLOCK_SIZE))
-    hole_end = 0
+    with ThreadPoolExecutor(1, "hash") as helper:
+        return _hash_blocks(descriptor, size, helper, cancelled or (lambda: False), advance)
+
+
+def _hash_blocks(
+    descriptor: int,
+    size: int,
+    helper: ThreadPoolExecutor,
+    cancelled: Callable[[], bool],
+    advance: Callable[[int], None],
+) -> FileDigest:
+    """Hash the whole here, and blocks and pieces beside it in a thread, which takes no longer than the whole alone."""
+    whole, done, hole_end = blake3(), 0, 0
+    buffers = deque(_Buffer() for _ in range(2))
+    parts: list[Future[_Parts]] = []
     while True:
-        if cancelled is not None and cancelled():
+        if cancelled():
             raise InterruptedError("hashing was cancelled")
-        position = hasher.size
-        if position >= hole_end:
-            hole_end = _hole_end(descriptor, position, size)
-        if position + BLOCK_SIZE <= hole_end:
-            hasher.update(_ZEROS)
-            advance(BLOCK_SIZE)
-            continue
-        count = os.preadv(descriptor, [buffer], position)
-        if count == 0:
-            return hasher.finish()
-        hasher.update(buffer[:count])
-        advance(count)
+        if done >= hole_end:
+            hole_end = _hole_end(descriptor, done, size)
+        if done + BLOCK_SIZE <= hole_end:
+            block, hashed = memoryview(_ZEROS), _finished(_parts_of_zeros())
+        else:
+            buffer = buffers[0]
+            buffers.rotate()
+            buffer.user.result()
+            block = _filled(buffer.view, descriptor, done)
+            if not block:
+                break
+            hashed = buffer.user = _begun(helper, block)
+        parts.append(hashed)
+        whole.update(block)
+        done += len(block)
+        advance(len(block))
+    digest = Digest(whole.digest())
+    if done <= BLOCK_SIZE:
+        return FileDigest(digest, done)
+    found = [part.result() for part in parts]
+    blocks, lists = b"".join([part.block for part in found]), b"".join([part.pieces for part in found])
+    return FileDigest(digest, done, blocks, b"".join([list_digest(part.pieces) for part in found]), lists)
+
+
+class _Buffer:
+    """Room for a block, and whoever still hashes what is in it."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(BLOCK_SIZE))
+        self.user = _finished(_parts_of_zeros())
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The digest of a block, and its list."""
+
+    block: Digest
+    pieces: bytes
+
+
+def _hash_parts(block: bytes | memoryview) -> _Parts:
+    return _Parts(hash_bytes(block), hash_pieces(block))
+
+
+@functools.cache
+def _parts_of_zeros() -> _Parts:
+    return _hash_parts(_ZEROS)
+
+
+def _finished(parts: _Parts) -> Future[_Parts]:
+    future: Future[_Parts] = Future()
+    future.set_result(parts)
+    return future
+
+
+def _begun(helper: ThreadPoolExecutor, block: memoryview) -> Future[_Parts]:
+    try:
+        return helper.submit(_hash_parts, block)
+    except RuntimeError:  # no thread can be started just now
+        return _finished(_hash_parts(block))
+
+
+def _filled(buffer: memoryview, descriptor: int, position: int) -> memoryview:
+    """The bytes at a position, as many as the buffer takes; fewer only at the end."""
+    count = 0
+    while count < len(buffer) and (more := os.preadv(descriptor, [buffer[count:]], position + count)):
+        count += more
+    return buffer[:count]
 
 
 _ZEROS = bytes(BLOCK_SIZE)

@@ -36,3 +36,8 @@ def open_in_place(place: bytes) -> PlaceReader:
         return LocalReader(os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC))
     finally:
         os.close(found)
+
+
+def is_local(place: bytes) -> bool:
+    """Whether a place that is in no store is on this machine."""
+    return local_path(os.fsdecode(place)) is not None

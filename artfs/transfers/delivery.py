@@ -24,13 +24,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from artfs.blobs.memory import Memory
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.catalog.pending import UPLOAD, PendingRow
 from artfs.catalog.versions import LIVE, PURGED, STAGED
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.long_paths import shown as _shown
 from artfs.errors import DigestMismatch, InvalidValue, PlaceExists, StoreError
 from artfs.stores.local import local_path
-from artfs.stores.verified import BlobReader, BlockCache, Candidate
 from artfs.transfers.arrival import put
 
 if TYPE_CHECKING:
@@ -213,7 +215,12 @@ class Delivery:
             (place, self._stores.by_id(place.store_id)) for place in self._places(blob_id) if place.store_id is not None
         ]
         return [
-            Candidate(open=partial(store.open_place, place.path), shown=store.place_path(place.path))
+            Candidate(
+                open=partial(store.open_place, place.path),
+                show=partial(store.place_path, place.path),
+                is_local=False,
+                store_id=place.store_id,
+            )
             for place, store in places
             if not store.is_local
         ]
@@ -227,7 +234,7 @@ class Delivery:
         try:
             with (
                 open(path, "wb", opener=self._home.sharing.opener) as copy,
-                BlobReader(file, candidates, cache=BlockCache(2 * _READ_BYTES)) as reader,
+                BlobReader(file, candidates, memory=Memory(2 * _READ_BYTES)) as reader,
             ):
                 while (at := copy.tell()) < file.size:
                     copy.write(reader.read(at, _READ_BYTES))

@@ -27,7 +27,6 @@ from artfs.transfers.pending import told
 from artfs.transfers.worker import Worker
 from artfs.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
-from artfs_mount.blobs import Blobs
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
@@ -71,7 +70,7 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
     clean = bool(areas.mount_facts(area.path).get("clean", True))
     facts = {"mount_point": str(options.mount_point), "home": str(workspace.home.path), "started": time.time()}
     area.write_mount({**facts, "pid": os.getpid(), "clean": False})
-    incoming = Incoming(workspace, area, Blobs(workspace))
+    incoming = Incoming(workspace, area)
     recover(incoming, clean=clean)
     try:
         trio.run(_main, incoming, options, facts, ready)
@@ -119,6 +118,7 @@ def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: 
     inodes = Inodes(tree, incoming, status.text)
     operations = Operations(inodes, sealer, status, observer, supervisor)
     status.add_section("background", lambda caller: supervisor.failures(with_reasons=caller.is_trusted))
+    status.add_section("places", lambda caller: incoming.workspace.blobs.places.status(with_names=caller.is_trusted))
     status.add_section("drafts", lambda caller: control.as_json(sealer.visible(caller)))
     status.add_section("open_files", lambda _: len(operations.handles))
     status.add_section("known_files", lambda _: len(incoming.nodes))

@@ -2,8 +2,8 @@
 
 A read that memory can answer is answered on the event loop, and so is a small file on the disk of the home; any other
 goes to a worker thread with a deadline, among the places of its store, so that one slow read holds up nobody else. A
-handle that is read from front to back has its next block fetched and verified while the kernel still takes the last
-one.
+handle that is read from front to back has the next blocks of its window (`artfs.blobs.window`) brought into memory
+while the kernel still takes the last one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from artfs.content.digest import BLOCK_SIZE
-from artfs.stores.verified import BlobReader
+from artfs.blobs.window import Cursor
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.nodes import Node
@@ -66,45 +65,35 @@ class BlobHandle:
         self._supervisor = supervisor
         self._opened: _OpenBlob | None = None
         self._is_closed = False
-        self._next = 0
-        self._fetched = 0
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
         blob = self._opened or await self._open()
-        sequential, self._next = offset == self._next, offset + size
         data = await blob.read(offset, size)
-        if sequential:
-            self._fetch_ahead(blob, offset + size)
+        for block in blob.cursor.due():
+            self._supervisor.start(Work.PREFETCH, blob.prefetch, block)
         return data
 
     async def _open(self) -> _OpenBlob:
         where = await self._questions.ask(self._file.where)
         places = self._reads.of(where.store_id)
         if where.is_near:
-            reader = self._file.open()
+            cursor = self._file.open()
         else:
-            reader = await places.call(self._file.look_and_open, seconds=READ_SECONDS)
+            cursor = await places.call(self._file.look_and_open, seconds=READ_SECONDS)
         if self._opened is None and not self._is_closed:
-            self._opened = _OpenBlob(reader, places, is_near=where.is_near)
+            self._opened = _OpenBlob(cursor, places, is_near=where.is_near)
         else:  # another read of this handle was quicker, or it was closed; nobody has read from this one
-            reader.close()
+            cursor.close()
         if self._opened is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._opened
-
-    def _fetch_ahead(self, blob: _OpenBlob, position: int) -> None:
-        """Has the next block read and verified while this one is still being taken; once a block."""
-        block = position // BLOCK_SIZE + 1
-        if block > self._fetched and block * BLOCK_SIZE < blob.reader.size:
-            self._fetched = block
-            self._supervisor.start(Work.PREFETCH, blob.prefetch, position)
 
     def close(self) -> None:
         self._is_closed = True
         if self._opened is None:
             return
         if self._opened.is_quick:
-            self._opened.reader.close()
+            self._opened.cursor.close()
         else:
             self._supervisor.start(Work.CLOSE, self._opened.close)
 
@@ -112,28 +101,28 @@ class BlobHandle:
 class _OpenBlob:
     """A blob being read. is_near: its bytes lie on the disk of the home, so that a small one is read at once."""
 
-    def __init__(self, reader: BlobReader, places: Places, *, is_near: bool) -> None:
-        self.reader = reader
-        self.is_quick = is_near and reader.size <= SMALL
+    def __init__(self, cursor: Cursor, places: Places, *, is_near: bool) -> None:
+        self.cursor = cursor
+        self.is_quick = is_near and cursor.size <= SMALL
         self._places = places
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
-        data = self.reader.peek(offset, size)
+        data = self.cursor.peek(offset, size)
         if data is None and self.is_quick:
-            return self.reader.read(offset, size)
+            return self.cursor.read(offset, size)
         if data is None:
-            return await self._places.call(self.reader.read, offset, size, seconds=READ_SECONDS)
+            return await self._places.call(self.cursor.read, offset, size, seconds=READ_SECONDS)
         return data
 
     async def close(self) -> None:
         """Lets go of the reader, which a read that is stuck may hold: nobody waits for that."""
         with suppress(OSError):
-            await self._places.call(self.reader.close, seconds=READ_SECONDS)
+            await self._places.call(self.cursor.close, seconds=READ_SECONDS)
 
-    async def prefetch(self, position: int) -> None:
-        """Fetches the block after a position. The read that needs it meets what keeps it from coming."""
+    async def prefetch(self, block: int) -> None:
+        """Brings a block into memory. The read that needs it meets what keeps it from coming."""
         with suppress(OSError):
-            await self._places.call(self.reader.prefetch, position, seconds=READ_SECONDS)
+            await self._places.call(self.cursor.prefetch, block, seconds=READ_SECONDS)
 
 
 class DraftHandle:

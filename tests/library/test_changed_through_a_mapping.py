@@ -87,9 +87,9 @@ def test_an_open_reader_notices_it(change: Callable[[], None]) -> None:
     workspace = current_workspace()
     row = workspace.catalog.trees.entries(find_version(workspace.catalog, "data").tree_id or 0)[0]
     assert row.digest is not None
-    with workspace.open_blob(row.digest) as reader:
+    with workspace.blobs.open(row.digest) as reader:
         reader.read(SIZE - 10, 10)
-        workspace.block_cache.clear()  # as later blocks would do
+        workspace.blobs.memory.clear()  # as later blocks would do
         change()
         with pytest.raises(PlaceChanged):
             reader.read(SIZE - 10, 10)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from artfs import register_artifact, save_artifact
+from artfs.blobs.opener import BlobOpener
+from artfs.blobs.reader import BlobReader
 from artfs.client import Client
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, VersionNotFound
 from artfs.objects.version import ArtifactVersionResponse
-from artfs.stores.verified import BlobReader
-from artfs.workspace import Workspace
 from support.stores import stored_files
 
 LONG_AGO = 1_000_000_000 * 10**9
@@ -151,13 +151,13 @@ def test_a_version_that_is_removed_while_it_is_copied_is_said_to_be(
     home: Path, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = save_artifact(1, name="n")
-    open_blob = Workspace.open_blob
+    open_blob = BlobOpener.open
 
-    def removed_just_before(workspace: Workspace, digest: Digest) -> BlobReader:
+    def removed_just_before(blobs: BlobOpener, digest: Digest) -> BlobReader:
         Client(home).delete_artifact("n")
-        return open_blob(workspace, digest)
+        return open_blob(blobs, digest)
 
-    monkeypatch.setattr(Workspace, "open_blob", removed_just_before)
+    monkeypatch.setattr(BlobOpener, "open", removed_just_before)
     with pytest.raises(VersionNotFound, match="version n/1 was removed while it was copied"):
         version.download_files(tmp_path / target)
     assert not (tmp_path / target).exists()

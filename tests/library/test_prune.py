@@ -346,7 +346,7 @@ class TestDraftsOfAMount:
 
     def needed(self, workspace: Workspace) -> bytes:
         digest = os.getxattr(workspace.home.mounts / "1/work/a/deep/stub", BLOB_ATTRIBUTE)
-        with workspace.open_blob(digest) as reader:  # type: ignore[arg-type]
+        with workspace.blobs.open(digest) as reader:  # type: ignore[arg-type]
             return bytes(reader.read(0, 100))
 
     def test_the_bytes_stay_until_the_draft_is_gone(self, workspace: Workspace, stub: Path) -> None:

@@ -179,6 +179,7 @@ def test_data_below_the_store_is_registered_in_place_too(home: Path) -> None:
 class TestEqualFiles:
     """Each file's own path is a place of its content; what becomes of one place is no damage of another version."""
 
+    @pytest.mark.expected_warnings("content is no longer what was registered; .*; another place has the bytes")
     def test_a_file_is_read_when_its_equal_neighbour_changes(self, tmp_path: Path) -> None:
         (tmp_path / "d").mkdir()
         for name in ("a", "b"):
@@ -186,7 +187,7 @@ class TestEqualFiles:
         version = register_artifact(tmp_path / "d", name="d")
         for changed, kept in (("b", "a"), ("a", "b")):
             (tmp_path / "d" / changed).write_text("changed")
-            with current_workspace().open_blob(hash_bytes(b"one")) as reader:
+            with current_workspace().blobs.open(hash_bytes(b"one")) as reader:
                 assert bytes(reader.read(0, 3)) == b"one"
             (tmp_path / "d" / changed).write_text("one")
             assert (tmp_path / "d" / kept).read_text() == "one"

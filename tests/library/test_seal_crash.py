@@ -33,7 +33,7 @@ def check_promises(home: Path, acknowledged: list[str]) -> int:
             assert version.tree_id is not None and version.files == 4
             for path, entry in catalog.trees.walk(version.tree_id):
                 if entry.kind == Kind.FILE and entry.digest is not None:
-                    with workspace.open_blob(entry.digest) as reader:
+                    with workspace.blobs.open(entry.digest) as reader:
                         assert len(reader.read(0, reader.size)) == entry.size, path
         dead_ones = list(orphans(store, catalog))
         for dead, _ in dead_ones:

@@ -56,7 +56,7 @@ def content(workspace: Workspace, version: Version) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for path, entry in workspace.catalog.trees.walk(version.tree_id):
         if entry.blob_id is not None and entry.digest is not None:
-            with workspace.open_blob(entry.digest) as reader:
+            with workspace.blobs.open(entry.digest) as reader:
                 found[path] = bytes(reader.read(0, reader.size))
     return found
 

@@ -35,7 +35,7 @@ def test_what_is_not_there_is_a_clear_error(home: Path) -> None:
         with pytest.raises(StoreNotFound, match="id 99"):
             workspace.stores.by_id(99)
         with pytest.raises(FileNotFoundError, match="knows no content b3:00"):
-            workspace.open_blob(Digest(bytes(32)))
+            workspace.blobs.open(Digest(bytes(32)))
         workspace.home.configure(active_stack="gone")
         with pytest.raises(InvalidValue, match=r"the active stack 'gone' of .*config.toml does not exist"):
             _ = workspace.stores.active

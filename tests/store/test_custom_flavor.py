@@ -8,12 +8,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidName, InvalidValue, OutsideStore, PlaceExists
 from artfs.stores.base import Store
 from artfs.stores.making import make_store
 from artfs.stores.registry import store_class
-from artfs.stores.verified import BlobReader, Candidate
 from support.stores import PlainMemoryStore
 
 
@@ -39,12 +40,12 @@ def test_versions_can_live_in_it(store: Store, tmp_path: Path) -> None:
     store.sync([place])
     with pytest.raises(PlaceExists):
         store.place(tmp_path / "file", b"iris/0123/deep/file")
-    with BlobReader(digest, [Candidate(lambda: store.open_place(place), "memory")]) as reader:
+    with BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "memory")]) as reader:
         assert bytes(reader.read(0, 100)) == b"content"
     assert list(store.places()) == [b"iris/0123/deep/file"]
     with store.files.open(place, "wb") as file:
         file.write(b"tampered")
-    reader = BlobReader(digest, [Candidate(lambda: store.open_place(place), "memory")])
+    reader = BlobReader(digest, [Candidate(lambda: store.open_place(place), lambda: "memory")])
     with pytest.raises(DigestMismatch):
         reader.read(0, 100)
     store.delete(place)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidValue, PlaceExists, StoreError, StoreTimeout
 from artfs.stores.backend import Progress, Stored
@@ -20,7 +22,6 @@ from artfs.stores.base import Store
 from artfs.stores.local import LocalStore
 from artfs.stores.making import check_options, make_store
 from artfs.stores.remote.deadline import ATTEMPTS, MOST_LEFT, DeadlineStore, Patience
-from artfs.stores.verified import BlobReader, Candidate
 from support.faulty_store import DRIP_BYTES, DRIP_SECONDS, SCHEME, FaultyStore, StoreFault
 
 KEY = b"iris/0123/file"
@@ -148,7 +149,10 @@ def test_a_put_is_never_tried_again(store: Store, source: Path, control: Path) -
 def test_wrong_bytes_are_for_the_digest(store: Store, source: Path, control: Path) -> None:
     digest = hash_file(source)
     StoreFault("pread", "wrong").write(control)
-    with BlobReader(digest, [Candidate(lambda: store.open_place(KEY), "far")]) as blob, pytest.raises(DigestMismatch):
+    with (
+        BlobReader(digest, [Candidate(lambda: store.open_place(KEY), lambda: "far")]) as blob,
+        pytest.raises(DigestMismatch),
+    ):
         blob.read(0, 10)
 
 

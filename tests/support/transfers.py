@@ -42,7 +42,7 @@ def contents_of(version: Version, workspace: Workspace) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for path, entry in workspace.catalog.trees.load(version.tree_id).walk():
         if entry.file is not None:
-            with workspace.open_blob(entry.file.digest) as reader:
+            with workspace.blobs.open(entry.file.digest) as reader:
                 found[path] = bytes(reader.read(0, entry.file.size))
     return found
 

@@ -8,15 +8,13 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from artfs.content.digest import Digest
 from artfs.errors import CatalogReplaced, DraftNotFound
 from artfs.workspace import Workspace
-from artfs_mount.blobs import Blobs
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
 from artfs_mount.incoming.callers import Caller, check_order
 from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Hold, Quiet, decide
-from artfs_mount.incoming.contents import Contents, Reader
+from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import Nodes
@@ -28,7 +26,7 @@ log = logging.getLogger(__name__)
 class Incoming:
     """The working directory of an area, its drafts, and when they are complete."""
 
-    def __init__(self, workspace: Workspace, area: Area, blobs: Blobs) -> None:
+    def __init__(self, workspace: Workspace, area: Area) -> None:
         config = workspace.home.config
         self.area = area
         self.workspace = workspace
@@ -36,8 +34,7 @@ class Incoming:
         self.drafts = Drafts(area.records, sharing=area.sharing)
         self.nodes = Nodes(os.fsencode(area.work))
         self.namespace = Namespace(self.nodes, self.drafts)
-        self._blobs = blobs
-        self.contents = Contents(self.nodes, self.drafts, self._reader)
+        self.contents = Contents(self.nodes, self.drafts, workspace.blobs.cursor)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
         self.finishing: dict[bytes, frozenset[int]] = {}
         self._told_of_trouble = False
@@ -145,6 +142,3 @@ class Incoming:
             return grants(os.lstat(self.path(draft.name)))
         except FileNotFoundError:
             return False
-
-    def _reader(self, digest: Digest) -> Reader:
-        return self._blobs.by_digest(digest)

@@ -13,7 +13,7 @@ from artfs_mount.tree.nearness import Where
 from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, unsupported_xattr
 
 if TYPE_CHECKING:
-    from artfs.stores.verified import BlobReader
+    from artfs.blobs.window import Cursor
 
 
 class VersionFile(Node):
@@ -59,11 +59,11 @@ class VersionFile(Node):
         """Where its bytes are read."""
         return self._context.where(self.blob_id)
 
-    def open(self) -> BlobReader:
+    def open(self) -> Cursor:
         """Open the content; every byte that is read is checked. May take long unless its bytes are near."""
-        return self._context.workspace.open_blob(self.digest)
+        return self._context.workspace.blobs.cursor(self.digest)
 
-    def look_and_open(self) -> BlobReader:
+    def look_and_open(self) -> Cursor:
         """Find out how near the bytes are, for the next time, and open the content. Waits for their disks."""
         self._context.look_where(self.blob_id)
         return self.open()

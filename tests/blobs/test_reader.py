@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from artfs.blobs.memory import Memory
+from artfs.blobs.places import Candidate, Failure
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file, tagged
 from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, ReaderClosed, StoreError
 from artfs.stores.inplace import open_in_place
 from artfs.stores.local import LocalReader
-from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 SIZES = [0, 1, 5000, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 3 * BLOCK_SIZE, 3 * BLOCK_SIZE + 777]
 NOISE = os.urandom(SIZES[-1])
@@ -32,7 +34,7 @@ class Place:
         path.write_bytes(data)
 
     def candidate(self, *, owned: bool = True, mtime_ns: int | None = None, etag: str | None = None) -> Candidate:
-        return Candidate(self._open, str(self.path), owned, mtime_ns, etag)
+        return Candidate(self._open, lambda: str(self.path), owned, mtime_ns, etag)
 
     def tamper(self, offset: int) -> None:
         with self.path.open("r+b") as file:
@@ -164,8 +166,9 @@ class TestWrongBytes:
         place.tamper(BLOCK_SIZE + 5)
         failed: list[tuple[str, str]] = []
 
-        def note(candidate: Candidate, error: OSError) -> None:
-            failed.append((candidate.shown, type(error).__name__))
+        def note(failures: Sequence[Failure], recovered: bool) -> None:
+            assert recovered
+            failed.extend((failure.candidate.shown, type(failure.error).__name__) for failure in failures)
 
         with BlobReader(blob, [place.candidate(), second.candidate()], on_failure=note) as reader:
             assert bytes(reader.read(0, len(NOISE))) == NOISE
@@ -201,26 +204,26 @@ class TestWrongBytes:
 class TestPrefetch:
     def test_the_next_block_is_read_ahead(self, reader: BlobReader, place: Place) -> None:
         assert reader.peek(BLOCK_SIZE, 10) is None
-        assert reader.prefetch(0)
+        assert reader.prefetch(1)
         assert bytes(reader.peek(BLOCK_SIZE, 10) or b"") == NOISE[BLOCK_SIZE : BLOCK_SIZE + 10]
         reader.read(BLOCK_SIZE, BLOCK_SIZE)
         assert place.read == 1
-        assert not reader.prefetch(0)
+        assert not reader.prefetch(1)
 
     def test_there_is_nothing_after_the_end(self, reader: BlobReader) -> None:
-        assert not reader.prefetch(3 * BLOCK_SIZE)
+        assert not reader.prefetch(4)
         assert reader.peek(len(NOISE), 1) == b""
 
     def test_a_failure_waits_for_the_read(self, reader: BlobReader, place: Place) -> None:
         place.tamper(BLOCK_SIZE)
-        assert not reader.prefetch(0)
+        assert not reader.prefetch(1)
         with pytest.raises(DigestMismatch):
             reader.read(BLOCK_SIZE, 1)
 
 
 class TestThreads:
     def test_many_readers_of_one_blob_get_right_bytes_and_leak_nothing(self, blob: FileDigest, place: Place) -> None:
-        reader = BlobReader(blob, [place.candidate()], cache=BlockCache(BLOCK_SIZE))
+        reader = BlobReader(blob, [place.candidate()], memory=Memory(BLOCK_SIZE))
         wrong: list[int] = []
         start = threading.Barrier(6)
 
@@ -231,7 +234,7 @@ class TestThreads:
                 at = chance.randrange(len(NOISE))
                 if bytes(reader.read(at, 131_072)) != NOISE[at : at + 131_072]:
                     wrong.append(at)
-                reader.prefetch(at)
+                reader.prefetch(at // BLOCK_SIZE + 1)
 
         _run(lambda: read(1), lambda: read(2), lambda: read(3), lambda: read(4), lambda: read(5), lambda: read(6))
         reader.close()
@@ -240,7 +243,7 @@ class TestThreads:
 
     def test_closing_while_others_read_never_reads_another_file(self, blob: FileDigest, place: Place) -> None:
         for _ in range(30):
-            reader = BlobReader(blob, [place.candidate()], cache=BlockCache(0))
+            reader = BlobReader(blob, [place.candidate()], memory=Memory(0))
             start = threading.Barrier(3)
 
             def read(reader: BlobReader = reader, start: threading.Barrier = start) -> None:
@@ -258,25 +261,11 @@ class TestThreads:
         assert place.opened == place.closed
 
 
-class TestCache:
-    def test_it_is_bounded_and_forgets_what_was_not_used_for_longest(self) -> None:
-        cache = BlockCache(3000)
-        for name in (b"1", b"2", b"3", b"4"):
-            cache.put(name, bytes(1000))
-        assert cache.get(b"1") is None and cache.get(b"2") is not None
-        cache.put(b"5", bytes(1000))
-        assert cache.get(b"2") is not None and cache.get(b"3") is None
-
-    def test_many_small_blocks_are_bounded_too(self) -> None:
-        cache = BlockCache(10_000)
-        for number in range(1000):
-            cache.put(b"%d" % number, b"")
-        assert sum(cache.get(b"%d" % number) is not None for number in range(1000)) < 60
-
+class TestMemory:
     def test_readers_share_what_they_verified(self, blob: FileDigest, place: Place) -> None:
-        cache = BlockCache(8 * BLOCK_SIZE)
+        memory = Memory(8 * BLOCK_SIZE)
         for _ in range(3):
-            with BlobReader(blob, [place.candidate()], cache=cache) as reader:
+            with BlobReader(blob, [place.candidate()], memory=memory) as reader:
                 assert bytes(reader.read(0, len(NOISE))) == NOISE
         assert place.opened == 1
 

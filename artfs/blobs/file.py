@@ -6,41 +6,41 @@ import io
 import os
 from typing import Any
 
+from artfs.blobs.window import Cursor
 from artfs.content.digest import BLOCK_SIZE
-from artfs.stores.verified import BlobReader
 
 
 class BlobFile(io.RawIOBase):
-    """A blob with a position, for `io.BufferedReader`. Closing it closes the reader.
+    """A blob with a position, for `io.BufferedReader`. Closing it closes the cursor.
 
     Args:
-        reader: the blob.
+        cursor: of the blob.
     """
 
     mode = "rb"
 
-    def __init__(self, reader: BlobReader) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         super().__init__()
-        self._reader = reader
+        self._cursor = cursor
         self._position = 0
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer`, but only to the end of a block: what is read is then copied once, straight from the cache."""
         in_block = BLOCK_SIZE - self._position % BLOCK_SIZE
-        data = self._reader.read(self._position, min(len(buffer), in_block))
+        data = self._cursor.read(self._position, min(len(buffer), in_block))
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
     def readall(self) -> bytes:
         """Return all that is left."""
-        data = bytes(self._reader.read(self._position, self._reader.size - self._position))
+        data = bytes(self._cursor.read(self._position, self._cursor.size - self._position))
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position, and return it."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._reader.size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._cursor.size}[whence]
         if base + offset < 0:
             raise ValueError(f"cannot seek to {base + offset}: it is before the file's beginning")
         self._position = base + offset
@@ -55,7 +55,7 @@ class BlobFile(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        """Give back what the reader holds."""
+        """Give back what the cursor holds."""
         if not self.closed:
-            self._reader.close()
+            self._cursor.close()
         super().close()

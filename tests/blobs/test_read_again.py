@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from artfs.blobs.memory import Memory
+from artfs.blobs.places import Candidate
+from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, Hasher
 from artfs.errors import DigestMismatch
 from artfs.stores.local import LocalReader
-from artfs.stores.verified import BlobReader, BlockCache, Candidate
 
 
 def test_a_part_of_a_block_read_again_is_not_hashed_again_but_a_change_is_seen(tmp_path: Path) -> None:
@@ -20,7 +22,7 @@ def test_a_part_of_a_block_read_again_is_not_hashed_again_but_a_change_is_seen(t
     os.utime(path, ns=(0, 0))
     hasher = Hasher()
     hasher.update(content)
-    cache = BlockCache(limit_bytes=0)
+    memory = Memory(0)
     reads: list[int] = []
 
     class Counting(LocalReader):
@@ -35,7 +37,7 @@ def test_a_part_of_a_block_read_again_is_not_hashed_again_but_a_change_is_seen(t
     def opened() -> LocalReader:
         return Counting(os.open(path, os.O_RDONLY))
 
-    with BlobReader(hasher.finish(), [Candidate(opened, str(path))], cache=cache) as reader:
+    with BlobReader(hasher.finish(), [Candidate(opened, lambda: str(path))], memory=memory) as reader:
         assert reader.read(10, 5) == content[10:15]
         assert reader.read(100, 5) == content[100:105]
         assert reads == [BLOCK_SIZE, 5]
