@@ -14,8 +14,12 @@ COMMANDS = {
     "init": Lazy("artfs.cli.init:init", "Make the home: the catalog and the default store."),
     "mount": Lazy("artfs.cli.mount:mount", "Show all artifacts as files below DIR, and take in what is written there."),
     "umount": Lazy("artfs.cli.umount:umount", "End the mount at DIR, and wait until its daemon has ended."),
-    "status": Lazy("artfs.cli.status:status", "Show drafts and errors of the mount that DIR is in, or all mounts."),
-    "sync": Lazy("artfs.cli.drafts:sync", "Wait until everything written so far is a version."),
+    "status": Lazy(
+        "artfs.cli.status:status", "Show drafts and errors of the mount that DIR is in, or all mounts and what is owed."
+    ),
+    "sync": Lazy(
+        "artfs.cli.drafts:sync", "Wait until everything written so far is a version, and in its artifact store."
+    ),
     "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
     "exec": Lazy(
         "artfs.cli.exec:exec_command", "Run COMMAND, and record what it read from a mount and what it wrote there."

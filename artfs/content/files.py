@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 
 from artfs.content.long_paths import FilePath, lstat, reachable
 
+COPYING = b".artfs-copy-"
+"""The name of a copy begins so until it is whole; a crash may leave it."""
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONE = 0x40049409
 _SYNC_FILE_RANGE_WRITE = 2
@@ -84,10 +87,10 @@ def clone_or_copy(source: FilePath, target: FilePath, *, target_directory: int |
     """Copy a file's bytes, permission bits and mtime to a new file: as a reflink, else with its holes kept.
 
     Raises FileExistsError if `target` exists. It is never there half; what a crash leaves behind has a name that
-    begins with `.artfs-copy-`. Returns False: it is no link. Arguments as for `link_or_copy`.
+    begins with `COPYING`. Returns False: it is no link. Arguments as for `link_or_copy`.
     """
     target = os.fsencode(target)
-    draft = _beside(target, b"copy")
+    draft = _beside(target, COPYING)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         with _opened(source, os.O_RDONLY) as reading, _opened(draft, flags, directory=target_directory) as writing:
@@ -270,7 +273,7 @@ def atomic_write(path: FilePath, data: bytes, *, mode: int) -> None:
     It has that mode then, whatever the umask is.
     """
     target = os.fsencode(path)
-    draft = _beside(target, b"write")
+    draft = _beside(target, b".artfs-write-")
     try:
         with _opened(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode) as writing:
             os.fchmod(writing, mode)
@@ -357,9 +360,8 @@ class _opened:
         os.close(self._descriptor)
 
 
-def _beside(target: bytes, purpose: bytes) -> bytes:
-    name = b".artfs-" + purpose + b"-" + uuid.uuid4().hex.encode()
-    return os.path.join(os.path.dirname(target), name)
+def _beside(target: bytes, prefix: bytes) -> bytes:
+    return os.path.join(os.path.dirname(target), prefix + uuid.uuid4().hex.encode())
 
 
 def _rename_to_new(draft: bytes, target: bytes, directory: int | None) -> None:

@@ -30,8 +30,9 @@ from artfs.blobs.reader import BlobReader
 from artfs.catalog.pending import UPLOAD, PendingRow
 from artfs.catalog.versions import LIVE, PURGED, STAGED
 from artfs.content.digest import Digest, FileDigest
+from artfs.content.files import COPYING
 from artfs.content.long_paths import shown as _shown
-from artfs.errors import DigestMismatch, InvalidValue, PlaceExists, StoreError
+from artfs.errors import ArtfsError, DigestMismatch, InvalidValue, PlaceExists, StoreError
 from artfs.stores.local import local_path
 from artfs.transfers.arrival import put
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from artfs.catalog.copies import Copy, InStore
     from artfs.catalog.versions import Version
     from artfs.home import Home
+    from artfs.stores.base import Store
     from artfs.stores.opened import Stores
     from artfs.transfers.landing import Landing
 
@@ -126,7 +128,7 @@ class Delivery:
         with self._store.claim(folder):
             for batch in _batches(contents):
                 self._bring(batch)
-        self._sweep(folder)
+            self._sweep(folder)
         self._finish(version)
 
     def _version(self) -> Version | None:
@@ -134,6 +136,8 @@ class Delivery:
             return None
         version = self._catalog.versions.by_id(self._row.version_id)
         if version is None or version.state == PURGED:
+            # It was purged while somebody came to owe it: else its row would have gone with it.
+            self._catalog.pending.remove(self._row.id)
             raise Stopped
         return version
 
@@ -163,8 +167,7 @@ class Delivery:
             self._release(present)
 
     def _brought(self, wanted: _Wanted, content: InStore) -> _Present:
-        own = self._catalog.machines.known_id()
-        landed = [copy for copy in content.staged if copy.machine_id == own]
+        landed = [copy for copy in content.staged if copy.machine_id == self._row.machine_id]
         if content.live:
             return _Present(content.blob_id, wanted.file.size, content.live[0].path, False, landed)
         key = landed[0].path if landed else wanted.key
@@ -179,13 +182,13 @@ class Delivery:
                 "copied"
             )
         self._check_free(key, content)
-        failures: list[OSError] = []
-        for path in self._local_files(content.blob_id):
+        failures: list[Exception] = []
+        for path in self._local_files(content.blob_id, failures):
             try:
                 return put(self._store, path, key, file)
             except (FileNotFoundError, DigestMismatch) as error:
                 failures.append(error)
-        candidates = self._remote(content.blob_id)
+        candidates = self._remote(content.blob_id, failures)
         if failures and not candidates:
             raise failures[-1]
         with self._fetched(file, candidates) as fetched:
@@ -198,32 +201,42 @@ class Delivery:
         if there is not None and there.id != content.blob_id:
             raise PlaceExists(f"'{self._store.place_path(key)}' has other bytes already", subject=key)
 
-    def _local_files(self, blob_id: int) -> Iterator[Path]:
-        """Where on this machine the bytes of a blob should be."""
-        for store_id, path in self._catalog.copies.landed(blob_id, self._catalog.machines.known_id()):
-            yield Path(self._landing.area(self._stores.by_id(store_id)).place_path(path))
+    def _local_files(self, blob_id: int, failures: list[Exception]) -> Iterator[Path]:
+        """Where on this machine the bytes of a blob should be; stores that cannot be used are among the failures."""
+        for store_id, path in self._catalog.copies.landed(blob_id, self._row.machine_id):
+            if (store := self._usable(store_id, failures)) is not None:
+                yield Path(self._landing.area(store).place_path(path))
         for place in self._places(blob_id):
-            if place.store_id is None:
-                if local_path(os.fsdecode(place.path)) is not None:
-                    yield Path(os.fsdecode(place.path))
-            elif (store := self._stores.by_id(place.store_id)).is_local:
-                yield Path(store.place_path(place.path))
+            if place.store_id is not None:
+                store = self._usable(place.store_id, failures)
+                if store is not None and store.is_local:
+                    yield Path(store.place_path(place.path))
+            elif local_path(os.fsdecode(place.path)) is not None:
+                yield Path(os.fsdecode(place.path))
 
-    def _remote(self, blob_id: int) -> list[Candidate]:
+    def _remote(self, blob_id: int, failures: list[Exception]) -> list[Candidate]:
         """Where on other machines the bytes of a blob are."""
-        places = [
-            (place, self._stores.by_id(place.store_id)) for place in self._places(blob_id) if place.store_id is not None
-        ]
-        return [
-            Candidate(
-                open=partial(store.open_place, place.path),
-                show=partial(store.place_path, place.path),
-                is_local=False,
-                store_id=place.store_id,
-            )
-            for place, store in places
-            if not store.is_local
-        ]
+        candidates: list[Candidate] = []
+        for place in self._places(blob_id):
+            store = self._usable(place.store_id, failures) if place.store_id is not None else None
+            if store is not None and not store.is_local:
+                candidates.append(
+                    Candidate(
+                        open=partial(store.open_place, place.path),
+                        show=partial(store.place_path, place.path),
+                        is_local=False,
+                        store_id=store.id,
+                    )
+                )
+        return candidates
+
+    def _usable(self, store_id: int, failures: list[Exception]) -> Store | None:
+        """A store, if it can be used here."""
+        try:
+            return self._stores.by_id(store_id)
+        except (ArtfsError, OSError) as error:
+            failures.append(error)
+            return None
 
     @contextmanager
     def _fetched(self, file: FileDigest, candidates: Sequence[Candidate]) -> Iterator[Path]:
@@ -276,6 +289,7 @@ class Delivery:
         self._done = done
 
     def _take_back(self, keys: Sequence[bytes]) -> None:
+        """Remove from the store what the catalog does not know there."""
         assert self._store.id is not None
         known = self._catalog.blobs.owned_paths(self._store.id, keys)
         for key in keys:
@@ -290,15 +304,17 @@ class Delivery:
             self._area.delete(key)
 
     def _sweep(self, folder: bytes) -> None:
-        """Give back what is left of a version in the landing area, of which a dead worker was about to do so."""
-        if self._area is self._store or not os.path.isdir(self._area.place_path(folder)):
-            return
+        """Remove what dead workers left of a version: copies that were cut short, and files that had landed."""
         assert self._store.id is not None
-        left = list(self._area.places(folder))
-        known = self._catalog.copies.staged_at(self._store.id, left)
-        for key in left:
-            if key not in known:
-                self._area.delete(key)
+        if self._store.is_local:
+            copies = [key for key in self._store.places(folder) if key.rpartition(b"/")[2].startswith(COPYING)]
+            self._take_back(copies)
+        if self._area is not self._store and os.path.isdir(self._area.place_path(folder)):
+            landed = list(self._area.places(folder))
+            known = self._catalog.copies.staged_at(self._store.id, landed)
+            for key in landed:
+                if key not in known:
+                    self._area.delete(key)
 
     def _finish(self, version: Version | None) -> None:
         with self._catalog.transaction():

@@ -83,6 +83,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop` is called. Of all processes of the home that do so, one is at it at a time."""
+        if not self._home.is_writable:
+            return
         next_sync = 0.0
         while not self._stop.is_set():
             with self.locks.held(_RUNNING) as is_the_one:

@@ -101,9 +101,9 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
             await _answer(mount, asked)
             background.cancel_scope.cancel()
             pyfuse3.close()
-        await _finish_what_is_owed(incoming.workspace.transfers)
         # One more signal may end the process as soon as nobody receives it here.
         _write_clean_end(incoming.area, facts)
+        await _finish_what_is_owed(incoming.workspace.transfers)
 
 
 def _first(error: BaseException) -> BaseException:

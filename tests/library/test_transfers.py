@@ -186,6 +186,39 @@ class TestCopies:
         assert is_whole_in(other, version, workspace)
         assert state(workspace, version) == STAGED
 
+    def test_from_wherever_it_can_be_read(
+        self, workspace: Workspace, worker: Worker, version: Version, other: Store
+    ) -> None:
+        """One more store that should have it has a flavour that is not here."""
+        assert version.tree_id is not None
+        away = workspace.catalog.stores.register("away", "not-here", "not-here://away").id
+        for path, entry in workspace.catalog.trees.walk(version.tree_id):
+            if entry.blob_id is not None:
+                workspace.catalog.copies.arrived(away, entry.blob_id, path)
+        assert other.id is not None
+        owe_copy(workspace.catalog, version, other.id, source_id=away)
+        worker.work()
+        assert worker.owed() == []
+        assert is_whole_in(other, version, workspace)
+
+        for place in list(workspace.stores.active.places()):
+            workspace.stores.active.remove_place(place)
+        for place in list(other.places()):
+            other.remove_place(place)
+        third = local_store(workspace, Path(other.root).with_name("third"), "third")
+        owe(workspace, version, third)
+        worker.work()
+        assert "no artifact store flavor 'not-here'" in str(the_row(workspace).error)
+
+    def test_of_a_version_that_was_removed_when_it_came_to_be_owed(
+        self, workspace: Workspace, worker: Worker, version: Version, other: Store
+    ) -> None:
+        delete_version(workspace, version)
+        owe(workspace, version, other)
+        worker.work()
+        assert worker.owed() == []
+        assert list(other.places()) == []
+
     def test_of_nothing(self, workspace: Workspace, version: Version, other: Store) -> None:
         delete_version(workspace, version)
         gone = workspace.catalog.versions.by_id(version.id)
@@ -361,6 +394,20 @@ class TestFailures:
         worker.work()
         assert worker.owed() == []
         assert is_whole_in(remote, version, workspace)
+
+    def test_a_copy_that_a_death_cut_short_is_removed_and_no_file_of_that_name(
+        self, workspace: Workspace, worker: Worker, other: Store, tmp_path: Path
+    ) -> None:
+        (tmp_path / "made/deep").mkdir(parents=True)
+        (tmp_path / "made/deep/.artfs-copy-of-mine").write_bytes(b"mine")
+        version = seal(measure(tmp_path / "made"), workspace, "big", adopt=False)
+        owe(workspace, version, other)
+        left = Path(other.place_path(delivery.folder_of(version) + b"/deep/.artfs-copy-0123"))
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"mi")
+        worker.work()
+        assert [place.rpartition(b"/")[2] for place in other.places()] == [b".artfs-copy-of-mine"]
+        assert is_whole_in(other, version, workspace)
 
     def test_what_the_catalog_has_at_a_place_is_never_replaced(
         self, workspace: Workspace, worker: Worker, other: Store, version: Version

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -47,12 +45,12 @@ def test_sync_waits_for_it(mounted: Mount, tmp_path: Path) -> None:
     assert (mounted.artifacts / "file/latest/file").read_text() == "content"
 
 
-def test_one_of_two_daemons_works_and_the_other_after_its_death(start_mount: StartMount, tmp_path: Path) -> None:
+def test_one_of_two_daemons_works_and_then_the_other(start_mount: StartMount, tmp_path: Path) -> None:
     mounts = [first := start_mount(), start_mount(beside=first)]
     with Workspace.open(first.home) as workspace:
         while not workspace.transfers.is_somewhere():
             assert first.is_alive
-        os.kill(first.pid, signal.SIGTERM)
+        first.unmount()
         version, store = owed(workspace, tmp_path / "other")
         while workspace.catalog.pending.list():
             assert mounts[1].is_alive

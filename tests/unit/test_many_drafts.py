@@ -9,7 +9,6 @@ import pytest
 import trio
 
 from artfs.workspace import Workspace
-from artfs_mount.blobs import Blobs
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.completeness import Quiet
@@ -27,7 +26,7 @@ def incoming(home: Path, tmp_path: Path) -> Incoming:
     """Drafts, without a mount."""
     workspace = Workspace.open(home)
     (tmp_path / "mnt").mkdir()
-    made = Incoming(workspace, areas.claim(workspace.home.mounts, tmp_path / "mnt"), Blobs(workspace))
+    made = Incoming(workspace, areas.claim(workspace.home.mounts, tmp_path / "mnt"))
     for number in range(OTHERS):
         (Path(os.fsdecode(made.path(b"other %d" % number)))).write_bytes(b"x")
         made.drafts.touch(b"other %d" % number)
