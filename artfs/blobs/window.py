@@ -38,7 +38,7 @@ class Cursor:
         return self._reader.size
 
     def peek(self, offset: int, size: int) -> bytes | memoryview | None:
-        """Return what `read` would if all of it is in memory, else None: for callers that must not wait."""
+        """Return what `read` would if all of it is in memory, else None; see `BlobReader.peek`."""
         data = self._reader.peek(offset, size)
         if data is not None:
             self._window.move(offset, len(data))

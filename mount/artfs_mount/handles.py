@@ -31,7 +31,7 @@ READ_SECONDS = 60.0
 """A read of local disks that takes longer fails with ETIMEDOUT; remote stores have shorter deadlines of their own."""
 
 SMALL = 128 * 1024
-"""Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
+"""Up to this many bytes are written on the event loop: handing them to a thread costs more than the copy."""
 
 OWN_DESCRIPTORS = 128
 """At least so many are the daemon's own: catalogs of its threads, the home, stores, what is being sealed."""
@@ -108,9 +108,7 @@ class BlobHandle:
             self._cursor = self._open_blob()
         cursor = self._cursor
         data = cursor.peek(offset, size)
-        if data is None and cursor.size <= SMALL:
-            data = cursor.read(offset, size)
-        elif data is None:
+        if data is None:
             data = await in_thread(cursor.read, offset, size)
         for block in cursor.due():
             self._supervisor.start(Work.PREFETCH, _prefetch, cursor, block)
