@@ -73,6 +73,12 @@ class Memory:
                     continue
         return found
 
+    def put(self, unit: Digest, data: bytes) -> None:
+        """Keep a verified unit, in place of those not used for longest."""
+        self._check_process()
+        with self._lock:
+            self._keep(unit, data)
+
     def clear(self) -> None:
         """Forget everything that is here."""
         with self._lock:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from artfs.blobs import pieces
-from artfs.errors import StoreError
+from artfs.errors import ArtfsError, StoreError
 from artfs.stores.inplace import is_local, open_in_place
 
 if TYPE_CHECKING:
@@ -113,8 +113,20 @@ class Places:
         Args:
             blob_id: its row.
             lists_of: its digest, where its lists are wanted too.
+
+        Raises an ArtfsError if no place is in a store that this process can open, such as one of a class that is not
+        trusted.
         """
-        candidates = [self._candidate(place, lists_of) for place in self._catalog().blobs.places(blob_id)]
+        candidates: list[Candidate] = []
+        unusable: ArtfsError | None = None
+        for place in self._catalog().blobs.places(blob_id):
+            try:
+                candidates.append(self._candidate(place, lists_of))
+            except ArtfsError as error:
+                unusable = error
+                logger.info("a place is left out: %s", error)
+        if unusable is not None and not candidates:
+            raise unusable
         return sorted(candidates, key=lambda each: (self._is_avoided(each), not each.is_local))
 
     def failed(self, failures: Sequence[Failure], *, recovered: bool) -> None:

@@ -36,6 +36,8 @@ from artfs.content.digest import (
 from artfs.errors import DigestMismatch, InvalidValue, ReaderClosed
 from artfs.stores.base import PlaceReader
 
+SMALL = 128 * 1024
+"""So much is hashed in the time that it takes to hand it to a thread."""
 MOST_BY_PIECES = BLOCK_SIZE // 2
 """More of a block than this is read as the block."""
 
@@ -107,8 +109,15 @@ class BlobReader:
             offset = stop
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def peek(self, offset: int, size: int) -> bytes | memoryview | None:
-        """Return what `read` would if all of it is in memory, else None: for callers that must not wait."""
+    def peek(self, offset: int, size: int, *, is_near: bool = False) -> bytes | memoryview | None:
+        """Return what `read` would if all of it is in memory, this process's or the kernel's, else None.
+
+        For callers that must not wait for a disk or a network.
+
+        Args:
+            offset, size: which bytes.
+            is_near: a file may be opened to look into the kernel's memory: it is on a file system that answers.
+        """
         size = min(size, self.file.size - offset)
         if size <= 0:
             return b""
@@ -116,7 +125,7 @@ class BlobReader:
         if not self._has_digest or (offset + size - 1) // BLOCK_SIZE != index:
             return None
         start = offset - index * BLOCK_SIZE
-        block = self.memory.get(self.file.block(index))
+        block = self.memory.get(self.file.block(index)) or (self._small_at_once() if is_near else None)
         return _cut(block, start, size) if block is not None else self._peek_pieces(index, start, size)
 
     def prefetch(self, index: int) -> bool:
@@ -153,6 +162,16 @@ class BlobReader:
         if size <= MOST_BY_PIECES and not by_blocks and (listed := self._list(index)) is not None:
             return self._pieces(index, start, size, listed)
         return _cut(self._block(index), start, size)
+
+    def _small_at_once(self) -> bytes | None:
+        """All of a small blob, verified, if the kernel has its file in memory: a thread would take longer."""
+        if self.file.size > SMALL:
+            return None
+        data = self._sources.read_at_once(self.file.size)
+        if data is None or hash_bytes(data) != self.file.digest:
+            return None
+        self.memory.put(self.file.digest, data)
+        return data
 
     # Blocks
 

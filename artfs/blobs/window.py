@@ -37,9 +37,9 @@ class Cursor:
         """Bytes of the blob."""
         return self._reader.size
 
-    def peek(self, offset: int, size: int) -> bytes | memoryview | None:
-        """Return what `read` would if all of it is in memory, else None: for callers that must not wait."""
-        data = self._reader.peek(offset, size)
+    def peek(self, offset: int, size: int, *, is_near: bool = False) -> bytes | memoryview | None:
+        """Return what `read` would if all of it is in memory, else None; see `BlobReader.peek`."""
+        data = self._reader.peek(offset, size, is_near=is_near)
         if data is not None:
             self._window.move(offset, len(data))
         return data

@@ -98,6 +98,10 @@ class PlaceReader(ABC):
     def pread(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from byte `offset`; fewer only at the end."""
 
+    def pread_at_once(self, offset: int, size: int) -> bytes | None:
+        """Return what `pread` does if this machine has it in memory; None where it would have to be waited for."""
+        return None
+
     @property
     @abstractmethod
     def size(self) -> int:

@@ -54,6 +54,16 @@ class LocalReader(PlaceReader):
     def pread(self, offset: int, size: int) -> bytes:
         return os.pread(self.descriptor, size, offset)
 
+    def pread_at_once(self, offset: int, size: int) -> bytes | None:
+        buffer = bytearray(size)
+        try:
+            count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+                return None
+            raise
+        return bytes(buffer) if count == size else None
+
     @property
     def size(self) -> int:
         return os.fstat(self.descriptor).st_size

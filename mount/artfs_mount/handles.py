@@ -1,9 +1,9 @@
 """Open files and directories: what a file handle stands for, and how it is read.
 
-A read that memory can answer is answered on the event loop, and so is a small file on the disk of the home; any other
-goes to a worker thread with a deadline, among the places of its store, so that one slow read holds up nobody else. A
-handle that is read from front to back has the next blocks of its window (`artfs.blobs.window`) brought into memory
-while the kernel still takes the last one.
+A read that memory can answer is answered on the event loop, also the kernel's memory of a small file on the disk of the
+home; any other goes to a worker thread with a deadline, among the places of its store, so that one slow read holds up
+nobody else. A handle that is read from front to back has the next blocks of its window (`artfs.blobs.window`) brought
+into memory while the kernel still takes the last one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from artfs_mount.tree.node import PIECE, Listing
 from artfs_mount.tree.tree import Told, told
 
 SMALL = 128 * 1024
-"""Up to this many bytes are read or written on the event loop: handing them to a thread costs more than the copy."""
+"""Up to this many bytes are written on the event loop: handing them to a thread costs more than the copy."""
 
 OWN_DESCRIPTORS = 128
 """At least so many are the daemon's own: catalogs of its threads, the home, stores, what is being sealed."""
@@ -99,17 +99,16 @@ class BlobHandle:
 
 
 class _OpenBlob:
-    """A blob being read. is_near: its bytes lie on the disk of the home, so that a small one is read at once."""
+    """A blob being read. is_near: its bytes lie on the disk of the home, so that a small one is closed at once."""
 
     def __init__(self, cursor: Cursor, places: Places, *, is_near: bool) -> None:
         self.cursor = cursor
         self.is_quick = is_near and cursor.size <= SMALL
+        self._is_near = is_near
         self._places = places
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
-        data = self.cursor.peek(offset, size)
-        if data is None and self.is_quick:
-            return self.cursor.read(offset, size)
+        data = self.cursor.peek(offset, size, is_near=self._is_near)
         if data is None:
             return await self._places.call(self.cursor.read, offset, size, seconds=READ_SECONDS)
         return data

@@ -19,7 +19,7 @@ import pytest
 from artfs.blobs import disk as disk_module
 from artfs.blobs.disk import SEGMENT_SIZE, DiskCache
 from artfs.content.digest import BLOCK_SIZE, PIECE_SIZE, Digest, hash_bytes
-from artfs.sharing import GROUP, OWNER
+from artfs.sharing import GROUP, OWNER, Sharing
 
 LARGE = 200 * 2**20
 """Bytes of a blob of several segments."""
@@ -84,14 +84,13 @@ class TestKeeping:
         assert disk.get(blob(1), BLOCK_SIZE + 77, BLOCK_SIZE, 77, right(data)) == data
 
     @pytest.mark.parametrize("sharing", [OWNER, GROUP])
-    def test_its_files_have_the_modes_of_the_home(self, folder: Path, sharing: object) -> None:
-        assert sharing in (OWNER, GROUP)
-        used = OWNER if sharing is OWNER else GROUP
-        disk = DiskCache(folder, 2**30, used)
+    def test_its_files_have_the_modes_of_the_home(self, folder: Path, sharing: Sharing) -> None:
+        folder.parents[1].chmod(sharing.folder)
+        disk = DiskCache(folder, 2**30, sharing)
         disk.put(blob(1), 10, 0, noise(1, 10))
         disk.put(blob(2), LARGE, 0, noise(2))
-        assert {entry.stat().st_mode & 0o7777 for entry in os.scandir(folder)} == {used.file}
-        assert folder.stat().st_mode & 0o7777 == used.folder
+        assert {entry.stat().st_mode & 0o7777 for entry in os.scandir(folder)} == {sharing.file}
+        assert folder.stat().st_mode & 0o7777 == sharing.folder
 
 
 class TestDamage:

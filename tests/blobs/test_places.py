@@ -18,7 +18,8 @@ from artfs.catalog.blobs import Blob, Place
 from artfs.client import Client
 from artfs.content.digest import BLOCK_SIZE, PIECE_SIZE, Digest
 from artfs.current import current_workspace
-from artfs.errors import ContentNotFound
+from artfs.errors import ContentNotFound, MissingLibrary
+from artfs.stores.base import Store
 from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 from support.stores import FileStore, stored_files
@@ -132,6 +133,24 @@ def test_a_store_that_cannot_be_used_is_asked_last_for_all_its_places(
     with workspace.blobs.open(blob.digest) as reader:
         reader.read(0, BLOCK_SIZE)
     assert [candidate.is_local for candidate in workspace.blobs.places.of(other.blob_id or 0)] == [False, True]
+
+
+def test_a_store_that_cannot_be_opened_here_is_passed_over(
+    workspace: Workspace, blob: Blob, elsewhere: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_id, unusable = workspace.stores.by_id, {workspace.stores.by_name("second").id}
+
+    def usable(store_id: int) -> Store:
+        if store_id in unusable:
+            raise MissingLibrary("it needs a library")
+        return by_id(store_id)
+
+    monkeypatch.setattr(workspace.stores, "by_id", usable)
+    with workspace.blobs.open(blob.digest) as reader:
+        assert bytes(reader.read(0, 10)) == content[:10]
+    unusable.add(next(place.store_id for place in workspace.catalog.blobs.places(blob.id)))
+    with pytest.raises(MissingLibrary):
+        workspace.blobs.open(blob.digest)
 
 
 def _no_answer(store: object, place: bytes) -> None:

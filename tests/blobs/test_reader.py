@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,25 @@ class TestReading:
         assert (bytes(reader.read(0, 2)), bytes(reader.read(2, 100))) == (b"sm", b"all")
         assert (place.opened, place.closed, place.read) == (1, 1, 1)
         reader.close()
+
+    @pytest.mark.parametrize(
+        ("size", "is_local", "at_once"), [(5000, True, True), (200_000, True, False), (5000, False, False)]
+    )
+    def test_a_small_file_that_the_kernel_has_in_memory_needs_no_waiting(
+        self, tmp_path: Path, size: int, is_local: bool, at_once: bool
+    ) -> None:
+        place = Place(tmp_path / "file", NOISE[:size])
+        candidate = replace(place.candidate(), is_local=is_local)
+        with BlobReader(hash_file(place.path), [candidate]) as reader:
+            assert reader.peek(100, 50) is None
+            assert place.opened == 0, "only who may wait opens files"
+            assert reader.peek(100, 50, is_near=True) == (NOISE[100:150] if at_once else None)
+            assert place.opened == place.closed == int(at_once)
+            assert bytes(reader.read(100, 50)) == NOISE[100:150]
+        place.tamper(100)
+        with BlobReader(hash_file(tmp_path / "file"), [candidate]) as reader:
+            place.tamper(100)
+            assert reader.peek(0, 50, is_near=True) is None
 
     def test_a_closed_reader_says_so(self, reader: BlobReader) -> None:
         reader.close()
