@@ -38,6 +38,8 @@ def test_runs_come_in_the_order_of_their_times_also_after_one_that_was_deleted(c
         assert _all(lambda after, most: catalog.listings.runs(1, after, most), size) == expected
     catalog.runs.delete(ids[2])
     assert [run.id for run in catalog.listings.runs(1, ids[2], 9)] == expected[3:]
+    catalog.runs.delete(ids[4])
+    assert [run.id for run in catalog.listings.runs(1, ids[4], 9, after_us=40)] == [ids[3], ids[5]]
 
 
 def test_steps_come_in_the_order_in_which_they_began(catalog: Catalog) -> None:
