@@ -1,9 +1,9 @@
 """Worker threads: where the daemon waits for disks, catalogs and stores, so that its event loop never does.
 
 Each kind of wait has a number of places of its own, so none takes the threads of another: names and listings, texts
-that are made, and the bytes of each store. A call that misses its deadline is left to itself, and costs those that come
-after it no place; so that even a store that never answers leaves the daemon with threads, there is an end to how many
-are left so.
+that are made, and the bytes of each store or file system. A call that misses its deadline is left to itself, and costs
+those that come after it no place; so that even a store that never answers leaves the daemon with threads, there is an
+end to how many are left so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -32,7 +32,7 @@ QUERIES_AT_ONCE = 8
 MADE_AT_ONCE = 2
 """They compute, and share the interpreter with the event loop."""
 READS_AT_ONCE = 40
-"""Of one store."""
+"""Of one store, or of data in place on one file system."""
 MOST_LEFT = 512
 """Threads that nobody waits for any more. Beyond it calls are refused until some of them come back."""
 
@@ -92,14 +92,14 @@ class Questions:
 
 
 class Reads:
-    """Places for reads of bytes: a store that stalls takes none of another store's."""
+    """Places for reads of bytes: what stalls takes none of another store's, or of another file system's."""
 
     def __init__(self) -> None:
-        self._places: dict[int | None, Places] = {}
+        self._places: dict[Hashable, Places] = {}
 
-    def of(self, store_id: int | None) -> Places:
-        """The places of a store; None is for data in place."""
-        return self._places.setdefault(store_id, Places(READS_AT_ONCE))
+    def of(self, source: Hashable) -> Places:
+        """The places for what comes from one source (`Where.source`)."""
+        return self._places.setdefault(source, Places(READS_AT_ONCE))
 
 
 async def in_thread(function: Callable[..., T], *arguments: object, seconds: float | None = READ_SECONDS) -> T:
