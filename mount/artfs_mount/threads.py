@@ -12,6 +12,7 @@ import errno
 import logging
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
@@ -27,6 +28,9 @@ METADATA_SECONDS = 10.0
 """Whoever asks for names or attributes gets an answer, or ETIMEDOUT, within this time."""
 READ_SECONDS = 60.0
 """A read of bytes that takes longer fails with ETIMEDOUT; stores have shorter deadlines of their own."""
+
+BUSY_SWITCH_SECONDS = 0.0003
+"""With the usual 2 ms (tuning.py) a listing takes up to 100 ms while a text is made; always so short, reads suffer."""
 
 QUERIES_AT_ONCE = 8
 MADE_AT_ONCE = 2
@@ -80,6 +84,7 @@ class Questions:
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
         self._places = {Slow.QUERY: Places(QUERIES_AT_ONCE), Slow.MAKING: Places(MADE_AT_ONCE)}
+        self._turns = _Turns()
 
     async def ask(self, question: Callable[..., T], *arguments: object) -> T:
         """The answer to a question, which changes nothing and may be asked twice. Raises OSError (ETIMEDOUT)."""
@@ -88,7 +93,34 @@ class Questions:
         except WouldBlock as block:
             slow = block.slow
         self._look()
-        return await self._places[slow].call(question, *arguments, seconds=METADATA_SECONDS)
+        return await self._places[slow].call(self._compute, question, *arguments, seconds=METADATA_SECONDS)
+
+    def _compute(self, question: Callable[..., T], *arguments: object) -> T:
+        with self._turns:
+            return question(*arguments)
+
+
+class _Turns:
+    """Held by each thread that computes for a question: meanwhile the interpreter is handed on more often.
+
+    A request has a dozen system calls, and after each the event loop waits until that thread hands it on again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = 0
+        self._usual = sys.getswitchinterval()
+
+    def __enter__(self) -> None:
+        self._hold(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._hold(-1)
+
+    def _hold(self, change: int) -> None:
+        with self._lock:
+            self._held += change
+            sys.setswitchinterval(min(BUSY_SWITCH_SECONDS, self._usual) if self._held else self._usual)
 
 
 class Reads:
