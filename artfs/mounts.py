@@ -10,6 +10,7 @@ import select
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,38 @@ def mount_of(path: Path, mounts: list[Mounted] | None = None) -> Mounted:
         if path.is_relative_to(mount.path) and len(mount.path.parts) >= len(found.path.parts):
             found = mount
     return found
+
+
+class MountPoints:
+    """Tells the mount that a path lies in, without asking it anything, as often as one likes. Thread-safe.
+
+    The table of mounts is read again only when the kernel says that it has changed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._table: int | None = None
+        self._changes = select.poll()
+        self._points: frozenset[bytes] = frozenset()
+
+    def of(self, path: bytes) -> bytes:
+        """Return the mount point that an absolute path without links lies in."""
+        points = self._now()
+        while path not in points and path != (above := os.path.dirname(path)):
+            path = above
+        return path
+
+    def _now(self) -> frozenset[bytes]:
+        with self._lock:
+            is_new = self._table is None
+            if self._table is None:
+                self._table = os.open(MOUNTINFO, os.O_RDONLY | os.O_CLOEXEC)
+                weakref.finalize(self, os.close, self._table)
+                self._changes.register(self._table, select.POLLERR | select.POLLPRI)
+            # The poll comes first: what changes while the table is read is seen by the next one.
+            if self._changes.poll(0) or is_new:
+                self._points = frozenset(os.fsencode(mount.path) for mount in all_mounts())
+            return self._points
 
 
 def artfs_of(path: Path, given: Path | None = None) -> Path:

@@ -74,6 +74,13 @@ class Engine(Protocol):
         """Run one statement and return all its rows."""
         ...
 
+    def at_once(self, sql: str, columns: Sequence[str], parameters: Parameters = NO_PARAMETERS) -> list[Row]:
+        """Run one statement, whose columns hold numbers and text, and return all its rows.
+
+        For a thread that others wait for: it stops once, and not at each row, where others may take the interpreter.
+        """
+        ...
+
     def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
         """Run one statement and return its first row."""
         ...

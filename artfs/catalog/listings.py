@@ -83,10 +83,11 @@ class Listings:
 
     def versions(self, artifact_id: int, after: int, most: int) -> list[ListedVersion]:
         """Return the versions of an artifact that are not purged."""
-        rows = self._engine.query(
+        rows = self._engine.at_once(
             "SELECT v.id, v.name, v.tree_id, v.mode, v.mtime_ns, v.user_id, v.created_us FROM version v "
             f"WHERE v.artifact_id = :artifact AND v.state <> 'purged' AND (v.created_us, v.id) > {_AFTER_VERSION} "
             "ORDER BY v.created_us, v.id LIMIT :most",
+            ListedVersion._fields,
             {"artifact": artifact_id, "after": after, "most": most},
         )
         for row in rows:
@@ -132,13 +133,14 @@ class Listings:
         )
         return row is not None
 
-    def runs(self, pipeline_id: int, after: int, most: int) -> list[ListedRun]:
-        """Return the runs of a pipeline."""
-        rows = self._engine.query(
+    def runs(self, pipeline_id: int, after: int, most: int, *, after_us: int | None = None) -> list[ListedRun]:
+        """Return the runs of a pipeline. after_us: when the last one began, where that is known: it may be deleted."""
+        rows = self._engine.at_once(
             "SELECT r.id, r.name, r.started_us, r.ended_us FROM run r "
             f"WHERE r.pipeline_id = :pipeline AND (r.started_us, r.id) > {_AFTER_RUN} "
             "ORDER BY r.started_us, r.id LIMIT :most",
-            {"pipeline": pipeline_id, "after": after, "most": most},
+            ListedRun._fields,
+            {"pipeline": pipeline_id, "after": after, "after_us": after_us, "most": most},
         )
         return [ListedRun._make(row) for row in rows]
 
@@ -150,9 +152,10 @@ class Listings:
         return [row[0] for row in rows]
 
     def _rows(self, table: str, changed: str, condition: str, after: int, most: int) -> Sequence[Row]:
-        return self._engine.query(
+        return self._engine.at_once(
             f"SELECT n.id, n.name, n.created_us, COALESCE({changed}, n.created_us) FROM {table} n "
             f"WHERE {condition} ORDER BY n.id LIMIT :most",
+            Named._fields,
             {"after": after, "most": most},
         )
 
@@ -160,10 +163,11 @@ class Listings:
 _AFTER_VERSION = "(COALESCE((SELECT l.created_us FROM version l WHERE l.id = :after), 0), :after)"
 """Time and id of the last one: its row stays, also when it is purged or loses the tag meanwhile."""
 _AFTER_RUN = (
-    "(COALESCE((SELECT l.started_us FROM run l WHERE l.id = :after), "
+    "(COALESCE(:after_us, (SELECT l.started_us FROM run l WHERE l.id = :after), "
     "(SELECT MAX(l.started_us) FROM run l WHERE l.pipeline_id = :pipeline AND l.id < :after), 0), :after)"
 )
-"""The same of a run; where it was deleted meanwhile, of the last one that began before it."""
+"""The same of a run. When one began that was deleted meanwhile is known to nobody but who has read it; the best guess
+then is the last of those that were made before it."""
 _NEWEST_VERSION = (
     "(SELECT v.created_us FROM version v WHERE v.artifact_id = n.id AND v.state <> 'purged' "
     "ORDER BY v.created_us DESC LIMIT 1)"

@@ -75,7 +75,7 @@ class BlobHandle:
 
     async def _open(self) -> _OpenBlob:
         where = await self._questions.ask(self._file.where)
-        places = self._reads.of(where.store_id)
+        places = self._reads.of(where.source)
         if where.is_near:
             cursor = self._file.open()
         else:

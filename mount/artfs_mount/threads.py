@@ -1,9 +1,9 @@
 """Worker threads: where the daemon waits for disks, catalogs and stores, so that its event loop never does.
 
 Each kind of wait has a number of places of its own, so none takes the threads of another: names and listings, texts
-that are made, and the bytes of each store. A call that misses its deadline is left to itself, and costs those that come
-after it no place; so that even a store that never answers leaves the daemon with threads, there is an end to how many
-are left so.
+that are made, and the bytes of each store or file system. A call that misses its deadline is left to itself, and costs
+those that come after it no place; so that even a store that never answers leaves the daemon with threads, there is an
+end to how many are left so.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import errno
 import logging
 import math
 import os
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -28,11 +29,14 @@ METADATA_SECONDS = 10.0
 READ_SECONDS = 60.0
 """A read of bytes that takes longer fails with ETIMEDOUT; stores have shorter deadlines of their own."""
 
+BUSY_SWITCH_SECONDS = 0.0003
+"""With the usual 2 ms (tuning.py) a listing takes up to 100 ms while a text is made; always so short, reads suffer."""
+
 QUERIES_AT_ONCE = 8
 MADE_AT_ONCE = 2
 """They compute, and share the interpreter with the event loop."""
 READS_AT_ONCE = 40
-"""Of one store."""
+"""Of one store, or of data in place on one file system."""
 MOST_LEFT = 512
 """Threads that nobody waits for any more. Beyond it calls are refused until some of them come back."""
 
@@ -80,6 +84,7 @@ class Questions:
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
         self._places = {Slow.QUERY: Places(QUERIES_AT_ONCE), Slow.MAKING: Places(MADE_AT_ONCE)}
+        self._turns = _Turns()
 
     async def ask(self, question: Callable[..., T], *arguments: object) -> T:
         """The answer to a question, which changes nothing and may be asked twice. Raises OSError (ETIMEDOUT)."""
@@ -88,18 +93,45 @@ class Questions:
         except WouldBlock as block:
             slow = block.slow
         self._look()
-        return await self._places[slow].call(question, *arguments, seconds=METADATA_SECONDS)
+        return await self._places[slow].call(self._compute, question, *arguments, seconds=METADATA_SECONDS)
+
+    def _compute(self, question: Callable[..., T], *arguments: object) -> T:
+        with self._turns:
+            return question(*arguments)
+
+
+class _Turns:
+    """Held by each thread that computes for a question: meanwhile the interpreter is handed on more often.
+
+    A request has a dozen system calls, and after each the event loop waits until that thread hands it on again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = 0
+        self._usual = sys.getswitchinterval()
+
+    def __enter__(self) -> None:
+        self._hold(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._hold(-1)
+
+    def _hold(self, change: int) -> None:
+        with self._lock:
+            self._held += change
+            sys.setswitchinterval(min(BUSY_SWITCH_SECONDS, self._usual) if self._held else self._usual)
 
 
 class Reads:
-    """Places for reads of bytes: a store that stalls takes none of another store's."""
+    """Places for reads of bytes: what stalls takes none of another store's, or of another file system's."""
 
     def __init__(self) -> None:
-        self._places: dict[int | None, Places] = {}
+        self._places: dict[Hashable, Places] = {}
 
-    def of(self, store_id: int | None) -> Places:
-        """The places of a store; None is for data in place."""
-        return self._places.setdefault(store_id, Places(READS_AT_ONCE))
+    def of(self, source: Hashable) -> Places:
+        """The places for what comes from one source (`Where.source`)."""
+        return self._places.setdefault(source, Places(READS_AT_ONCE))
 
 
 async def in_thread(function: Callable[..., T], *arguments: object, seconds: float | None = READ_SECONDS) -> T:

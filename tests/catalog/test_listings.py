@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from artfs.catalog import Catalog
+from artfs.catalog.engines.sqlite import SQLiteEngine
 from support.catalogs import save
 
 
@@ -38,6 +40,8 @@ def test_runs_come_in_the_order_of_their_times_also_after_one_that_was_deleted(c
         assert _all(lambda after, most: catalog.listings.runs(1, after, most), size) == expected
     catalog.runs.delete(ids[2])
     assert [run.id for run in catalog.listings.runs(1, ids[2], 9)] == expected[3:]
+    catalog.runs.delete(ids[4])
+    assert [run.id for run in catalog.listings.runs(1, ids[4], 9, after_us=40)] == [ids[3], ids[5]]
 
 
 def test_steps_come_in_the_order_in_which_they_began(catalog: Catalog) -> None:
@@ -101,6 +105,28 @@ def test_names_are_listed_in_pieces(catalog: Catalog) -> None:
         assert [row.name for row in read(0, 9)] == names
     catalog.artifacts.delete(2)
     assert [row.name for row in catalog.listings.artifacts(1, 9)] == names[2:]
+
+
+def test_a_piece_is_one_step_of_the_database_however_many_rows_it_has(embedded: Catalog) -> None:
+    """Python lets go of the interpreter for each step, and the event loop gets it back when other threads let it."""
+    for number in range(9):
+        embedded.runs.create("training", str(number))
+        save(embedded, "iris", b"%d" % number)
+        embedded.artifacts.ensure(str(number))
+    rows = 0
+
+    def made(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> tuple[object, ...]:
+        nonlocal rows
+        rows += 1
+        return row
+
+    assert isinstance(embedded.engine, SQLiteEngine)
+    with embedded.engine.utilities() as database:
+        database.conn.row_factory = made
+    listings = embedded.listings
+    pieces = [listings.artifacts(0, 99), listings.versions(1, 0, 99), listings.runs(1, 0, 99)]
+    assert [len(piece) for piece in pieces] == [10, 9, 9]
+    assert rows == len(pieces)
 
 
 def _all(read: Callable[[int, int], Sequence[_HasId]], size: int) -> list[int]:

@@ -163,3 +163,16 @@ def _entries(tree: MountTree, path: str) -> Any:
     for component in path.encode().split(b"/") if path else []:
         node = node.lookup(component)
     return node.entries()
+
+
+def test_a_run_that_is_deleted_while_runs_are_listed_hides_no_other(at: At, workspace: Workspace) -> None:
+    """Whatever the clocks of the machines were that made them: run 1 began late, and run 2 early."""
+    catalog = workspace.catalog
+    for number, began in enumerate([90, 10, 20, 30]):
+        run = catalog.runs.create("training", str(number))
+        catalog.engine.execute("UPDATE run SET started_us = :began WHERE id = :id", {"began": began, "id": run.id})
+    listing = at("runs/training").listing()
+    first = listing.after(0, 1)
+    assert [entry.name for entry in first] == [b"1"]
+    catalog.runs.delete(first[-1].position)
+    assert [entry.name for entry in listing.after(first[-1].position, 9)] == [b"2", b"3", b"0", b"latest"]

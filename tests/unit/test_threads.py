@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,3 +143,19 @@ def test_the_daemon_ends_though_calls_are_stuck() -> None:
                 nursery.cancel_scope.cancel()
 
     trio.run(main)
+
+
+def test_a_thread_that_computes_hands_the_interpreter_on_more_often() -> None:
+    usual = sys.getswitchinterval()
+
+    async def main() -> float:
+        blocking = Blocking(threading.get_ident())
+
+        def ask() -> float:
+            blocking.check()
+            return sys.getswitchinterval()
+
+        return await Questions(lambda: None).ask(ask)
+
+    assert trio.run(main) < usual
+    assert sys.getswitchinterval() == usual

@@ -96,6 +96,9 @@ class PostgresEngine:
             cursor.execute(spelled(sql), parameters)
             return cursor.fetchall() if cursor.description is not None else []
 
+    def at_once(self, sql: str, columns: Sequence[str], parameters: Parameters = NO_PARAMETERS) -> list[Row]:
+        return self.query(sql, parameters)  # all rows come in one message
+
     def one(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> Row | None:
         rows = self.query(sql, parameters)
         return rows[0] if rows else None

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from artfs.mounts import MountPoints
+from artfs.stores.local import local_path
 from artfs.stores.roots import full_root
 
 if TYPE_CHECKING:
@@ -18,10 +20,11 @@ LOCAL: Final = "local"
 class Where(NamedTuple):
     """Where a file's bytes are read first.
 
-    store_id: None for data in place. is_near: all of its places are known to be near.
+    source: What they come from, all of which may hang at once: the store, by its id; for data in place the file system,
+        by its mount point; None where nobody knows. is_near: all of its places are known to be near.
     """
 
-    store_id: int | None
+    source: int | bytes | None
     is_near: bool
 
 
@@ -31,17 +34,24 @@ class Nearness:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._near: dict[int, bool] = {}
+        self._mount_points = MountPoints()
 
     def of(self, places: Sequence[BlobPlace]) -> Where:
         """Where a blob with these places is read, as far as it is known: no disk is asked."""
         near = bool(places) and all(place.store_id is not None and self._near.get(place.store_id) for place in places)
-        return Where(places[0].store_id if places else None, near)
+        return Where(self._source(places[0]) if places else None, near)
 
     def look(self, places: Sequence[BlobPlace]) -> None:
         """Find out about these places. Waits for their disks: call it from a thread that may be lost to them."""
         for place in places:
             if place.store_id is not None and place.store_id not in self._near:
                 self._near[place.store_id] = self._is_near(place.store_id)
+
+    def _source(self, place: BlobPlace) -> int | bytes | None:
+        if place.store_id is not None:
+            return place.store_id
+        path = local_path(os.fsdecode(place.path))
+        return self._mount_points.of(os.fsencode(path)) if path is not None else None
 
     def _is_near(self, store_id: int) -> bool:
         row = self._workspace.catalog.stores.by_id(store_id)

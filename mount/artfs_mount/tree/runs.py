@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
@@ -14,7 +13,7 @@ from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory
 from artfs_mount.tree.run import Run, run_row
 
 if TYPE_CHECKING:
-    from artfs.catalog.listings import ListedRun, Named
+    from artfs.catalog.listings import ListedRun, Listings, Named
     from artfs.catalog.runs import Run as RunRow
     from artfs_mount.tree.context import Context
 
@@ -80,7 +79,7 @@ class Pipeline(Directory):
         return self.long_named(name)
 
     def listing(self) -> Listing:
-        read = partial(self._context.catalog.listings.runs, self._id)
+        read = _Reader(self._context.catalog.listings, self._id)
         return Rows(self._context, read, self._entry, self._links, is_quick=True)
 
     def _entry(self, row: ListedRun) -> tuple[bytes, Node]:
@@ -90,6 +89,20 @@ class Pipeline(Directory):
         latest = self._context.catalog.runs.latest(self._id)
         if latest is not None:
             yield LATEST, _latest(self._id, latest)
+
+
+class _Reader:
+    """Reads the runs of a pipeline in pieces, each after a run of the last piece, which may be deleted meanwhile."""
+
+    def __init__(self, listings: Listings, pipeline_id: int) -> None:
+        self._listings = listings
+        self._pipeline_id = pipeline_id
+        self._began: dict[int, int] = {}
+
+    def __call__(self, after: int, most: int) -> list[ListedRun]:
+        rows = self._listings.runs(self._pipeline_id, after, most, after_us=self._began.get(after))
+        self._began = {row.id: row.started_us for row in rows}
+        return rows
 
 
 def pipeline(context: Context, payload: int) -> Pipeline:
