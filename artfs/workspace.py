@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from artfs import users
 from artfs.artifacts.checked import Checked
+from artfs.artifacts.manifests import Manifests
 from artfs.artifacts.named_classes import named_classes
 from artfs.artifacts.syncing import Syncing
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
@@ -79,7 +80,12 @@ class Workspace:
     @cached_property
     def syncing(self) -> Syncing:
         """Which small files are still to be synced."""
-        return Syncing(self.home, lambda: self.catalog, self.stores)
+        return Syncing(self.home, lambda: self.catalog, self.stores, self.manifests)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What the stores know of the versions in them."""
+        return Manifests(self.home, lambda: self.catalog, self.stores)
 
     @cached_property
     def user(self) -> str:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.lookup import told_if_removed
 from artfs.artifacts.standing import standing
+from artfs.content.tree import Kind
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import importing_only
+from artfs.materializers.builtin import is_built_in
+from artfs.materializers.classes import importing_only, qualified_name
 from artfs.materializers.registry import registry
+from artfs.names import RESERVED_PREFIX
 from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
-_GIVE_PATHS = (
-    None,
-    "artfs.materializers.paths.PathMaterializer",
-    "artfs.materializers.paths.PreexistingDataMaterializer",
-)
+_GIVE_FOLDERS = (None, "artfs.materializers.paths.PreexistingDataMaterializer")
+_GIVE_PATHS = (*_GIVE_FOLDERS, "artfs.materializers.paths.PathMaterializer")
 """What does not read the files: what is loaded is where they are."""
 
 
@@ -43,7 +43,8 @@ def load(
     """
     is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):
-        directory = standing(workspace, version, only_looked_up=is_path)
+        alone = _may_look_around(workspace, version, materializer)
+        directory = standing(workspace, version, only_looked_up=is_path, alone=alone)
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust
@@ -67,8 +68,17 @@ def _anything(name: str) -> bool:
     return True
 
 
+def _may_look_around(workspace: Workspace, version: Version, materializer: type[BaseMaterializer] | None) -> bool:
+    """Whether whoever gets the files may list their directory: it is the value itself, or foreign code reads it."""
+    name = qualified_name(materializer) if materializer is not None else version.materializer
+    if name not in _GIVE_FOLDERS:
+        return name is not None and not is_built_in(name)
+    entry = workspace.catalog.trees.entry(version.tree_id or 0, os.fsencode(version.artifact))
+    return version.files != 1 or entry is None or entry.kind != Kind.FILE
+
+
 def _path(directory: Path, version: Version) -> Path:
     """The path of what came through /incoming: a single file is named like its artifact."""
-    names = os.listdir(directory)
+    names = [name for name in os.listdir(directory) if name != RESERVED_PREFIX]
     single = directory / names[0] if len(names) == 1 else None
     return single if single is not None and single.name == version.artifact and single.is_file() else directory

@@ -26,6 +26,7 @@ from artfs.content.tree import Kind
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, DigestMismatch, PlaceChanged, StoreError, VersionNotFound
 from artfs.stores.local import LocalStore, local_path
+from artfs.stores.manifest import FILE
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
+_OWN = FILE.partition(b"/")[0]
 _NO_LINK = {errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -45,7 +47,7 @@ class _Choice:
     shown: str
 
 
-def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = False) -> Path:
+def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = False, alone: bool = True) -> Path:
     """Return a directory in which all files of a version stand, after comparing each with its digest.
 
     The files may be the store's own: never write to them.
@@ -53,6 +55,7 @@ def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = F
     Args:
         only_looked_up: nobody reads the files now, so that for large data in place which this process has compared
             before, its size and times will do.
+        alone: nothing else is in it, not even the version's manifest: whoever gets it looks around there.
 
     Raises:
         VersionNotFound: the version was purged.
@@ -66,7 +69,7 @@ def standing(workspace: Workspace, version: Version, *, only_looked_up: bool = F
     files = _files(workspace, current, rows)
     compare = Compare(workspace, only_looked_up)
     directory = _common_directory(workspace, current, files)
-    if directory is not None and _holds_exactly(directory, rows):
+    if directory is not None and _holds_exactly(directory, rows, alone=alone):
         failures = compare.failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
             return Path(directory)
@@ -145,10 +148,13 @@ def _common_directory(workspace: Workspace, version: Version, files: Sequence[Ve
     return common[0] if common else None
 
 
-def _holds_exactly(directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, links_are_files: bool = False) -> bool:
+def _holds_exactly(
+    directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, links_are_files: bool = False, alone: bool = True
+) -> bool:
     """Whether the entries of a directory, at any depth, are those of the version.
 
     Args:
+        alone: whether its manifest may not be there either.
         links_are_files: whether links may stand for files, as in views.
     """
     wanted = {path: row.kind for path, row in rows}
@@ -159,6 +165,8 @@ def _holds_exactly(directory: str, rows: Sequence[tuple[bytes, EntryRow]], *, li
             with reachable(os.path.join(os.fsencode(directory), above)) as at, os.scandir(at) as entries:
                 for entry in entries:
                     path = above + entry.name
+                    if path == _OWN and not alone:
+                        continue
                     kind = _kind(entry)
                     expected = wanted.pop(path, None)
                     stands_for_file = links_are_files and kind == Kind.SYMLINK and expected == Kind.FILE

@@ -6,7 +6,7 @@ that one sync makes all of it durable. The file is in the store at once, for eve
 
     save      writes the file, does not sync it, and commits rows and bytes
     sync      after some hundred of those, beside whatever the program does: makes sure of the files, syncs them all,
-              and the catalog forgets the bytes
+              the manifests of such versions are written, and the catalog forgets the bytes
     open      whoever is the first to open the workspace after the machine was started again syncs, too: then files that
               a crash took are written again from those bytes before anybody reads them
 """
@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING
 from artfs.catalog.engine import chunks
 from artfs.content.digest import Digest, hash_bytes
 from artfs.errors import ArtfsError
+from artfs.stages import stages
 from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
+    from artfs.artifacts.manifests import Manifests
     from artfs.artifacts.measure import MeasuredFile
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.unsynced import UnsyncedPlace
@@ -62,12 +64,14 @@ class Syncing:
         home: whose files they are.
         catalog: gives the catalog that keeps their bytes.
         stores: where they are.
+        manifests: writes those that are owed.
     """
 
     # There is no lock that a fork could leave locked: two syncs at once do the same twice, and no harm.
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores) -> None:
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores, manifests: Manifests) -> None:
         self._home = home
+        self._manifests = manifests
         self._catalog = catalog
         self._stores = stores
         self._own: set[Digest] = set()
@@ -75,12 +79,12 @@ class Syncing:
         self._thread: threading.Thread | None = None
 
     def added(self, contents: Collection[Digest]) -> None:
-        """Take note of contents that this process has just saved; begin to sync if there are many now."""
+        """Take note of the contents of a version that this process has just saved; begin to sync if there are many."""
         self._own.update(contents)
         if self._count is None:
             self._count = self._counted()
         else:
-            self._count += len(contents)
+            self._count += max(len(contents), 1)  # a manifest, at least
         if self._count >= MOST_UNSYNCED and not (self._thread and self._thread.is_alive()):
             self._count = 0
             # Beside the program, as others may be writing so much to the same disk that a sync takes a while.
@@ -117,6 +121,10 @@ class Syncing:
         failures: list[Exception] = []
         for part in [mine, *chunks(others, FEW_FILES)]:
             failures += self._sync([place for places in part for place in places])
+        try:
+            self._manifests.write_owed()
+        except (ArtfsError, OSError) as error:
+            failures.append(error)
         if failures:
             raise failures[0]
 
@@ -140,6 +148,7 @@ class Syncing:
         for store_id, ready in by_store.items():
             try:
                 self._stores.by_id(store_id).sync([place.path for place in ready])
+                stages.reached("synced")
                 unsynced.remove(ready)
             except FileNotFoundError:
                 continue  # somebody has just removed a version: the next sync finds what is left

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
+from artfs.catalog.engine import BATCH, Engine, Row, chunks, in_batches, in_list, insert_rows, scalar
 from artfs.catalog.sound import check_entry_names, check_root_names, damaged_directory
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
@@ -95,6 +96,21 @@ class Trees:
         check_entry_names([entry.name for entry in entries])
         return entries
 
+    def pages(self, tree_id: int, size: int = BATCH) -> Iterator[Sequence[EntryRow]]:
+        """Yield what is in a directory, in name order, so many at a time. Raises CatalogCorrupt as `entries` does."""
+
+        def read(last: EntryRow | None, count: int) -> list[EntryRow]:
+            after = "AND e.name > :after " if last is not None else ""
+            rows = self._engine.query(
+                f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id = :tree {after}ORDER BY e.name LIMIT :count",
+                {"tree": tree_id, "count": count, "after": last.name if last is not None else b""},
+            )
+            entries = list(map(EntryRow._make, rows))
+            check_entry_names([entry.name for entry in entries])
+            return entries
+
+        return in_batches(read, size)
+
     def entry(self, tree_id: int, name: bytes) -> EntryRow | None:
         """Return what has that name in a directory."""
         row = self._engine.one(
@@ -124,9 +140,7 @@ class Trees:
         Raises:
             CatalogCorrupt: a name leads out of the version, or a directory lies in itself.
         """
-        top = self.entries(tree_id)
-        check_root_names(entry.name for entry in top)
-        pending = [(prefix, tree_id, iter(top))]
+        pending = [(prefix, tree_id, self._each(tree_id))]
         open_ids = {tree_id}
         while pending:
             at, directory, rows = pending[-1]
@@ -135,13 +149,15 @@ class Trees:
                 pending.pop()
                 open_ids.discard(directory)
                 continue
+            if len(pending) == 1:
+                check_root_names([row.name])
             yield at + row.name, row
             if row.child_id is None:
                 continue
             if row.child_id in open_ids:
                 raise damaged_directory(row.child_id, "it lies in itself")
             open_ids.add(row.child_id)
-            pending.append((at + row.name + b"/", row.child_id, iter(self.entries(row.child_id))))
+            pending.append((at + row.name + b"/", row.child_id, self._each(row.child_id)))
 
     def modes(self, tree_id: int) -> set[tuple[int, int]]:
         """Return which (kind, mode) there are at any depth below a directory."""
@@ -229,6 +245,9 @@ class Trees:
                 unneeded, inside = self._remove(unneeded)
                 blob_ids |= inside
         return blob_ids
+
+    def _each(self, tree_id: int) -> Iterator[EntryRow]:
+        return chain.from_iterable(self.pages(tree_id))
 
     def _greatest(self) -> int:
         greatest: int = scalar(self._engine.one("SELECT COALESCE(MAX(id), 0) FROM tree"))

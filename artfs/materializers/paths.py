@@ -15,6 +15,7 @@ from artfs.content.reach import has_list, is_closed_above
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, MaterializerError, SourceNotFound, UnsupportedFile
 from artfs.materializers.base import BaseMaterializer
+from artfs.names import RESERVED_PREFIX
 
 
 class PathMaterializer(BaseMaterializer):
@@ -52,7 +53,7 @@ class PathMaterializer(BaseMaterializer):
         Raises:
             MaterializerError: there is not exactly one.
         """
-        entries = list(Path(self.uri).iterdir())
+        entries = [entry for entry in Path(self.uri).iterdir() if entry.name != RESERVED_PREFIX]
         if len(entries) != 1:
             raise MaterializerError(
                 f"there are {len(entries)} entries in {self.uri}, and not the one file or folder of a saved Path",

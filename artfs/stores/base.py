@@ -146,8 +146,8 @@ class Store(ABC):
         """Whether the root is a directory of this machine, so that its files can be opened, linked and mapped."""
         return False
 
-    def share(self, sharing: Sharing) -> None:  # noqa: B027 - elsewhere than on this machine nothing has such modes
-        """Say whom what is made here is for."""
+    def share(self, sharing: Sharing, home: str = "") -> None:  # noqa: B027 - only local stores have modes and claims
+        """Say whom what is made here is for, and by which home: its identity."""
 
     def create(self) -> None:
         """Make the root if it is not there."""
@@ -268,7 +268,7 @@ class Store(ABC):
             self.remove(path)
 
     def places(self, under: bytes = b"") -> Iterator[bytes]:
-        """Yield every place, or those in one directory, at any depth."""
+        """Yield every place, or those in one directory, at any depth. Manifests are none."""
         top = self.place_path(under) if under else self.root
         if not self.isdir(top):
             return
@@ -286,12 +286,35 @@ class Store(ABC):
         check_relative_path(directory)
         return nullcontext()
 
-    def was_claimed(self, directory: bytes) -> bool:
-        """Whether somebody has ever claimed a directory, so that it is artfs's own and not a user's folder in the root.
+    def has_claimed(self, directory: bytes) -> bool:
+        """Whether this home has ever claimed a directory: then it is no user's folder in the root, nor another home's.
 
         A flavour that cannot tell says no: then what a dead process left there is not found.
         """
         return False
+
+    @property
+    def keeps_manifests(self) -> bool:
+        """Whether versions have manifests here; see `artfs.stores.manifest`."""
+        return False
+
+    def prepare_manifest(self, folder: bytes) -> None:
+        """Make the directory for the manifest of a version's folder, so that it becomes durable with that."""
+        raise NotImplementedError
+
+    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
+        """Put a manifest into the folder of a version, whole, in the place of the one before; return its path.
+
+        Args:
+            folder: relative to the root.
+            pieces: its bytes.
+            durable: return when it is on stable storage, if the directory for it already is.
+        """
+        raise NotImplementedError
+
+    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
+        """Open the manifest in the folder of a version; None if there is none."""
+        return None
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         """Remove a directory of places if nobody claims it; answer whether it was removed.

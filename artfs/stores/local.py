@@ -24,11 +24,13 @@ from urllib.parse import unquote_to_bytes
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
+from artfs.content.replacing import write_in_place_of
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
+from artfs.stores import manifest
 from artfs.stores.base import PathType, PlaceReader, Store
-from artfs.stores.claimed import is_claimed, set_claimed
+from artfs.stores.claimed import Claims
 from artfs.stores.history import History, Newest
 from artfs.stores.mark import FOLDER, Mark, Stamp, check_mark, mark_stamp, not_mounted
 from artfs.stores.root import ATTEMPTS, Root
@@ -88,6 +90,7 @@ class LocalStore(Store):
     ) -> None:
         super().__init__(root, options, id=id, name=name)
         self._root = Root(self.root, self.name, self._followed, self._check_root)
+        self._claims = Claims(self.root, "")
         self._mark: Mark | None = None
         self._seen: Stamp | None = None
         self._sync_lock = threading.Lock()
@@ -137,8 +140,9 @@ class LocalStore(Store):
             raise OutsideStore(f"'{text}' leads out of the store at '{self.root}'", subject=text)
         return self._checked(os.path.join(self.root, plain), text)
 
-    def share(self, sharing: Sharing) -> None:
+    def share(self, sharing: Sharing, home: str = "") -> None:
         self._root.sharing = sharing
+        self._claims = Claims(self.root, home)
 
     def create(self) -> None:
         if not os.path.isdir(self.root):
@@ -275,8 +279,9 @@ class LocalStore(Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        own = os.fsencode(f"{FOLDER}/")
-        return (path[above:] for path in files.walk_files(top) if not path.startswith(own, above))
+        own, described = os.fsencode(f"{FOLDER}/"), b"/" + manifest.FILE
+        found = (path for path in files.walk_files(top) if not path.startswith(own, above))
+        return (path[above:] for path in found if not path.endswith(described))
 
     @contextlib.contextmanager
     def claim(self, directory: bytes) -> Iterator[None]:
@@ -288,17 +293,43 @@ class LocalStore(Store):
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 # Whoever removes the directory holds the lock alone: look whether that happened before it was got.
                 if self._root.is_at(descriptor, directory):
-                    set_claimed(descriptor)
+                    self._claims.set(descriptor, directory, self._root.sharing)
                     try:
                         yield
                     finally:
                         self._root.remove_empty(directory)
+                        if not self._root.is_at(descriptor, directory):
+                            self._claims.forget(directory)
                     return
             finally:
                 os.close(descriptor)
 
-    def was_claimed(self, directory: bytes) -> bool:
-        return is_claimed(self.place_path(directory))
+    def has_claimed(self, directory: bytes) -> bool:
+        return self._claims.has(self.place_path(directory), directory)
+
+    @property
+    def keeps_manifests(self) -> bool:
+        return True
+
+    def prepare_manifest(self, folder: bytes) -> None:
+        at = folder + b"/" + manifest.FILE.rpartition(b"/")[0]
+        os.close(self._root.open_directory(at, is_new=True))
+
+    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
+        place = folder + b"/" + manifest.FILE
+        above, _, name = place.rpartition(b"/")
+        directory = self._root.open_directory(above, is_new=True)
+        try:
+            write_in_place_of(name, pieces, directory, mode=self._root.sharing.stored, durable=durable)
+        finally:
+            os.close(directory)
+        return place
+
+    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
+        try:
+            return os.fdopen(self._root.open(folder + b"/" + manifest.FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         check_relative_path(directory)
@@ -317,6 +348,7 @@ class LocalStore(Store):
         finally:
             os.close(descriptor)
         self._root.remove_empty(parent)
+        self._claims.forget(directory)
         return True
 
     def place_path(self, place: bytes) -> str:

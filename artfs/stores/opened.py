@@ -167,7 +167,7 @@ class Stores:
             if row.id not in self._opened:
                 kind = store_class(row.flavor, row.options, self._classes.allows)
                 store = kind(self.located(row).root, row.options, id=row.id, name=row.name)
-                store.share(self.home.sharing)
+                store.share(self.home.sharing, self.home.identity)
                 if store.is_local and (row.marked or self._can_be_marked(store)):
                     store.require_mark(mark_of(self.home, row.name))
                 self._opened[row.id] = store
