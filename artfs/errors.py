@@ -131,6 +131,10 @@ class DigestMismatch(ArtfsOSError):
     """Stored bytes are not what was stored; they are never returned."""
 
 
+class ManifestInvalid(ArtfsOSError):
+    """What a store keeps about a version is cut off, was changed, or was never written by artfs."""
+
+
 class PlaceChanged(ArtfsOSError):
     """Data registered in place was changed or removed after it was registered."""
 

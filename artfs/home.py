@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import grp
 import os
+import secrets
 import shlex
 import uuid
 from dataclasses import dataclass
@@ -129,6 +130,24 @@ class Home:
             raise HomeError(f"cannot use {self.identity_path}: {error}", subject=self.path) from None
 
     @cached_property
+    def manifest_key(self) -> bytes:
+        """The key by which the home knows the manifests that it has written; made when it is first needed.
+
+        Raises:
+            HomeError: it cannot be read, or made.
+        """
+        path = self.path / "manifest.key"
+        try:
+            if not path.exists():
+                self._create_once(path, secrets.token_hex(32))
+            key = bytes.fromhex(path.read_text("ascii").strip())
+        except (ValueError, OSError) as error:
+            raise HomeError(f"cannot use {path}: {error}", subject=path) from None
+        if len(key) != 32:
+            raise HomeError(f"cannot use {path}: it has not 64 hexadecimal digits", subject=path)
+        return key
+
+    @cached_property
     def config(self) -> Config:
         """The settings of `config.toml`, read once."""
         from artfs.config import read_config
@@ -225,22 +244,27 @@ class Home:
             ) from error
         return self.create()
 
-    def _create_identity(self) -> None:
-        """The first process wins: a link is made whole or not at all, and never over an existing one."""
-        identity = str(uuid.uuid4())
-        draft = self.path / f".identity-{os.getpid()}-{uuid.uuid4().hex}"
-        make_file(self._begin_path(identity), self.sharing.file)
+    def _create_once(self, path: Path, line: str) -> bool:
+        """Make a file of one line, durable. The first process wins: a link is made whole, and never over another."""
+        draft = self.path / f".{path.name}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
             with open(draft, "x", encoding="ascii", opener=self.sharing.opener) as file:
-                file.write(f"{identity}\n")
+                file.write(f"{line}\n")
                 file.flush()
                 sync_file(file.fileno())
-            os.link(draft, self.identity_path)
+            os.link(draft, path)
         except FileExistsError:
-            self._begin_path(identity).unlink()
+            return False
         finally:
             draft.unlink(missing_ok=True)
         # Versions that are saved here are safe from a power cut only if the home is.
         sync_directory(self.path)
+        return True
+
+    def _create_identity(self) -> None:
+        identity = str(uuid.uuid4())
+        make_file(self._begin_path(identity), self.sharing.file)
+        if not self._create_once(self.identity_path, identity):
+            self._begin_path(identity).unlink()
         with contextlib.suppress(OSError):  # one may be allowed to write there and not to look; some cannot be synced
             sync_directory(self.path.parent)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import uuid as uuids
+
 from artfs.errors import InvalidName, InvalidValue
 from artfs.printable import has_controls
 
@@ -97,6 +100,11 @@ def check_relative_path(path: bytes) -> bytes:
     except InvalidName as error:
         raise InvalidName(f"invalid path {_shown(path)}: {error}", subject=path) from None
     return path
+
+
+def version_folder(artifact: str, uuid: str) -> bytes:
+    """Return the folder of a version below the root of its store."""
+    return os.fsencode(f"{artifact}/{uuids.UUID(uuid).hex}")
 
 
 def _check_text(what: str, name: str, limit: int) -> str:

@@ -70,7 +70,8 @@ def check_not_older(catalog: Catalog, stores: Stores) -> None:
 def give_up(catalog: Catalog, stores: Stores, user: str) -> int:
     """Let the catalog be the right one, whatever its stores remember, and return how many stores knew better.
 
-    The versions that it does not know are garbage from then on.
+    The versions that it does not know stay in the stores, unlisted, where they have a manifest; the others are garbage
+    from then on.
 
     Args:
         catalog: the one that is right.

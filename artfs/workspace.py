@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from artfs import users
 from artfs.artifacts.checked import Checked
+from artfs.artifacts.manifests import Manifests
 from artfs.artifacts.named_classes import named_classes
 from artfs.blobs.opener import BlobOpener
 from artfs.errors import AlreadyExists
@@ -88,12 +89,17 @@ class Workspace:
     @cached_property
     def transfers(self) -> Worker:
         """What works on what is owed."""
-        return Worker(self.home, lambda: self.catalog, self.stores)
+        return Worker(self.home, lambda: self.catalog, self.stores, lambda: self.manifests.write_owed())
 
     @property
     def syncing(self) -> Syncing:
         """Which small files are still to be synced."""
         return self.transfers.syncing
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """What the stores know of the versions in them."""
+        return Manifests(self.home, lambda: self.catalog, self.stores)
 
     @cached_property
     def user(self) -> str:

@@ -3,33 +3,40 @@
 Where they come from: a process that was killed while it made or removed a version, bytes that a draft needed when their
 version was removed, a store that could not remove a file when it was told to.
 
-What is being made is left alone: whoever places bytes claims their directory until the rows are there, and the claim
-ends with the process. Everything here may be killed at any moment, and run by several processes at once.
+In stores only folders go that this home has claimed, without a manifest, older than 7 days and held by nobody: whoever
+places bytes holds their folder until the rows are there, and lets go of it with his process. Everything here may be
+killed at any moment, and run by several processes at once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs.artifacts.orphans import orphans, remove_orphan
+from artfs.artifacts.orphans import folders, has_manifest, remove_orphan
 from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
 from artfs.blobs import pieces
 from artfs.catalog.blobs import BlobPlace
+from artfs.catalog.version_rows import LIVE, PURGED
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
+from artfs.errors import ArtfsError
 from artfs.older import check_not_older
 from artfs.stores.local import LocalStore
 
 if TYPE_CHECKING:
+    from artfs.catalog.versions import Version
     from artfs.workspace import Workspace
 
 Tell = Callable[[str], None]
 
 _AT_ONCE = 10_000
+MIN_AGE_SECONDS = 7 * 86400.0
+"""Of what a dead process left; what is younger may be somebody's work in ways that cannot be seen from here."""
 
 
 @dataclass
@@ -39,6 +46,8 @@ class Garbage:
     Args:
         files, bytes: contents in stores that no version needs.
         directories: of versions that never came to be, and their bytes in `directory_bytes`.
+        young: how many such directories stay, as they are younger than 7 days.
+        unlisted: directories of versions that have a manifest, and that the catalog does not know: they stay.
         views: how many copies made for reading belong to versions that were removed.
         kept_files, kept_bytes: what no version needs, but drafts in a mount do.
         errors: what could not be removed, and why.
@@ -48,6 +57,8 @@ class Garbage:
     bytes: int = 0
     directories: list[str] = field(default_factory=list)
     directory_bytes: int = 0
+    young: int = 0
+    unlisted: list[str] = field(default_factory=list)
     views: int = 0
     kept_files: int = 0
     kept_bytes: int = 0
@@ -73,13 +84,17 @@ def gc(workspace: Workspace, *, dry_run: bool = False, tell: Tell = lambda text:
         workspace.syncing.try_to_sync()
     tell("contents that no version needs")
     _collect_contents(workspace, found, dry_run=dry_run)
+    if not dry_run:
+        tell("versions without a manifest")
+        _describe_all(workspace, found)
     for store in workspace.stores.local():
         tell(f"versions in {store.root} that never came to be")
-        _collect_directories(workspace, store, found, dry_run=dry_run)
+        _collect_folders(workspace, store, found, dry_run=dry_run)
     tell("what is left in the cache")
     cache = LocalStore(str(workspace.home.cache))
+    cache.share(workspace.home.sharing, workspace.home.identity)
     try:
-        _collect_directories(workspace, cache, found, dry_run=dry_run)
+        _collect_folders(workspace, cache, found, dry_run=dry_run)
     finally:
         cache.close()
     _collect_views(workspace, found, dry_run=dry_run)
@@ -131,25 +146,46 @@ def _gone(workspace: Workspace) -> Iterator[BlobPlace]:
         yield from places
 
 
-def _collect_directories(workspace: Workspace, store: LocalStore, found: Garbage, *, dry_run: bool) -> None:
-    """Remove directories of versions that never came to be, and visualizations of those that are no more."""
+def _collect_folders(workspace: Workspace, store: LocalStore, found: Garbage, *, dry_run: bool) -> None:
+    """Remove the folders of versions that never came to be, and put right the manifests of those that did."""
     try:
         workspace.stores.check_own(store)
     except OSError as error:
         found.errors.append(f"{error}; nothing was removed there")
         return
     unborn: dict[str, list[bytes]] = {}
-    for uuid, directory in orphans(store, workspace.catalog):
-        unborn.setdefault(uuid, []).append(directory)
-    for uuid, directories in unborn.items():
-        paths = [store.place_path(directory) for directory in directories]
+    wrong: list[Version] = []
+    for uuid, folder, version in folders(store, workspace.catalog):
+        if version is not None:
+            if not dry_run and store.id == version.folder_store_id and folder == version.folder:
+                wrong += [version] if _has_wrong_manifest(workspace, store, version) else []
+        elif has_manifest(store, folder):
+            found.unlisted.append(store.place_path(folder))
+        else:
+            unborn.setdefault(uuid, []).append(folder)
+    _collect_unborn(workspace, store, unborn, found, dry_run=dry_run)
+    try:
+        workspace.manifests.bury([version.uuid for version in wrong if version.state == PURGED])
+    except (ArtfsError, OSError) as error:
+        found.errors.append(f"a manifest could not be replaced: {error}")
+    workspace.manifests.write([version for version in wrong if version.state != PURGED])
+
+
+def _collect_unborn(
+    workspace: Workspace, store: LocalStore, unborn: Mapping[str, Sequence[bytes]], found: Garbage, *, dry_run: bool
+) -> None:
+    for uuid, folders_of_it in unborn.items():
+        paths = [store.place_path(folder) for folder in folders_of_it]
         # Somebody may have registered what a dead process left: then it is his.
         if any(workspace.catalog.blobs.registered_below(os.fsencode(os.path.realpath(path))) for path in paths):
+            continue
+        if not all(map(_is_old, paths)):
+            found.young += 1
             continue
         size = sum(map(_size, paths))
         try:
             if dry_run:
-                is_garbage = not any(_is_claimed(store, directory) for directory in directories)
+                is_garbage = not any(_is_claimed(store, folder) for folder in folders_of_it)
             else:
                 is_garbage = remove_orphan(store, workspace.catalog, uuid)
         except OSError as error:
@@ -158,6 +194,29 @@ def _collect_directories(workspace: Workspace, store: LocalStore, found: Garbage
         if is_garbage:
             found.directories += paths
             found.directory_bytes += size
+
+
+def _has_wrong_manifest(workspace: Workspace, store: LocalStore, version: Version) -> bool:
+    """Whether a kill left a version without the manifest that it has to have, or a removed one without tombstone."""
+    assert version.folder is not None
+    found = workspace.manifests.state_of(store, version.folder)
+    return found == LIVE if version.state == PURGED else bool(version.manifest) and found is None
+
+
+def _describe_all(workspace: Workspace, found: Garbage) -> None:
+    """Write the manifests that versions are still without."""
+    try:
+        workspace.manifests.write_missing()
+    except (ArtfsError, OSError) as error:
+        found.errors.append(f"a manifest could not be written: {error}")
+
+
+def _is_old(path: str) -> bool:
+    """Whether nothing was put into a folder for so long that nobody can be at work there, on no machine."""
+    try:
+        return time.time() - lstat(path).st_mtime > MIN_AGE_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _is_claimed(store: LocalStore, directory: bytes) -> bool:

@@ -6,7 +6,7 @@ import errno
 import os
 import shlex
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from artfs.errors import (
 )
 from artfs.names import check_entry_name
 from artfs.stores.local import local_path
+from artfs.stores.manifest import PICTURES
 
 Cancel = Callable[[], bool]
 
@@ -78,7 +79,7 @@ class Measured:
         files: the files in it, in the tree's order.
         mode, mtime_ns: of the version's directory.
         in_place: whether the bytes stay where they are.
-        owners: the users that files and directories belong to.
+        owners, groups: the users and groups that files and directories belong to.
     """
 
     tree: Tree
@@ -87,6 +88,7 @@ class Measured:
     mtime_ns: int
     in_place: bool = False
     owners: frozenset[int] = frozenset()
+    groups: frozenset[int] = frozenset()
 
 
 def measure(
@@ -97,6 +99,7 @@ def measure(
     cancelled: Cancel | None = None,
     keep: int = 0,
     is_new: bool = False,
+    is_staging: bool = False,
 ) -> Measured:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
 
@@ -107,6 +110,7 @@ def measure(
         cancelled: asked again and again; Cancelled is raised as soon as it says yes.
         keep: up to how many bytes of content may be kept, of all files together.
         is_new: whether the files were written just now and will be synced: the disk begins while they are hashed.
+        is_staging: whether visualizations may lie in a folder `.artfs` in it, which is not looked at.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -115,7 +119,7 @@ def measure(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Measuring(known, cancelled, keep, is_new).measure(os.fsencode(path), entry_name)
+    return _Measuring(known, cancelled, keep, is_new, is_staging).measure(os.fsencode(path), entry_name)
 
 
 def measure_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Measured:
@@ -181,14 +185,18 @@ class _Directory:
 class _Measuring:
     """One walk. Without recursion, as directories may be deeper than Python's stack."""
 
-    def __init__(self, known: Known | None, cancelled: Cancel | None, keep: int, is_new: bool) -> None:
+    def __init__(
+        self, known: Known | None, cancelled: Cancel | None, keep: int, is_new: bool, is_staging: bool = False
+    ) -> None:
         self._known = known
         self._cancelled = cancelled
         self._keep = keep
         self._is_new = is_new
+        self._is_staging = is_staging
         self._files: list[MeasuredFile] = []
         self._path_bytes = 0
         self._owners: set[int] = set()
+        self._groups: set[int] = set()
 
     def measure(self, source: bytes, entry_name: bytes | None) -> Measured:
         try:
@@ -204,7 +212,9 @@ class _Measuring:
         return self._measured(Tree((entry,)), 0o755, status.st_mtime_ns)
 
     def _measured(self, tree: Tree, mode: int, mtime_ns: int) -> Measured:
-        return Measured(tree, tuple(self._files), mode, mtime_ns, owners=frozenset(self._owners))
+        return Measured(
+            tree, tuple(self._files), mode, mtime_ns, owners=frozenset(self._owners), groups=frozenset(self._groups)
+        )
 
     def _walk(self, top: bytes, status: os.stat_result) -> Tree:
         open_directories = [self._listed(top, b"", status, at_root=True)]
@@ -239,9 +249,12 @@ class _Measuring:
                 names = os.listdir(at)
         except PermissionError:
             raise _unreadable(source) from None
+        if at_root and self._is_staging and _has_only_pictures(source, names):
+            names.remove(_OWN)
         for inner in names:
             check_entry_name(inner, at_root=at_root)
         self._owners.add(status.st_uid)
+        self._groups.add(status.st_gid)
         return _Directory(name, status, sorted(names, reverse=True))
 
     def _count(self, source: bytes, path_bytes: int) -> None:
@@ -269,6 +282,7 @@ class _Measuring:
                 subject=source,
             )
         self._owners.add(status.st_uid)
+        self._groups.add(status.st_gid)
         known = self._known(status, source) if self._known is not None else None
         content: bytes | None = None
         if known is None:
@@ -308,6 +322,13 @@ class _Measuring:
         if before.st_ctime_ns != after.st_ctime_ns or digest.size != after.st_size:
             raise _changed(source)
         return digest, content
+
+
+_OWN, _PICTURES, _ = PICTURES.split(b"/")
+
+
+def _has_only_pictures(source: bytes, names: Collection[bytes]) -> bool:
+    return _OWN in names and os.listdir(os.path.join(source, _OWN)) == [_PICTURES]
 
 
 _SPECIAL = {

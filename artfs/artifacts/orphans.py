@@ -1,4 +1,11 @@
-"""What was placed for versions that never came to be, and what was placed for those that did."""
+"""The folders of versions in stores: of those that came to be, those that never did, and those that no catalog knows.
+
+    orphan      bears this home's claim, has no manifest, and no catalog knows it: what a dead process left
+    unlisted    has a manifest, though the catalog does not know the version: an older catalog was restored. It stays
+    foreign     bears no claim of this home: it is the user's, or another home's
+
+What is being made is an orphan too, but somebody claims it just now.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +16,9 @@ import os
 import re
 import uuid as uuids
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from artfs.artifacts import shown
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat
 from artfs.stores.local import LocalStore
@@ -24,64 +31,87 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OWN_DIRECTORY = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(shown.SUFFIX)})?")
+_BESIDE = ".visualizations"
+"""What the name of a folder ends with in which an earlier release kept those of a version."""
+_FOLDER = re.compile(rf"([0-9a-f]{{32}})(?:{re.escape(_BESIDE)})?")
+_AT_ONCE = 500
 
 
 def orphans(store: LocalStore, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
-    """Yield (uuid, directory in the store) of what was placed for versions that the catalog does not know.
+    """Yield (uuid, folder in the store) of what was placed for versions that never came to be.
 
-    Visualizations of a tombstone are among them: nobody else uses those. Some of what is found may just be coming to
-    be: `remove_orphan` tells that from what a crash left.
+    Some of what is found may just be coming to be: `remove_orphan` tells that from what a crash left.
     """
-    for uuid, directory in version_directories(store):
-        if _is_orphan(store, catalog, uuid, directory):
-            yield uuid, directory
+    for uuid, folder, version in folders(store, catalog):
+        if version is None and _is_orphan(store, catalog, uuid, folder):
+            yield uuid, folder
 
 
-def version_directories(store: LocalStore) -> Iterator[tuple[str, bytes]]:
-    """Yield (uuid, directory in the store) of all that artfs placed for versions, whether they came to be or not."""
+def unlisted(store: LocalStore, catalog: Catalog) -> Iterator[tuple[str, bytes]]:
+    """Yield (uuid, folder in the store) of versions that have a manifest, and that the catalog does not know."""
+    for uuid, folder, version in folders(store, catalog):
+        if version is None and has_manifest(store, folder):
+            yield uuid, folder
+
+
+def folders(store: LocalStore, catalog: Catalog) -> Iterator[tuple[str, bytes, Version | None]]:
+    """Yield uuid, folder in the store and version of all that artfs placed for versions; None if it knows none."""
+    found = version_folders(store)
+    while part := list(islice(found, _AT_ONCE)):
+        versions = catalog.versions.by_uuids({uuid for uuid, _ in part})
+        for uuid, folder in part:
+            version = versions.get(uuid)
+            # A user's own folder may be called like that, too.
+            if version is not None or store.has_claimed(folder) or has_manifest(store, folder):
+                yield uuid, folder, version
+
+
+def version_folders(store: LocalStore) -> Iterator[tuple[str, bytes]]:
+    """Yield (uuid, folder in the store) of all that is called like the folder of a version."""
     if not store.isdir(store.root):
         return
     for artifact in store.listdir(store.root):
         for name in _names_in(store, artifact):
-            found = _OWN_DIRECTORY.fullmatch(name)
-            directory = os.fsencode(f"{artifact}/{name}")
-            # A user's own folder may be called like that, too.
-            if found and (name.endswith(shown.SUFFIX) or store.was_claimed(directory)):
-                yield str(uuids.UUID(found[1])), directory
+            if found := _FOLDER.fullmatch(name):
+                yield str(uuids.UUID(found[1])), os.fsencode(f"{artifact}/{name}")
 
 
-def remove_orphan(store: LocalStore, catalog: Catalog, uuid: str) -> bool:
-    """Remove what was placed for a version that never came to be; answer whether there was anything.
+def has_manifest(store: LocalStore, folder: bytes) -> bool:
+    """Whether a folder has the manifest of a version, or its tombstone."""
+    file = store.open_manifest(folder)
+    if file is not None:
+        file.close()
+    return file is not None
 
-    Nothing is removed while somebody is making that version, or when the catalog knows it, be it as a tombstone: then
-    other versions may share its bytes, though not its visualizations.
+
+def remove_unborn(store: LocalStore, catalog: Catalog, uuid: str, folder: bytes) -> bool:
+    """Remove the folder of a version if that never came to be and nobody is making it; answer whether it was removed.
+
+    Nothing is removed that has a manifest, that this home has not claimed, or whose bytes somebody needs.
     """
-
-    # Files before visualizations, which are needed as long as somebody claims the files.
-    removed = [
-        store.remove_unclaimed(directory, functools.partial(_is_orphan, store, catalog, uuid, directory))
-        for directory in _directories_of(store, uuid)
-        if _is_orphan(store, catalog, uuid, directory)
-    ]
-    return any(removed)
+    is_orphan = functools.partial(_is_orphan, store, catalog, uuid, folder)
+    return is_orphan() and store.remove_unclaimed(folder, is_orphan)
 
 
-def remove_attempt(store: Store, catalog: Catalog, artifact: str, uuid: str) -> None:
-    """Remove what was placed for a version that did not come to be, by whoever has just tried to make it."""
+def remove_attempt(store: Store, catalog: Catalog, uuid: str, folder: bytes) -> None:
+    """Remove what was brought for a version that did not come to be, by whoever has just tried to make it."""
     if isinstance(store, LocalStore):
-        remove_orphan(store, catalog, uuid)
+        remove_unborn(store, catalog, uuid, folder)
         return
     if catalog.versions.by_uuid(uuid) is not None:
         return
-    own = f"{artifact}/{uuids.UUID(uuid).hex}"
     try:
-        for directory in (own, own + shown.SUFFIX):
-            for place in list(store.places(os.fsencode(directory))):
-                store.delete(place)
+        for place in list(store.places(folder)):
+            store.delete(place)
     except OSError as error:
         # What went wrong before is what the caller has to hear.
-        logger.warning("the artifact store '%s' keeps what no version needs below '%s': %s", store.name, own, error)
+        logger.warning("the artifact store '%s' keeps what no version needs below %r: %s", store.name, folder, error)
+
+
+def remove_orphan(store: LocalStore, catalog: Catalog, uuid: str) -> bool:
+    """Remove what was placed for a version that never came to be; answer whether there was anything."""
+    removed = [remove_unborn(store, catalog, uuid, folder) for folder in _folders_of(store, uuid)]
+    return any(removed)
 
 
 def remove_orphan_anywhere(workspace: Workspace, uuid: str) -> bool:
@@ -105,8 +135,8 @@ def placed_inodes(workspace: Workspace, uuid: str) -> set[int]:
     """Return the inode numbers of all files under the directories of a version that the catalog need not know."""
     found: set[int] = set()
     for store in workspace.stores.local():
-        for directory in _directories_of(store, uuid):
-            for at in store.places(directory):
+        for folder in _folders_of(store, uuid):
+            for at in store.places(folder):
                 with contextlib.suppress(FileNotFoundError):
                     found.add(lstat(store.place_path(at)).st_ino)
     return found
@@ -120,8 +150,8 @@ def protect(workspace: Workspace, version: Version) -> None:
     """
     for store in workspace.stores.local():
         try:
-            for directory in _directories_of(store, version.uuid):
-                store.protect(list(store.places(directory)))
+            for folder in _folders_of(store, version.uuid):
+                store.protect(list(store.places(folder)))
         except OSError as error:
             logger.warning("files in '%s' stay those of whoever wrote them: %s", store.root, error)
 
@@ -131,8 +161,8 @@ def _inodes_in(store: LocalStore, catalog: Catalog, version: Version) -> dict[in
     assert store.id is not None
     found: dict[int, Digest] = {}
     root = os.fsencode(store.root)
-    for directory in _directories_of(store, version.uuid):
-        for at, blob in catalog.blobs.at(store.id, list(store.places(directory))).items():
+    for folder in _folders_of(store, version.uuid):
+        for at, blob in catalog.blobs.at(store.id, list(store.places(folder))).items():
             with contextlib.suppress(FileNotFoundError):
                 found[lstat(os.path.join(root, at)).st_ino] = blob.digest
     return found
@@ -146,21 +176,20 @@ def _names_in(store: LocalStore, artifact: str) -> list[str]:
         return []
 
 
-def _is_orphan(store: LocalStore, catalog: Catalog, uuid: str, directory: bytes) -> bool:
-    """Whether nobody needs a directory of the version with that id, unless somebody claims it."""
-    own = directory.removesuffix(shown.SUFFIX.encode())
-    version = catalog.versions.by_uuid(uuid)
-    if version is not None:
-        return version.tree_id is None and own != directory
-    if store.id is not None and catalog.blobs.any_below(store.id, directory):
-        return False  # a draft has found its bytes there, see `artifacts.unlisted`
-    # Whoever claims files that are being written claims the visualizations beside them.
-    return own == directory or not store.isdir(own)
+def _is_orphan(store: LocalStore, catalog: Catalog, uuid: str, folder: bytes) -> bool:
+    """Whether nobody needs a folder, unless somebody claims it just now."""
+    return (
+        (store.has_claimed(folder) or folder.endswith(os.fsencode(_BESIDE)))
+        and catalog.versions.by_uuid(uuid) is None
+        and not has_manifest(store, folder)
+        # A draft has found its bytes there, see `artifacts.unlisted`.
+        and (store.id is None or not catalog.blobs.any_below(store.id, folder))
+    )
 
 
-def _directories_of(store: LocalStore, uuid: str) -> Iterator[bytes]:
+def _folders_of(store: LocalStore, uuid: str) -> Iterator[bytes]:
     own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
-        for name in (own, own + shown.SUFFIX):
+        for name in (own, own + _BESIDE):
             if store.isdir(f"{artifact}/{name}"):
                 yield os.fsencode(f"{artifact}/{name}")

@@ -1,6 +1,7 @@
 """How versions and bytes go, for all verbs that remove: rows first, in one transaction, and bytes last.
 
     tombstones    versions become tombstones: their name, number, digest, totals and lineage stay
+    bury          and so do their manifests
     sweep         the bytes that nothing needs any more are marked in the catalog, then removed, then forgotten
 
 A kill leaves bytes that the catalog no longer counts, which `gc` finds, and never a version without its bytes. What was
@@ -25,6 +26,7 @@ from artfs.blobs import pieces
 from artfs.content.stubs import digests_below
 from artfs.errors import ArtfsError
 from artfs.older import check_not_older
+from artfs.stages import stages
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
@@ -43,17 +45,14 @@ class Loose:
 
     Args:
         blobs: ids of contents that nothing may need any more.
-        visualizations: (store id, path) of those that were only theirs.
         versions: their uuids.
     """
 
     blobs: set[int] = field(default_factory=set)
-    visualizations: list[tuple[int, bytes]] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
 
     def add(self, other: Loose) -> None:
         self.blobs |= other.blobs
-        self.visualizations += other.visualizations
         self.versions += other.versions
 
 
@@ -96,13 +95,14 @@ def make_tombstones(
         user = catalog.users.ensure(workspace.user)
         for version in versions:
             catalog.versions.purge(version.id, reason)
-            _forget_visualizations(workspace, version, loose)
+            loose.blobs |= catalog.visualizations.remove(version.id)
             if forget_metadata:
                 catalog.metadata.forget(version.id)
             catalog.audit.append("version.purge", f"{version.artifact}@{version.name}", {"reason": reason}, user.id)
         trees = {version.tree_id for version in versions if version.tree_id is not None}
         loose.blobs |= catalog.trees.remove_unneeded(trees)
         loose.versions = [version.uuid for version in versions]
+        catalog.after_commit(lambda: stages.reached("purged"))
     return loose
 
 
@@ -121,12 +121,16 @@ def sweep(
         # The catalog is about to forget what it keeps of files that are not synced yet.
         workspace.syncing.try_to_sync()
     swept, pending = Swept(), sorted(loose.blobs)
+    try:
+        # First: where there is a manifest of a version, its bytes are there too.
+        workspace.manifests.bury(loose.versions)
+    except (OSError, ArtfsError) as error:
+        swept.errors.append(f"a manifest could not be replaced yet: {error}; 'artfs gc' tries again")
+    stages.reached("buried")
     for start in range(0, len(pending), _AT_ONCE):
         part = pending[start : start + _AT_ONCE]
         remove_places(workspace, give_up(workspace, part, swept, hand_over=hand_over), swept)
         advance(len(part))
-    for store_id, path in loose.visualizations:
-        _is_removed(workspace, store_id, path, swept)
     for uuid in loose.versions:
         drop_copies(workspace, uuid)
     return swept
@@ -176,6 +180,7 @@ def remove_places(workspace: Workspace, places: Sequence[BlobPlace], swept: Swep
             removed.append(place.id)
             swept.files += 1
             swept.bytes += size
+    stages.reached("swept")
     workspace.catalog.blobs.forget_places(removed)
 
 
@@ -193,17 +198,6 @@ def drop_copies(workspace: Workspace, version_uuid: str) -> None:
     """Remove what was made of a version to read it: its view, which keeps bytes alive, and its page."""
     drop_view(workspace, version_uuid)
     page_path(workspace, version_uuid).unlink(missing_ok=True)
-
-
-def _forget_visualizations(workspace: Workspace, version: Version, loose: Loose) -> None:
-    """Forget a version's visualizations. Those that are files of versions too are not its own."""
-    catalog = workspace.catalog
-    paths = [row.path for row in catalog.visualizations.remove(version.id)]
-    if version.store_id is None or not paths:
-        return
-    files = catalog.blobs.at(version.store_id, paths)
-    loose.blobs |= {blob.id for blob in files.values()}
-    loose.visualizations += [(version.store_id, path) for path in paths if path not in files]
 
 
 def _size(workspace: Workspace, place: BlobPlace) -> int:

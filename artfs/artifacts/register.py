@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import uuid as uuids
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from artfs.artifacts import seal
 from artfs.artifacts.measure import in_place
 from artfs.artifacts.metadata import REGISTERED_FROM, storable
 from artfs.artifacts.save import checked_tags, checked_type
+from artfs.catalog.new_version import NewVersion
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat, reachable
@@ -63,13 +65,13 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    measured = in_place(seal.measure(path, known=_hashed_ahead(path, advance, expect)), path)
-    facts = {"storage_size": StorageSize(measured.tree.bytes), REGISTERED_FROM: Uri(path)}
+    scanned = in_place(seal.measure(path, known=_hashed_ahead(path, advance, expect)), path)
+    facts = {"storage_size": StorageSize(scanned.tree.bytes), REGISTERED_FROM: Uri(path)}
     scope = step_scope.get()
-    made = seal.seal(
-        measured,
-        workspace,
+    new = NewVersion(
         name,
+        scanned.tree,
+        str(uuids.uuid4()),
         name=version_name,
         tags=tags,
         type=type_,
@@ -77,8 +79,12 @@ def register(
         materializer=qualified_name(_materializer(path)),
         data_type="pathlib.Path",
         producer_id=scope.step_run_id if producer_id is None and scope is not None else producer_id,
+        user=workspace.user,
         metadata={**facts, **given_metadata},
     )
+    store = workspace.stores.active
+    with seal.bring(seal.plan(scanned, new, workspace.catalog, store, store), workspace) as ready:
+        [made] = seal.commit(workspace, [ready])
     if scope is not None:
         scope.saved(made)
     return made

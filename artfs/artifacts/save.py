@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
-from artfs.artifacts.shown import SUFFIX, Shown
 from artfs.artifacts.staging import staging_directory
+from artfs.catalog.new_version import NewVersion
 from artfs.content.long_paths import lstat, reachable
 from artfs.content.tree import Kind
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
@@ -25,6 +25,7 @@ from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
 from artfs.processes import umask
 from artfs.scopes import step_scope
+from artfs.stores.manifest import PICTURES
 from artfs.transfers.syncing import SMALL_VERSION
 
 if TYPE_CHECKING:
@@ -72,18 +73,16 @@ def save(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptio
         VersionExists: the artifact has, or had, a version of that name.
         MaterializerError: the value cannot be turned into files.
     """
-    with prepared(workspace, data, name, **options) as make:
-        saved = make()
+    with prepared(workspace, data, name, **options) as ready:
+        [saved] = seal.commit(workspace, [ready])
     if (scope := step_scope.get()) is not None:
         scope.saved(saved)
     return saved
 
 
 @contextmanager
-def prepared(
-    workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]
-) -> Iterator[Callable[[], Version]]:
-    """Bring a value into the store, and give the function that makes a version of it; see `seal.placed`."""
+def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]) -> Iterator[seal.Ready]:
+    """Bring a value into the store, and give what can be committed as a version of it; see `seal`."""
     check_artifact_name(name)
     version = options.get("version")
     version_name = name_of_version(version) if version is not None else None
@@ -98,24 +97,22 @@ def prepared(
     with staging_directory(store, workspace.home, name) as staging:
         saver = chosen(staging.path, store.files)
         saver.trusted = True
-        saver.visualizations_dir = f"{staging.path}{SUFFIX}"
+        saver.visualizations_dir = staging.pictures
         data_type = options.get("data_type") or type(data)
         with recording_names() as names:
             saver.save(data)
         workspace.classes.add({*names, qualified_name(chosen), qualified_name(data_type)})
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
-        visualizations = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        found = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True)
+        shown = _visualizations(saver, data) if options.get("include_visualizations", True) else []
+        found = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True, is_staging=True)
         # The folder is the store's; the version's directory is as one that this program makes.
-        measured = replace(found, mode=0o777 & ~umask())
-        with seal.placed(
-            measured,
-            workspace,
+        scanned = replace(found, mode=0o777 & ~umask())
+        pictures = [seal.picture(each.source, each.name, each.kind, scanned) for each in shown]
+        adopt = _protect(scanned, pictures, staging.path, workspace.home.sharing)
+        new = NewVersion(
             name,
-            store=store,
-            adopt=_protect(measured, staging.path, workspace.home.sharing),
-            staging=staging,
-            visualizations=visualizations,
+            scanned.tree,
+            staging.uuid,
             name=version_name,
             tags=tags,
             type=artifact_type,
@@ -124,9 +121,14 @@ def prepared(
             data_type=qualified_name(data_type),
             trusted=True,
             producer_id=producer_id,
+            user=workspace.user,
             metadata={**extracted, **given_metadata},
-        ) as make:
-            yield make
+        )
+        planned = seal.plan(
+            scanned, new, workspace.catalog, store, store, adopt=adopt, staging=staging, pictures=pictures
+        )
+        with seal.bring(planned, workspace) as ready:
+            yield ready
 
 
 def checked_tags(tags: Sequence[str] | None) -> list[str]:
@@ -172,10 +174,19 @@ def _extracted_metadata(saver: BaseMaterializer, data: Any) -> dict[str, Any]:
     return kept
 
 
-def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A visualization that a materializer has written: where, and what it is called and is."""
+
+    source: Path
+    name: str
+    kind: str
+
+
+def _visualizations(saver: BaseMaterializer, data: Any) -> list[_Shown]:
     assert saver.visualizations_dir is not None
     if not builtin.is_built_in(qualified_name(type(saver))):
-        os.mkdir(saver.visualizations_dir)  # the built-in ones make it when they need it
+        os.makedirs(saver.visualizations_dir)  # the built-in ones make it when they need it
     directories = (saver.visualizations_dir, saver.uri)
     try:
         return [_shown(path, kind, directories) for path, kind in saver.save_visualizations(data).items()]
@@ -184,7 +195,7 @@ def _visualizations(saver: BaseMaterializer, data: Any) -> list[Shown]:
         return []
 
 
-def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str]) -> Shown:
+def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str]) -> _Shown:
     file = os.path.abspath(path)
     directory = next((each for each in directories if file.startswith(each + "/")), None)
     if directory is None:
@@ -198,19 +209,21 @@ def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str])
         check_entry_name(os.fsencode(name), at_root=True)
     except InvalidName as error:
         raise InvalidValue(f"the visualization {path}: {error}") from None
-    return Shown(Path(file), name, VisualizationType(kind).value)
+    return _Shown(Path(file), name, VisualizationType(kind).value)
 
 
-def _protect(measured: seal.Measured, directory: str, sharing: Sharing) -> bool:
+def _protect(scanned: seal.Measured, pictures: Sequence[seal.Picture], directory: str, sharing: Sharing) -> bool:
     """Give what was written the modes of a store; answer whether that may take it: not files that have other names."""
-    for file in measured.files:
-        if lstat(file.source_path).st_nlink > 1:
-            return False
-    for file in measured.files:
-        with reachable(file.source_path) as at:
+    written = {file.source_path: file for file in (*scanned.files, *(each.file for each in pictures))}
+    if any(lstat(path).st_nlink > 1 for path in written):
+        return False
+    for path, file in written.items():
+        with reachable(path) as at:
             os.chmod(at, sharing.stored_mode(file.entry.mode))
-    for path, entry in measured.tree.walk():
-        if entry.kind is Kind.DIRECTORY:
-            with reachable(os.path.join(os.fsencode(directory), path)) as at:
+    own = [PICTURES[: len(PICTURES) - 1], PICTURES.split(b"/")[0]] if pictures else []
+    below = [path for path, entry in scanned.tree.walk() if entry.kind is Kind.DIRECTORY]
+    for path in (*below, *own):
+        with reachable(os.path.join(os.fsencode(directory), path)) as at:
+            if os.path.isdir(at):
                 os.chmod(at, sharing.folder)
     return True

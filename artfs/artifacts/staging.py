@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.shown import SUFFIX
-from artfs.content.files import remove_tree, walk_files
+from artfs.content.files import remove_tree
+from artfs.names import version_folder
 from artfs.stores.local import LocalStore
+from artfs.stores.manifest import PICTURES
 
 if TYPE_CHECKING:
     from artfs.home import Home
@@ -30,33 +31,29 @@ class Staging:
     Args:
         path: where it is.
         store: the local store that it is in.
-        directory: its path in there.
         uuid: the id of the version that it would be the directory of.
         taken: whether a version has it, so that it stays.
     """
 
     path: str
     store: LocalStore
-    directory: bytes
     uuid: str
     taken: bool = False
 
-    def sync(self) -> None:
-        """Return when all files in it are on stable storage."""
-        above = len(os.fsencode(self.path)) - len(self.directory)
-        self.store.sync([path[above:] for path in walk_files(os.fsencode(self.path))])
+    @property
+    def pictures(self) -> str:
+        """The directory in it for visualizations, which is not made yet."""
+        return os.path.join(self.path, os.fsdecode(PICTURES).rstrip("/"))
 
     def end(self) -> None:
         """Remove what no version has taken."""
         if not self.taken:
             remove_tree(os.fsencode(self.path), despite_modes=True)
-        if os.path.isdir(beside := f"{self.path}{SUFFIX}"):
-            remove_tree(os.fsencode(beside), despite_modes=True)
 
 
 @contextmanager
 def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Staging]:
-    """Give a fresh directory, which is gone again when the context ends, with visualizations that were put beside it.
+    """Give a fresh directory, which is gone again when the context ends, unless a version has taken it.
 
     Args:
         store: where the files will go.
@@ -64,13 +61,13 @@ def staging_directory(store: Store, home: Home, artifact: str) -> Iterator[Stagi
         artifact: the name of what they will be a version of.
     """
     holder = store if isinstance(store, LocalStore) else LocalStore(str(home.cache))
-    holder.share(home.sharing)
-    own = uuid.uuid4()
-    directory = os.fsencode(f"{artifact}/{own.hex}")
+    holder.share(home.sharing, home.identity)
+    own = str(uuid.uuid4())
+    directory = version_folder(artifact, own)
     try:
         with holder.claim(directory):
             # The claim has made it inside of the root, so that no link is to be followed.
-            staging = Staging(os.path.join(holder.root, os.fsdecode(directory)), holder, directory, str(own))
+            staging = Staging(os.path.join(holder.root, os.fsdecode(directory)), holder, own)
             try:
                 yield staging
             finally:

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.orphans import version_directories
+from artfs.artifacts.orphans import folders
 from artfs.catalog.blobs import Place
 from artfs.content.digest import Digest, FileDigest, hash_file
 from artfs.content.long_paths import lstat
@@ -50,10 +50,10 @@ def find_contents(workspace: Workspace, digests: Collection[Digest], sizes: Coll
 
 def _files_of(workspace: Workspace, store: LocalStore, sizes: set[int]) -> Iterator[tuple[bytes, FileDigest]]:
     """Yield place and digest of the files in directories of versions that the catalog does not know."""
-    for uuid, directory in version_directories(store):
-        if workspace.catalog.versions.by_uuid(uuid) is not None:
+    for _, folder, version in folders(store, workspace.catalog):
+        if version is not None:
             continue
-        for place in store.places(directory):
+        for place in store.places(folder):
             path = store.place_path(place)
             status = lstat(path)
             if stat.S_ISREG(status.st_mode) and status.st_size in sizes:

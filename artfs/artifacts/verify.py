@@ -14,6 +14,7 @@ from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest, hash_all
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
+from artfs.stores.manifest import FILE, PICTURES
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import Blob
@@ -79,6 +80,7 @@ def verify(
         damages: list[Damage] = []
         try:
             damages += _damages(workspace, version, known, advance)
+            damages += _manifest_damages(workspace, version)
         except CatalogCorrupt as error:
             damages.append(Damage(shown_name(version), b"", None, str(error)))
         # One that was purged in the meantime has lost its bytes on purpose.
@@ -115,14 +117,14 @@ def _damages(
         found, wanted = format_digest(tree.digest), format_digest(version.digest)
         yield Damage(name, b"", None, f"the catalog lists other files: {found} instead of {wanted}")
     told: set[str] = set()
-    for path, entry in tree.walk():
-        if entry.file is None:
-            continue
-        digest = entry.file.digest
+    contents = [(path, entry.file.digest, entry.file.size) for path, entry in tree.walk() if entry.file is not None]
+    shown = workspace.catalog.visualizations.list(version.id)
+    contents += [(PICTURES + each.name.encode(), each.digest, 0) for each in shown]
+    for path, digest, size in contents:
         if digest not in known:
-            known[digest] = list(_looks(workspace, digest, advance))
+            known[digest] = list(_looks(workspace, digest, advance if size else lambda done: None))
         else:
-            advance(entry.file.size)
+            advance(size)
         for problem in _problems_of(known[digest], version, path):
             assert problem.reason is not None
             if not problem.unreachable:
@@ -131,6 +133,23 @@ def _damages(
                 # Once a version: a disk that is not mounted would be told for each of its files.
                 told.add(problem.reason)
                 yield Damage(name, b"", None, problem.reason, unreachable=True)
+
+
+def _manifest_damages(workspace: Workspace, version: Version) -> Iterator[Damage]:
+    """What is wrong with the manifest of a version. One that a crash took is written again, and is no damage."""
+    if not version.manifest or version.tree_id is None:
+        return
+    manifests, place = workspace.manifests, os.fsdecode((version.folder or b"") + b"/" + FILE)
+    try:
+        if workspace.home.is_writable:
+            manifests.mend(version)
+        wrong = manifests.differences(version)
+    except StoreError:
+        return  # its files say so
+    except (ArtfsError, OSError) as error:
+        wrong = [str(error)]
+    if wrong:
+        yield Damage(shown_name(version), FILE, place, f"the store says other things than the catalog: {wrong[0]}")
 
 
 def _problems_of(looks: Sequence[_Look], version: Version, path: bytes) -> list[_Look]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.lookup import shown_name
-from artfs.artifacts.shown import read_visualization
+from artfs.content.digest import BLOCK_SIZE, Digest, hash_bytes
 from artfs.content.files import atomic_write
 from artfs.enums import VisualizationType
+from artfs.errors import DigestMismatch
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -50,7 +51,7 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
         DigestMismatch: a visualization is not what was stored.
     """
     shown = [
-        (row, read_visualization(workspace, version, row)) for row in workspace.catalog.visualizations.list(version.id)
+        (row, read_visualization(workspace, row.digest)) for row in workspace.catalog.visualizations.list(version.id)
     ]
     if open_browser and _display_in_notebook(workspace, version, shown):
         return None
@@ -62,6 +63,26 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
     if open_browser:
         webbrowser.open(page.as_uri())
     return page
+
+
+def read_visualization(workspace: Workspace, digest: Digest) -> bytes:
+    """Return the bytes of a visualization, checked.
+
+    Raises:
+        FileNotFoundError: they are gone.
+        DigestMismatch: they are not what was stored.
+    """
+    blob = workspace.catalog.blobs.get(digest)
+    if blob is None or blob.size <= BLOCK_SIZE or blob.blocks is not None:
+        with workspace.blobs.open(digest) as reader:
+            return bytes(reader.read(0, reader.size))
+    # An earlier release kept no digests of the blocks of large ones.
+    for place in workspace.blobs.places.of(blob.id):
+        with place.open() as file:
+            content = file.pread(0, blob.size + 1)
+        if hash_bytes(content) == digest:
+            return content
+    raise DigestMismatch("a visualization is damaged: save the version again", subject=digest)
 
 
 def page_path(workspace: Workspace, version_uuid: str) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
+from artfs.catalog.engine import Engine, Row, chunks, id_lists, in_list, insert_rows, scalar
+from artfs.catalog.freed import freed_by
 from artfs.catalog.sound import sound_place
 from artfs.content.digest import Digest, FileDigest
 from artfs.errors import MissingPlace, PlaceExists
@@ -17,7 +17,6 @@ _PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
 
 _UNNEEDED = (
     "NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id) "
-    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.path = blob_place.path) "
     "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = blob_place.blob_id)"
 )
 
@@ -128,6 +127,22 @@ class Blobs:
         )
         return [_place(row) for row in rows]
 
+    def places_of(self, digests: Collection[Digest]) -> dict[Digest, list[BlobPlace]]:
+        """Return where contents are, as `places` does, of many at once."""
+        found: dict[Digest, list[BlobPlace]] = {}
+        columns = ", ".join(f"p.{column}" for column in _PLACE.split(", "))
+        for part in chunks(sorted(digests)):
+            names, parameters = in_list(part)
+            rows = self._engine.query(
+                f"SELECT b.digest, {columns} FROM blob b JOIN blob_place p ON p.blob_id = b.id "
+                f"WHERE b.digest IN ({names}) AND p.state <> 'gone' "
+                "ORDER BY b.id, CASE p.state WHEN 'live' THEN 0 ELSE 1 END, p.owned DESC, p.id",
+                parameters,
+            )
+            for digest, *place in rows:
+                found.setdefault(digest, []).append(_place(tuple(place)))
+        return found
+
     def known(self, digests: Collection[Digest]) -> dict[Digest, Known]:
         """Return what is known of those of the digests that the catalog has."""
         found: dict[Digest, Known] = {}
@@ -172,6 +187,8 @@ class Blobs:
             if missing:
                 raise MissingPlace(missing)
             ids = {digest: at.blob_id for digest, at in known.items()}
+            if large := [file for digest, file in files.items() if digest in ids and file.blocks is not None]:
+                self._complete(large)
             ids.update(self._insert_blobs([file for digest, file in files.items() if digest not in ids], places))
             all_places = [*places.items(), *also_at]
             self._insert_places([(ids[digest], place) for digest, place in all_places if digest in ids])
@@ -187,7 +204,7 @@ class Blobs:
 
     def set_place_state(self, place_ids: Collection[int], state: str) -> None:
         """Say that places are now `live`, `staged` or `gone`."""
-        for names, parameters in _id_lists(place_ids):
+        for names, parameters in id_lists(place_ids):
             self._engine.execute(
                 f"UPDATE blob_place SET state = :state WHERE id IN ({names})", {**parameters, "state": state}
             )
@@ -197,10 +214,14 @@ class Blobs:
         return self._unsettled("staged", after, limit)
 
     def orphans(self, *, after: int = 0, limit: int = 1000) -> list[Blob]:
-        """Return blobs that no tree refers to, by id. (Remove the trees that nobody needs first: `trees.collect`.)"""
+        """Return blobs that neither a tree nor a visualization refers to, by id.
+
+        Remove the trees that nobody needs first: `trees.collect`.
+        """
         rows = self._engine.query(
             f"SELECT {_BLOB} FROM blob b WHERE b.id > :after "
-            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = b.id) ORDER BY b.id LIMIT :limit",
+            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = b.id) "
+            "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = b.id) ORDER BY b.id LIMIT :limit",
             {"after": after, "limit": limit},
         )
         return [Blob(*row) for row in rows]
@@ -210,29 +231,22 @@ class Blobs:
 
         A blob that is needed by nothing already is not among them.
         """
-        below: set[int] = set()
-        for names, parameters in _id_lists(version_ids):
-            rows = self._engine.query(
-                "WITH RECURSIVE below(id) AS ("
-                f"SELECT tree_id FROM version WHERE id IN ({names}) AND tree_id IS NOT NULL "
-                "UNION SELECT e.child_id FROM below JOIN tree_entry e ON e.tree_id = below.id "
-                "WHERE e.child_id IS NOT NULL) SELECT id FROM below",
-                parameters,
-            )
-            below.update(row[0] for row in rows)
-        freed_trees = self._freed_trees(below, set(version_ids))
-        return self._only_in(freed_trees)
+        found: list[Blob] = []
+        for names, parameters in id_lists(freed_by(self._engine, version_ids)):
+            rows = self._engine.query(f"SELECT {_BLOB} FROM blob WHERE id IN ({names}) ORDER BY id", parameters)
+            found += [Blob(*row) for row in rows]
+        return found
 
     def drop_places(self, blob_ids: Collection[int]) -> list[BlobPlace]:
         """Give up all places of blobs that nothing refers to, and return those whose bytes are to be removed.
 
         Owned places become `gone`: remove their bytes after the commit, then `forget_places`. A kill between leaves
         them in `gone_places`. Places of data registered in place are only forgotten: those bytes are the user's.
-        A blob that a tree refers to (again) is left alone, and so is a place that a visualization is read from.
+        A blob that a tree or a visualization refers to (again) is left alone.
         """
         dropped: list[BlobPlace] = []
         with self._engine.transaction():
-            for names, parameters in _id_lists(blob_ids):
+            for names, parameters in id_lists(blob_ids):
                 unused = f"blob_id IN ({names}) AND {_UNNEEDED}"
                 self._engine.execute(f"DELETE FROM blob_place WHERE owned = 0 AND {unused}", parameters)
                 rows = self._engine.query(
@@ -257,7 +271,7 @@ class Blobs:
     def forget_places(self, place_ids: Collection[int]) -> None:
         """Forget places whose bytes were removed, and blobs that are then nowhere and in no tree."""
         with self._engine.transaction():
-            for names, parameters in _id_lists(place_ids):
+            for names, parameters in id_lists(place_ids):
                 rows = self._engine.query(
                     f"DELETE FROM blob_place WHERE id IN ({names}) AND state = 'gone' RETURNING blob_id", parameters
                 )
@@ -265,7 +279,7 @@ class Blobs:
 
     def forget(self, blob_ids: Collection[int]) -> None:
         """Forget those of the blobs that have no place and are in no tree."""
-        for names, parameters in _id_lists(blob_ids):
+        for names, parameters in id_lists(blob_ids):
             self._engine.execute(
                 f"DELETE FROM blob WHERE id IN ({names}) "
                 "AND NOT EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = blob.id) "
@@ -319,7 +333,7 @@ class Blobs:
     def bytes_owned(self, blob_ids: Collection[int]) -> int:
         """Return the bytes of those of the blobs that artfs wrote to a store, each counted once."""
         found = 0
-        for names, parameters in _id_lists(blob_ids):
+        for names, parameters in id_lists(blob_ids):
             row = self._engine.one(
                 f"SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM blob b WHERE b.id IN ({names}) AND EXISTS "
                 "(SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.owned = 1 AND p.state <> 'gone')",
@@ -336,7 +350,7 @@ class Blobs:
 
     def _unneeded(self, statement: str, blob_ids: Collection[int]) -> list[BlobPlace]:
         found: list[BlobPlace] = []
-        for names, parameters in _id_lists(blob_ids):
+        for names, parameters in id_lists(blob_ids):
             condition = f"owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED}"
             found += [_place(row) for row in self._engine.query(statement.format(condition), parameters)]
         return found
@@ -363,6 +377,13 @@ class Blobs:
         ids = insert_rows(self._engine, "blob", rows)
         return {file.digest: id_ for file, id_ in zip(files, ids, strict=True)}
 
+    def _complete(self, files: Sequence[FileDigest]) -> None:
+        """Give known blobs the digests of their blocks: what was a large visualization of an older catalog has none."""
+        self._engine.executemany(
+            "UPDATE blob SET blocks = :blocks WHERE digest = :digest AND blocks IS NULL",
+            [{"digest": file.digest, "blocks": file.blocks} for file in files],
+        )
+
     def _insert_places(self, placed: Sequence[tuple[int, Place]]) -> None:
         for owned, conflict, keep in (
             (1, '(store_id, path, "offset") WHERE store_id IS NOT NULL', "WHERE blob_place.blob_id = excluded.blob_id"),
@@ -381,57 +402,6 @@ class Blobs:
             )
             if recorded != len(rows):
                 raise PlaceExists("other bytes are recorded at the place of a new file: nothing was changed")
-
-    def _freed_trees(self, below: set[int], version_ids: set[int]) -> set[int]:
-        """Those of the trees that neither another version nor a tree outside needs."""
-        needed: set[int] = set()
-        for names, parameters in _id_lists(below):
-            users = self._engine.query(
-                f"SELECT tree_id, id FROM version WHERE tree_id IN ({names}) AND tree_id IS NOT NULL", parameters
-            )
-            needed.update(tree for tree, version in users if version not in version_ids)
-            parents = self._engine.query(
-                "SELECT DISTINCT child_id, tree_id FROM tree_entry "
-                f"WHERE child_id IN ({names}) AND child_id IS NOT NULL",
-                parameters,
-            )
-            needed.update(child for child, parent in parents if parent not in below)
-        while needed:
-            below = below - needed
-            found: set[int] = set()
-            for names, parameters in _id_lists(needed):
-                rows = self._engine.query(
-                    f"SELECT DISTINCT child_id FROM tree_entry WHERE tree_id IN ({names}) AND child_id IS NOT NULL",
-                    parameters,
-                )
-                found.update(row[0] for row in rows)
-            needed = found & below
-        return below
-
-    def _only_in(self, trees: set[int]) -> list[Blob]:
-        """The blobs that are in these trees and in no other."""
-        inside: Counter[int] = Counter()
-        for names, parameters in _id_lists(trees):
-            rows = self._engine.query(
-                "SELECT blob_id, COUNT(*) FROM tree_entry "
-                f"WHERE tree_id IN ({names}) AND blob_id IS NOT NULL GROUP BY blob_id",
-                parameters,
-            )
-            for blob_id, count in rows:
-                inside[blob_id] += count
-        freed: list[Blob] = []
-        for names, parameters in _id_lists(inside):
-            rows = self._engine.query(
-                f"SELECT {_BLOB}, (SELECT COUNT(*) FROM tree_entry e WHERE e.blob_id = blob.id) "
-                f"FROM blob WHERE id IN ({names}) ORDER BY id",
-                parameters,
-            )
-            freed += [Blob(*row[:-1]) for row in rows if row[-1] == inside[row[0]]]
-        return freed
-
-
-def _id_lists(ids: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return (in_list(part) for part in chunks(sorted(ids)))
 
 
 def _place(row: Row) -> BlobPlace:

@@ -223,3 +223,8 @@ def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, An
         return "NULL", {}
     parameters = {f"{prefix}{index}": value for index, value in enumerate(values)}
     return ", ".join(f":{name}" for name in parameters), parameters
+
+
+def id_lists(ids: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the insides of `IN (...)` and their parameters for ids, of which there may be very many."""
+    return (in_list(part) for part in chunks(sorted(ids)))

@@ -120,7 +120,7 @@ class Stores:
 
 _USES = {
     "a stack uses it": "SELECT EXISTS (SELECT 1 FROM stack WHERE store_id = :id)",
-    "versions are in it": "SELECT EXISTS (SELECT 1 FROM version WHERE store_id = :id)",
+    "versions are in it": "SELECT EXISTS (SELECT 1 FROM version WHERE store_id = :id OR folder_store_id = :id)",
     "something is owed to it": "SELECT EXISTS (SELECT 1 FROM pending WHERE store_id = :id OR source_id = :id)",
     "bytes are in it": "SELECT EXISTS (SELECT 1 FROM blob_place WHERE store_id = :id AND owned = 1)",
 }

@@ -149,6 +149,8 @@ class Trees:
                 pending.pop()
                 open_ids.discard(directory)
                 continue
+            if len(pending) == 1:
+                check_root_names([row.name])
             yield at + row.name, row
             if row.child_id is None:
                 continue

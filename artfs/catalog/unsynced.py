@@ -13,6 +13,9 @@ from artfs.catalog.engine import NO_PARAMETERS, Engine, Parameters, Row, chunks,
 from artfs.content.digest import Digest
 from artfs.linux.boot import current_boot
 
+_MODE = 0o644
+"""Of a content that is no file of a version: what shows one to people."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnsyncedPlace:
@@ -58,9 +61,10 @@ class Unsynced:
     def places(self, blob_id: int | None = None) -> Sequence[UnsyncedPlace]:
         """Return where the files of what is kept lie, of one blob or of all; a content may lie in several places."""
         rows = self._query(
-            "SELECT p.id, u.blob_id, b.digest, p.store_id, p.path, u.boot, e.mode, e.mtime_ns "
+            "SELECT p.id, u.blob_id, b.digest, p.store_id, p.path, u.boot, "
+            f"COALESCE(e.mode, {_MODE}), COALESCE(e.mtime_ns, 0) "
             "FROM unsynced u JOIN blob b ON b.id = u.blob_id JOIN blob_place p ON p.blob_id = u.blob_id "
-            "JOIN tree_entry e ON e.id = (SELECT MIN(f.id) FROM tree_entry f WHERE f.blob_id = u.blob_id) "
+            "LEFT JOIN tree_entry e ON e.id = (SELECT MIN(f.id) FROM tree_entry f WHERE f.blob_id = u.blob_id) "
             "WHERE p.owned = 1 AND p.store_id IS NOT NULL AND p.state = 'live' "
             f"{'' if blob_id is None else 'AND u.blob_id = :blob '}ORDER BY u.blob_id, p.id",
             {} if blob_id is None else {"blob": blob_id},

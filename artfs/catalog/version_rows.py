@@ -16,7 +16,7 @@ COLUMNS = (
     "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, "
     "v.files, v.bytes, v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, "
     "v.user_id, v.created_us, v.purged_us, v.purge_reason, v.machine_id, v.owner, v.owner_group, v.sealed_by, "
-    "v.previous_id, v.self_contained, v.folder, v.manifest"
+    "v.previous_id, v.self_contained, v.folder, v.folder_store_id, v.manifest"
 )
 FROM = "FROM version v JOIN artifact a ON a.id = v.artifact_id"
 _FLAGS = tuple(map(COLUMNS.split(", ").index, ("v.trusted", "v.self_contained")))
@@ -47,7 +47,8 @@ class Version:
         sealed_by: what made a draft a version: commit, rename, marker, sibling, writers or quiet.
         previous_id: version that the draft went on from.
         self_contained: whether no link in it leads to a file outside.
-        folder: where its manifest lies, below the root of its store; `manifest`: generation of that.
+        folder, folder_store_id: where its manifest lies, below the root of which store; None if none has been written.
+        manifest: generation of that; 0 if it is still to be written.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Version:
     previous_id: int | None = None
     self_contained: bool = True
     folder: _Path | None = None
+    folder_store_id: int | None = None
     manifest: int = 0
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from artfs.catalog.blobs import Blobs, Place
+from artfs.catalog.blobs import Blobs
 from artfs.catalog.engine import BATCH, FROM_THE_FIRST, Engine, chunks, in_batches, in_list, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.machines import Machines
 from artfs.catalog.metadata import VersionMetadata
+from artfs.catalog.new_version import Contents, NewVersion
 from artfs.catalog.sound import sound_name
 from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
@@ -19,19 +21,15 @@ from artfs.catalog.users import Users
 from artfs.catalog.version_fields import FIELDS
 from artfs.catalog.version_numbers import claim_number, next_time
 from artfs.catalog.version_rows import COLUMNS, FROM, LIVE, PURGED, STAGED, Version, version_of
-from artfs.content.digest import Digest
-from artfs.content.tree import Tree
+from artfs.catalog.visualizations import Visualizations
 from artfs.enums import ArtifactSaveType
 from artfs.errors import InvalidValue, VersionNotFound
-from artfs.names import check_version_name
 
 __all__ = ["LIVE", "PURGED", "STAGED", "Version", "Versions"]
 
 _NOT_PURGED = "v.state <> 'purged'"
 _RARE = 2000
 """Fewer matches than these are found first, and then their versions; among more, a page of versions fills soon."""
-
-NOTHING_UNSYNCED: Mapping[Digest, bytes] = {}
 
 
 class Versions:
@@ -46,119 +44,50 @@ class Versions:
         self._tags = Tags(engine)
         self._metadata = VersionMetadata(engine)
         self._users = Users(engine)
+        self._visualizations = Visualizations(engine)
 
-    def create(
-        self,
-        artifact_name: str,
-        tree: Tree,
-        *,
-        uuid: str,
-        places: Mapping[Digest, Place],
-        also_at: Collection[tuple[Digest, Place]] = (),
-        name: str | None = None,
-        tags: Sequence[str] = (),
-        state: str = LIVE,
-        mode: int = 0o755,
-        mtime_ns: int = 0,
-        type: str = "DataArtifact",
-        save_type: str = "manual",
-        materializer: str | None = None,
-        data_type: str | None = None,
-        trusted: bool = False,
-        producer_id: int | None = None,
-        store_id: int | None = None,
-        user: str | None = None,
-        owner: str | None = None,
-        owner_group: str | None = None,
-        sealed_by: str | None = None,
-        previous_id: int | None = None,
-        self_contained: bool = True,
-        folder: bytes | None = None,
-        metadata: Mapping[str, object] | None = None,
-        unsynced: Mapping[Digest, bytes] = NOTHING_UNSYNCED,
-        complete: Callable[[Version], None] | None = None,
-    ) -> Version:
+    def create(self, new: NewVersion, contents: Contents) -> Version:
         """Make a version of bytes that are on stable storage, or come to be with it. All is committed, or nothing.
-
-        Args:
-            artifact_name: the artifact; made if there is none.
-            tree: what the version holds.
-            uuid: its id, chosen by the caller, who has named places after it.
-            places: where the bytes of files lie that the catalog does not have yet.
-            also_at: where else they lie.
-            name: chosen name; None for the next number.
-            state: `live`, or `staged` when bytes are still to be uploaded.
-            mode, mtime_ns: of the root directory.
-            save_type: incoming, manual, step_output, preexisting or external. Only preexisting versions may rest on
-                bytes that the user registered in place; for all others those bytes do not count as there.
-            user: login name.
-            owner, owner_group, sealed_by, previous_id, self_contained, folder: as of `Version`.
-            unsynced: the bytes of those contents whose files are not on stable storage yet: they are committed too.
-            complete: called with the version before it is committed; what it changes in the catalog is a part of it.
 
         Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes
         are nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle
         of lineage.
         """
-        if name is not None:
-            check_version_name(name)
-        if state not in (LIVE, STAGED):
-            raise InvalidValue(f"a version cannot begin as '{state}'")
+        new.check()
         # Digests are computed before the lock is taken.
-        record_digest, files = tree.record_digest, files_of(tree)
+        record_digest, files = new.tree.record_digest, files_of(new.tree)
         assert record_digest
+        files |= {each.file.digest: each.file for each in new.visualizations}
         with self._engine.transaction():
-            user_id = self._users.ensure(user).id if user is not None else None
-            artifact_id, number, version_name = claim_number(self._engine, artifact_name, name, user_id)
-            in_place = save_type == ArtifactSaveType.PREEXISTING
-            blob_ids = self._blobs.insert(files, places, also_at, in_place=in_place)
-            if unsynced:
-                self._unsynced.add({blob_ids[digest]: content for digest, content in unsynced.items()})
-            tree_id = self._trees.insert(tree, blob_ids)
-            values: dict[str, Any] = {
-                "uuid": uuid,
+            user_id = self._users.ensure(new.user).id if new.user is not None else None
+            artifact_id, number, name = claim_number(self._engine, new.artifact, new.name, user_id)
+            in_place = new.save_type == ArtifactSaveType.PREEXISTING
+            blob_ids = self._blobs.insert(files, contents.places, contents.also_at, in_place=in_place)
+            if contents.unsynced:
+                self._unsynced.add({blob_ids[digest]: content for digest, content in contents.unsynced.items()})
+            values = _columns(new) | {
                 "artifact_id": artifact_id,
-                "name": version_name,
+                "name": name,
                 "number": number,
-                "state": state,
-                "tree_id": tree_id,
-                "digest": tree.digest,
-                "mode": mode & 0o777,
-                "mtime_ns": mtime_ns,
-                "files": tree.files,
-                "bytes": tree.bytes,
-                "type": type,
-                "save_type": save_type,
-                "materializer": materializer,
-                "data_type": data_type,
-                "trusted": trusted,
-                "producer_id": producer_id,
-                "store_id": store_id,
+                "tree_id": self._trees.insert(new.tree, blob_ids),
                 "user_id": user_id,
                 "created_us": next_time(self._engine, artifact_id),
                 "machine_id": self._machines.own_id(),
-                "owner": owner,
-                "owner_group": owner_group,
-                "sealed_by": sealed_by,
-                "previous_id": previous_id,
-                "self_contained": self_contained,
-                "folder": folder,
             }
             row = self._engine.one(
                 insert_sql("version", values) + " RETURNING id",
-                values | {"trusted": int(trusted), "self_contained": int(self_contained)},
+                values | {"trusted": int(new.trusted), "self_contained": int(new.self_contained)},
             )
             version_id: int = scalar(row)
-            if producer_id is not None:
-                check_producer(self._engine, producer_id, version_id)
-            if tags:
-                self._tags.add(version_id, *tags)
-            if metadata:
-                self._metadata.set_first(version_id, metadata)
-            version = Version(id=version_id, artifact=artifact_name, purged_us=None, purge_reason=None, **values)
-            if complete is not None:
-                complete(version)
-        return version
+            if new.producer_id is not None:
+                check_producer(self._engine, new.producer_id, version_id)
+            if new.tags:
+                self._tags.add(version_id, *new.tags)
+            if new.metadata:
+                self._metadata.set_first(version_id, new.metadata)
+            for each in new.visualizations:
+                self._visualizations.add(version_id, each.name, each.kind, blob_ids[each.file.digest])
+        return Version(id=version_id, artifact=new.artifact, purged_us=None, purge_reason=None, **values)
 
     def by_id(self, version_id: int) -> Version | None:
         """Return the version of that row id, also a tombstone."""
@@ -183,6 +112,40 @@ class Versions:
             names, parameters = in_list(part)
             found.update((each.uuid, each) for each in self._many(f"v.uuid IN ({names})", parameters, ""))
         return found
+
+    def owed_manifests(self, after: int = 0, limit: int = BATCH) -> Sequence[Version]:
+        """Return versions whose manifest is still to be written, by row id, beginning after one."""
+        return self._many(
+            f"v.manifest = 0 AND v.folder IS NOT NULL AND {_NOT_PURGED} AND v.id > :after",
+            {"after": after, "limit": limit},
+            "ORDER BY v.id LIMIT :limit",
+        )
+
+    def without_folder(self, after: int = 0, limit: int = BATCH) -> Sequence[Version]:
+        """Return versions that an earlier release made, without a manifest, by row id, beginning after one."""
+        return self._many(
+            f"v.folder IS NULL AND {_NOT_PURGED} AND v.id > :after",
+            {"after": after, "limit": limit},
+            "ORDER BY v.id LIMIT :limit",
+        )
+
+    def described(self, versions: Collection[Version]) -> set[int]:
+        """Say that manifests of these generations were written, and return the ids of those that are not purged."""
+        kept: set[int] = set()
+        with self._engine.transaction():
+            for version in versions:
+                row = self._engine.one(
+                    "UPDATE version SET manifest = :manifest, folder = :folder, folder_store_id = :store "
+                    f"WHERE id = :id AND state <> '{PURGED}' RETURNING id",
+                    {
+                        "manifest": version.manifest,
+                        "folder": version.folder,
+                        "store": version.folder_store_id,
+                        "id": version.id,
+                    },
+                )
+                kept |= {row[0]} if row else set()
+        return kept
 
     def newest_row(self) -> tuple[str, int] | None:
         """Return uuid and row id of the version that was made last, also a tombstone; None if there is none."""
@@ -375,6 +338,21 @@ class Versions:
     def _many(self, condition: str, parameters: Mapping[str, Any], tail: str) -> Sequence[Version]:
         rows = self._engine.query(f"SELECT {COLUMNS} {FROM} WHERE {condition} {tail}", parameters)
         return [version_of(row) for row in rows]
+
+
+_DERIVED = frozenset(("artifact", "tree", "tags", "user", "metadata", "visualizations", "name"))
+_SAME = tuple(field.name for field in fields(NewVersion) if field.name not in _DERIVED)
+"""What a row has as the value says it."""
+
+
+def _columns(new: NewVersion) -> dict[str, Any]:
+    """The columns of a version that are known before its transaction."""
+    return {name: getattr(new, name) for name in _SAME} | {
+        "mode": new.mode & 0o777,
+        "digest": new.tree.digest,
+        "files": new.tree.files,
+        "bytes": new.tree.bytes,
+    }
 
 
 def _scope(artifact_id: int | None) -> str:

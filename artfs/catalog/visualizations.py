@@ -1,15 +1,19 @@
-"""Pictures and texts that show a version to people."""
+"""Pictures and texts that show a version to people: files beside its own, whose contents are blobs like theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list
-from artfs.catalog.sound import sound_name, sound_place
+from artfs.catalog.sound import sound_name
 from artfs.content.digest import Digest
 
-_COLUMNS = "id, version_id, name, kind, path, digest, size"
+_SELECT = (
+    "SELECT z.id, z.version_id, z.name, z.kind, z.blob_id, b.digest, b.size "
+    "FROM visualization z JOIN blob b ON b.id = z.blob_id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +23,14 @@ class Visualization:
     Args:
         name: file name there.
         kind: csv, html, image, markdown or json.
-        path: where its bytes lie, below the root of the version's store.
-        digest: BLAKE3 of its bytes.
-        size: bytes.
+        blob_id, digest, size: its content.
     """
 
     id: int
     version_id: int
     name: str
     kind: str
-    path: bytes
+    blob_id: int
     digest: Digest
     size: int
 
@@ -39,44 +41,38 @@ class Visualizations:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, version_id: int, name: str, kind: str, path: bytes, digest: Digest, size: int) -> Visualization:
+    def add(self, version_id: int, name: str, kind: str, blob_id: int) -> None:
         """Record a visualization; one of the same name gives way to it."""
-        row = self._engine.one(
-            "INSERT INTO visualization (version_id, name, kind, path, digest, size) "
-            "VALUES (:version, :name, :kind, :path, :digest, :size) "
-            "ON CONFLICT (version_id, name) DO UPDATE "
-            "SET kind = excluded.kind, path = excluded.path, digest = excluded.digest, size = excluded.size "
-            f"RETURNING {_COLUMNS}",
-            {"version": version_id, "name": name, "kind": kind, "path": path, "digest": digest, "size": size},
+        self._engine.execute(
+            "INSERT INTO visualization (version_id, name, kind, blob_id) VALUES (:version, :name, :kind, :blob) "
+            "ON CONFLICT (version_id, name) DO UPDATE SET kind = excluded.kind, blob_id = excluded.blob_id",
+            {"version": version_id, "name": name, "kind": kind, "blob": blob_id},
         )
-        assert row is not None
-        return _visualization(row)
 
     def list(self, version_id: int) -> Sequence[Visualization]:
         """Return the visualizations of a version, by name."""
-        rows = self._engine.query(
-            f"SELECT {_COLUMNS} FROM visualization WHERE version_id = :version ORDER BY name", {"version": version_id}
-        )
+        rows = self._engine.query(f"{_SELECT} WHERE z.version_id = :version ORDER BY z.name", {"version": version_id})
         return [_visualization(row) for row in rows]
 
-    def known_paths(self, paths: Collection[bytes]) -> set[bytes]:
-        """Return those of the paths at which a visualization lies, to tell what is stray in a store."""
-        known: set[bytes] = set()
-        for part in chunks(sorted(paths)):
+    def of_versions(self, version_ids: Collection[int]) -> Mapping[int, Sequence[Visualization]]:
+        """Return the visualizations of those of the versions that have some, by name."""
+        rows: list[Row] = []
+        for part in chunks(sorted(version_ids)):
             names, parameters = in_list(part)
-            rows = self._engine.query(f"SELECT path FROM visualization WHERE path IN ({names})", parameters)
-            known.update(row[0] for row in rows)
-        return known
+            rows += self._engine.query(
+                f"{_SELECT} WHERE z.version_id IN ({names}) ORDER BY z.version_id, z.name", parameters
+            )
+        found = map(_visualization, rows)
+        return {version_id: list(its) for version_id, its in groupby(found, key=lambda each: each.version_id)}
 
-    def remove(self, version_id: int) -> Sequence[Visualization]:
-        """Forget all visualizations of a version and return them, so that their bytes can be removed."""
-        with self._engine.transaction():
-            removed = self.list(version_id)
-            self._engine.execute("DELETE FROM visualization WHERE version_id = :version", {"version": version_id})
-        return removed
+    def remove(self, version_id: int) -> set[int]:
+        """Forget all visualizations of a version, and return the blobs that they were: others may need them too."""
+        rows = self._engine.query(
+            "DELETE FROM visualization WHERE version_id = :version RETURNING blob_id", {"version": version_id}
+        )
+        return {row[0] for row in rows}
 
 
 def _visualization(row: Row) -> Visualization:
     sound_name("a visualization", row[2])
-    sound_place(row[4])
     return Visualization(*row)

@@ -92,7 +92,8 @@ def check(session: Session, context: click.Context, as_json: bool) -> None:
 def accept(session: Session, context: click.Context, words: str | None) -> None:
     """Go on with an older catalog, without the versions it does not know.
 
-    `artfs gc` and prune work again, and take the files of those versions for garbage.
+    `artfs gc` and prune work again. Those versions stay in their stores, unlisted, where they have a manifest; the
+    files of the others are garbage then.
     """
     if words != ACCEPTED:
         raise click.UsageError(

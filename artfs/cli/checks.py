@@ -24,6 +24,8 @@ from artfs.modes import WrongMode, stores_of, wrong_modes
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONFIGURATION = Path("/etc/fuse.conf")
 OLDEST_PYTHON = (3, 11)
+MOST_FOLDERS = 20_000
+"""Of more versions the folders in the stores are not looked at: that would take longer than people wait."""
 LITTLE_SPACE = 5 * 2**30
 NO_SPACE = 100 * 2**20
 
@@ -73,6 +75,7 @@ def all_checks(home: Home) -> Iterator[Check]:
     yield from left_drafts(home)
     yield catalog(home)
     yield from stores(home)
+    yield from manifests(home)
 
 
 def python() -> Check:
@@ -283,6 +286,34 @@ def stores(home: Home) -> Iterator[Check]:
     except (ArtfsError, OSError):
         return  # the check of the catalog tells
     yield from away or [Check("stores", Level.OK, f"{found} registered, none missing")]
+
+
+def manifests(home: Home) -> Iterator[Check]:
+    """Whether the stores know of all versions in them, and the catalog of all that they know of."""
+    if _has_no_catalog_yet(home):
+        return
+    from artfs.artifacts.orphans import unlisted
+    from artfs.workspace import Workspace
+
+    try:
+        with Workspace(home) as workspace:
+            owed = len(workspace.catalog.versions.without_folder())
+            if workspace.catalog.versions.count() > MOST_FOLDERS:
+                unknown = None
+            else:
+                stores = workspace.stores.local()
+                unknown = [path for store in stores for _, path in unlisted(store, workspace.catalog)]
+    except (ArtfsError, OSError):
+        return  # the checks of the catalog and the stores tell
+    if unknown:
+        message = f"{len(unknown)} versions in the stores are not in the catalog"
+        yield Check("manifests", Level.WARN, message, "they stay; 'artfs gc' lists them")
+    elif owed:
+        message = "some versions of an earlier release have no manifest in their store"
+        yield Check("manifests", Level.WARN, message, "'artfs gc' writes them")
+    else:
+        looked = "in order" if unknown is not None else "not looked at, as there are many; 'artfs gc' does"
+        yield Check("manifests", Level.OK, looked)
 
 
 def _has_no_catalog_yet(home: Home) -> bool:

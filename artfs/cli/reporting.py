@@ -18,6 +18,7 @@ from artfs.errors import ArtfsError
 from artfs.printable import printable
 from artfs.redaction import redacted
 
+UNLISTED = "a version that the catalog does not know, as an older one was restored"
 FAILED = 1
 INTERRUPTED = 130
 

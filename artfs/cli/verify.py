@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from artfs.cli.printing import json_option, print_json, progress, readable_size, say
-from artfs.cli.reporting import FAILED, complain
+from artfs.cli.reporting import FAILED, UNLISTED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
 
@@ -37,6 +37,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
         catalog = workspace.catalog
         versions = catalog.versions.list() if everything else versions_named(catalog, names)
         folders = _folders(workspace, versions)
+        unknown = list(_unlisted(workspace)) if everything else []
         total = sum(version.bytes for version in versions)
         damages = []
         with progress("verifying", total) as advance:
@@ -45,6 +46,8 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                 where = f"{damage.version}/{os.fsdecode(damage.path)}" if damage.path else damage.version
                 what = "cannot be verified" if damage.unreachable else "damaged"
                 complain(f"{where}: {what}: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
+    for path in unknown:
+        complain(f"{path}: {UNLISTED}")
     files = sum(version.files for version in versions)
     if as_json:
         print_json(
@@ -53,6 +56,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                 "files": files,
                 "bytes": total,
                 "stores": folders,
+                "unlisted": unknown,
                 "damages": [
                     {
                         "version": damage.version,
@@ -70,6 +74,14 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
         say(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact{where}")
     if damages:
         context.exit(FAILED)
+
+
+def _unlisted(workspace: Workspace) -> Iterator[str]:
+    """The folders of versions that have a manifest, and that the catalog does not know."""
+    from artfs.artifacts.orphans import unlisted
+
+    for store in workspace.stores.local():
+        yield from (store.place_path(folder) for _, folder in unlisted(store, workspace.catalog))
 
 
 def _folders(workspace: Workspace, versions: Sequence[Version]) -> list[str]:

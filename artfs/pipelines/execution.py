@@ -12,6 +12,7 @@ from typing import Any
 
 from artfs.artifacts.load import load
 from artfs.artifacts.save import prepared
+from artfs.artifacts.seal import Ready, commit
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import Cancelled, InvalidValue
@@ -105,18 +106,18 @@ def _save(
     cancelled: Callable[[], bool],
 ) -> dict[str, int]:
     """Makes a version of every output, and records that the step is complete: all of it at once, or nothing."""
-    steps, made = workspace.catalog.steps, {}
+    steps = workspace.catalog.steps
     with contextlib.ExitStack() as stack:
-        makers = {
-            plan.slot: stack.enter_context(_prepared(workspace, task, plan, values[plan.slot], context))
-            for plan in task.outputs
-        }
+        readies = [
+            stack.enter_context(_prepared(workspace, task, plan, values[plan.slot], context)) for plan in task.outputs
+        ]
         if cancelled():
             raise Cancelled(f"the run of step '{task.name}' was cancelled")
         with workspace.catalog.transaction():
-            for slot, make in makers.items():
-                made[slot] = make().id
-                steps.add_output(task.step_run_id, slot, made[slot])
+            versions = commit(workspace, readies)
+            made = {plan.slot: version.id for plan, version in zip(task.outputs, versions, strict=True)}
+            for slot, version_id in made.items():
+                steps.add_output(task.step_run_id, slot, version_id)
             steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
     return made
 
@@ -164,7 +165,7 @@ def _by_slot(task: StepTask, result: Any) -> dict[str, Any]:
 
 def _prepared(
     workspace: Workspace, task: StepTask, plan: OutputPlan, value: Any, context: StepContext
-) -> contextlib.AbstractContextManager[Callable[[], Version]]:
+) -> contextlib.AbstractContextManager[Ready]:
     return prepared(
         workspace,
         value,

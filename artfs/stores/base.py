@@ -7,9 +7,10 @@ speaks for it: there is nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import IO
 
 from artfs.names import check_relative_path
 from artfs.stores.backend import Backend, PlaceReader
@@ -36,7 +37,7 @@ class Store(Backend):
         """Return when the bytes at these places, and their names, will survive a crash."""
 
     def places(self, under: bytes = b"") -> Iterator[bytes]:
-        """Yield every place, or those in one directory, at any depth."""
+        """Yield every place, or those in one directory, at any depth. Manifests are none."""
         return (listed.key for listed in self.list(under))
 
     def claim(self, directory: bytes) -> AbstractContextManager[None]:
@@ -55,3 +56,26 @@ class Store(Backend):
 
     def committed(self, uuid: str, row: int) -> None:
         """Remember the newest version, after its rows were committed."""
+
+    @property
+    def keeps_manifests(self) -> bool:
+        """Whether versions have manifests here; see `artfs.stores.manifest`."""
+        return False
+
+    def prepare_manifest(self, folder: bytes) -> None:
+        """Make the directory for the manifest of a version's folder, so that it becomes durable with that."""
+        raise NotImplementedError
+
+    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
+        """Put a manifest into the folder of a version, whole, in the place of the one before; return its path.
+
+        Args:
+            folder: relative to the root.
+            pieces: its bytes.
+            durable: return when it is on stable storage, if the directory for it already is.
+        """
+        raise NotImplementedError
+
+    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
+        """Open the manifest in the folder of a version; None if there is none."""
+        return None

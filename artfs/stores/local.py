@@ -15,18 +15,20 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
+from artfs.content.replacing import write_in_place_of
 from artfs.errors import InvalidValue, PlaceExists
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
+from artfs.stores import manifest
 from artfs.stores.backend import Capabilities, Listed, PlaceReader, Progress, Stored, root_is_file
 from artfs.stores.base import Store
-from artfs.stores.claimed import is_claimed, set_claimed
+from artfs.stores.claimed import Claims
 from artfs.stores.flavor import PathType, StoreFlavor
 from artfs.stores.history import History, Newest
 from artfs.stores.local_files import LocalFiles, local_path
@@ -111,6 +113,7 @@ class LocalStore(StoreFlavor, Store):
             self.root, name=self.name, id=self.id, flavor=self.flavor, check_there=self.check_there
         )
         self._root = Root(self.root, self.name, self._files.followed, self._check_root)
+        self._claims = Claims(self.root, "")
         self._mark: Mark | None = None
         self._seen: Stamp | None = None
         self._sync_lock = threading.Lock()
@@ -159,9 +162,10 @@ class LocalStore(StoreFlavor, Store):
             except OSError as error:
                 logger.warning("the store at '%s' does not know of the newest version: %s", self.root, error)
 
-    def share(self, sharing: Sharing) -> None:
-        """Say whom what is made here is for."""
+    def share(self, sharing: Sharing, home: str = "") -> None:
+        """Say whom what is made here is for, and by which home: its identity."""
         self._root.sharing = sharing
+        self._claims = Claims(self.root, home)
 
     def create(self) -> None:
         if os.path.isdir(self.root):
@@ -272,8 +276,9 @@ class LocalStore(StoreFlavor, Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        own = os.fsencode(f"{FOLDER}/")
-        return (path[above:] for path in files.walk_files(top) if not path.startswith(own, above))
+        own, described = os.fsencode(f"{FOLDER}/"), b"/" + manifest.FILE
+        found = (path for path in files.walk_files(top) if not path.startswith(own, above))
+        return (path[above:] for path in found if not path.endswith(described))
 
     @contextlib.contextmanager
     def claim(self, directory: bytes) -> Iterator[None]:
@@ -285,18 +290,44 @@ class LocalStore(StoreFlavor, Store):
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 # Whoever removes the directory holds the lock alone: look whether that happened before it was got.
                 if self._root.is_at(descriptor, directory):
-                    set_claimed(descriptor)
+                    self._claims.set(descriptor, directory, self._root.sharing)
                     try:
                         yield
                     finally:
                         self._root.remove_empty(directory)
+                        if not self._root.is_at(descriptor, directory):
+                            self._claims.forget(directory)
                     return
             finally:
                 os.close(descriptor)
 
-    def was_claimed(self, directory: bytes) -> bool:
-        """Whether somebody has ever claimed a directory, so that it is artfs's own and not a user's."""
-        return is_claimed(self.place_path(directory))
+    def has_claimed(self, directory: bytes) -> bool:
+        """Whether this home has ever claimed a directory: then it is neither a user's nor another home's."""
+        return self._claims.has(self.place_path(directory), directory)
+
+    @property
+    def keeps_manifests(self) -> bool:
+        return True
+
+    def prepare_manifest(self, folder: bytes) -> None:
+        at = folder + b"/" + manifest.FILE.rpartition(b"/")[0]
+        os.close(self._root.open_directory(at, is_new=True))
+
+    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
+        place = folder + b"/" + manifest.FILE
+        above, _, name = place.rpartition(b"/")
+        directory = self._root.open_directory(above, is_new=True)
+        try:
+            write_in_place_of(name, pieces, directory, mode=self._root.sharing.stored, durable=durable)
+        finally:
+            os.close(directory)
+        return place
+
+    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
+        try:
+            return os.fdopen(self._root.open(folder + b"/" + manifest.FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         """Remove a directory of places if nobody claims it; answer whether it was removed.
@@ -321,6 +352,7 @@ class LocalStore(StoreFlavor, Store):
         finally:
             os.close(descriptor)
         self._root.remove_empty(parent)
+        self._claims.forget(directory)
         return True
 
     def place_path(self, key: bytes) -> str:

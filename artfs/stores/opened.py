@@ -201,7 +201,7 @@ class Stores:
                 kind = store_class(row.flavor, row.options, self._classes.allows)
                 store = make_store(kind, row.root, row.options, id=row.id, name=row.name)
                 if isinstance(store, LocalStore):
-                    store.share(self.home.sharing)
+                    store.share(self.home.sharing, self.home.identity)
                     if row.marked or self._can_be_marked(store):
                         store.require_mark(mark_of(self.home, row.name))
                 self._opened[row.id] = _Opened(row.root, row.options, store)

@@ -6,7 +6,7 @@ that one sync makes all of it durable. The file is in the store at once, for eve
 
     save      writes the file, does not sync it, and commits rows and bytes
     sync      after some hundred of those, beside whatever the program does: makes sure of the files, syncs them all,
-              and the catalog forgets the bytes
+              the manifests of such versions are written, and the catalog forgets the bytes
     open      whoever is the first to open the workspace after the machine was started again syncs, too: then files that
               a crash took are written again from those bytes before anybody reads them
 """
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from artfs.catalog.engine import chunks
 from artfs.content.digest import Digest, hash_bytes
 from artfs.errors import ArtfsError
+from artfs.stages import stages
 from artfs.stores.local import FEW_FILES
 
 if TYPE_CHECKING:
@@ -66,12 +67,21 @@ class Syncing:
         catalog: gives the catalog that keeps their bytes.
         stores: where they are.
         background: does what can be done beside the program.
+        write_manifests: writes the manifests that are owed.
     """
 
     # There is no lock that a fork could leave locked: two syncs at once do the same twice, and no harm.
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores, background: Background) -> None:
+    def __init__(
+        self,
+        home: Home,
+        catalog: Callable[[], Catalog],
+        stores: Stores,
+        background: Background,
+        write_manifests: Callable[[], None],
+    ) -> None:
         self._home = home
+        self._write_manifests = write_manifests
         self._catalog = catalog
         self._stores = stores
         self._own: set[Digest] = set()
@@ -79,12 +89,12 @@ class Syncing:
         self._background = background
 
     def added(self, contents: Collection[Digest]) -> None:
-        """Take note of contents that this process has just saved; begin to sync if there are many now."""
+        """Take note of the contents of a version that this process has just saved; begin to sync if there are many."""
         self._own.update(contents)
         if self._count is None:
             self._count = self._counted()
         else:
-            self._count += len(contents)
+            self._count += max(len(contents), 1)  # a manifest, at least
         if self._count >= MOST_UNSYNCED and not self._background.is_at(_WORK):
             self._count = 0
             # Others may be writing so much to the same disk that a sync takes a while.
@@ -117,6 +127,10 @@ class Syncing:
         failures: list[Exception] = []
         for part in [mine, *chunks(others, FEW_FILES)]:
             failures += self._sync([place for places in part for place in places])
+        try:
+            self._write_manifests()
+        except (ArtfsError, OSError) as error:
+            failures.append(error)
         if failures:
             raise failures[0]
 
@@ -140,6 +154,7 @@ class Syncing:
         for store_id, ready in by_store.items():
             try:
                 self._stores.by_id(store_id).sync([place.path for place in ready])
+                stages.reached("synced")
                 unsynced.remove(ready)
             except FileNotFoundError:
                 continue  # somebody has just removed a version: the next sync finds what is left

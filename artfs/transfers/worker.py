@@ -54,10 +54,18 @@ class Worker:
         home: who owes.
         catalog: gives the catalog that says what.
         stores: where it is to go.
+        write_manifests: writes the manifests of versions that are owed.
         clock: tells when.
     """
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Stores, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        catalog: Callable[[], Catalog],
+        stores: Stores,
+        write_manifests: Callable[[], None],
+        clock: Clock | None = None,
+    ) -> None:
         self._home = home
         self._catalog = catalog
         self._stores = stores
@@ -67,7 +75,7 @@ class Worker:
         self._wake = threading.Event()
         self.landing = Landing(home)
         self.locks = Locks(home)
-        self.syncing = Syncing(home, catalog, stores, self._background)
+        self.syncing = Syncing(home, catalog, stores, self._background, write_manifests)
 
     def owed(self) -> list[Owed]:
         """Return what this machine owes, oldest first."""

@@ -173,7 +173,7 @@ class Sealer:
     async def _seal_quietly(self, draft: Draft) -> None:
         """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
         try:
-            await self._seal(draft, Request(), remove=False, to_the_end=True)
+            await self._seal(draft, Request(sealed_by="quiet"), remove=False, to_the_end=True)
         except trio.Cancelled:
             raise
         except Cancelled:

@@ -222,6 +222,7 @@ CREATE TABLE version (
   previous_id INTEGER REFERENCES version(id),
   self_contained INTEGER NOT NULL DEFAULT 1,
   folder BLOB,
+  folder_store_id INTEGER REFERENCES store(id),
   manifest INTEGER NOT NULL DEFAULT 0,
   UNIQUE (artifact_id, name),
   CHECK ((state = 'purged') = (tree_id IS NULL))
@@ -237,6 +238,7 @@ CREATE INDEX version_created ON version (created_us, id);
 CREATE INDEX version_bytes ON version (bytes, id);
 CREATE INDEX version_user ON version (user_id);
 CREATE INDEX version_previous ON version (previous_id) WHERE previous_id IS NOT NULL;
+CREATE INDEX version_owed ON version (id) WHERE manifest = 0 AND folder IS NOT NULL AND state <> 'purged';
 CREATE TABLE version_meta (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   version_id INTEGER NOT NULL REFERENCES version(id),
@@ -318,14 +320,10 @@ CREATE TABLE visualization (
   version_id INTEGER NOT NULL REFERENCES version(id),
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
-  path BLOB NOT NULL,
-  digest BLOB NOT NULL,
-  size INTEGER NOT NULL,
-  blob_id INTEGER REFERENCES blob(id),
+  blob_id INTEGER NOT NULL REFERENCES blob(id),
   UNIQUE (version_id, name)
 );
-CREATE INDEX visualization_path ON visualization (path);
-CREATE INDEX visualization_blob ON visualization (blob_id) WHERE blob_id IS NOT NULL;
+CREATE INDEX visualization_blob ON visualization (blob_id);
 CREATE TABLE pin (
   version_id INTEGER NOT NULL PRIMARY KEY REFERENCES version(id),
   reason TEXT NOT NULL,

@@ -23,7 +23,8 @@ from support.catalogs import save
 from support.older import SCHEMAS, older_home
 
 FROZEN = sorted(Path(__file__).parent.glob("schema_*.sql"))
-CHANGED = {("store", "options"), ("tree_entry", "inode")}
+_OF_CONTENTS = {("visualization", column) for column in ("path", "digest", "size")}
+CHANGED = {("store", "options"), ("tree_entry", "inode"), *_OF_CONTENTS}
 """Columns whose values a migration changes, or drops."""
 
 
@@ -67,6 +68,9 @@ def test_no_row_and_no_value_of_an_older_catalog_is_lost(older: Path) -> None:
             same = {column: now.get(column) for column in row if (table, column) not in CHANGED}
             assert same == {column: value for column, value in row.items() if (table, column) not in CHANGED}
         added = SCHEMA_VERSION - rows[-1]["version"] if table == "schema_version" else 0
+        if table in ("blob", "blob_place"):  # what showed a version is a content like others
+            known = {row.get("digest") for row in before["blob"]}
+            added = len({row["digest"] for row in before["visualization"]} - known)
         assert len(after[table]) == len(rows) + added
 
 
@@ -100,6 +104,21 @@ def test_times_that_were_logged_are_found_as_times(older: Path) -> None:
     with Catalog.open(older) as catalog:
         rows = catalog.engine.query("SELECT text, time_us FROM version_meta WHERE time_us IS NOT NULL")
         assert rows == [("2026-01-02T03:04:05.678901+00:00", 1767323045678901)]
+
+
+def test_what_showed_a_version_is_a_content_like_others(older: Path) -> None:
+    before = _rows(older)["visualization"]
+    with Catalog.open(older) as catalog:
+        assert before
+        for row in before:
+            [shown] = catalog.visualizations.list(row["version_id"])
+            assert (shown.name, shown.kind, shown.digest, shown.size) == (
+                row["name"],
+                row["kind"],
+                row["digest"],
+                row["size"],
+            )
+            assert row["path"] in {place.path for place in catalog.blobs.places(shown.blob_id)}
 
 
 def test_the_mark_of_a_store_becomes_its_layout(older: Path) -> None:

@@ -126,14 +126,35 @@ def test_pins(catalog: Catalog) -> None:
 
 def test_visualizations_belong_to_a_version(catalog: Catalog) -> None:
     version = save(catalog, "iris")
-    digest = hash_bytes(b"<html>")
-    catalog.visualizations.add(version.id, "b.html", "html", b"old", digest, 6)
-    page = catalog.visualizations.add(version.id, "b.html", "html", b"v/b.html", digest, 6)
-    image = catalog.visualizations.add(version.id, "a.png", "image", b"v/a.png", digest, 6)
-    assert catalog.visualizations.list(version.id) == [image, page]
-    assert catalog.visualizations.known_paths([b"v/a.png", b"old", b"stray"]) == {b"v/a.png"}
-    assert catalog.visualizations.remove(version.id) == [image, page]
+    blob = catalog.blobs.get(hash_bytes(b""))
+    assert blob is not None
+    catalog.visualizations.add(version.id, "b.html", "markdown", blob.id)
+    catalog.visualizations.add(version.id, "b.html", "html", blob.id)
+    catalog.visualizations.add(version.id, "a.png", "image", blob.id)
+    found = catalog.visualizations.list(version.id)
+    assert [(each.name, each.kind, each.digest, each.size) for each in found] == [
+        ("a.png", "image", blob.digest, 0),
+        ("b.html", "html", blob.digest, 0),
+    ]
+    assert catalog.visualizations.of_versions([version.id, version.id + 1]) == {version.id: found}
+    assert catalog.visualizations.remove(version.id) == {blob.id}
     assert catalog.visualizations.list(version.id) == []
+
+
+def test_a_content_that_shows_a_version_is_needed(catalog: Catalog) -> None:
+    kept, gone = save(catalog, "kept", b"kept"), save(catalog, "gone", b"<html>")
+    blob = catalog.blobs.get(hash_bytes(b"<html>"))
+    assert blob is not None
+    assert [each.id for each in catalog.blobs.freed_by([gone.id])] == [blob.id]
+    catalog.visualizations.add(kept.id, "page.html", "html", blob.id)
+    assert catalog.blobs.freed_by([gone.id]) == []
+    assert blob.id in {each.id for each in catalog.blobs.freed_by([gone.id, kept.id])}
+    catalog.versions.purge(gone.id, "test")
+    catalog.trees.collect()
+    assert catalog.blobs.orphans() == []
+    assert catalog.blobs.unneeded_places([blob.id]) == []
+    catalog.visualizations.remove(kept.id)
+    assert [each.id for each in catalog.blobs.orphans()] == [blob.id]
 
 
 def test_the_audit_log_tells_what_was_done(catalog: Catalog) -> None:

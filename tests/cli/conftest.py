@@ -14,11 +14,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.catalog.versions import Version
 from artfs.cli import cli
 from artfs.workspace import Workspace
 from support.mount import ARTFS
+from support.versions import seal
 
 Run = Callable[..., Result]
 Seal = Callable[..., Version]

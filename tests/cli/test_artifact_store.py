@@ -30,8 +30,9 @@ class ShelfStore(LocalStore):
 SAVE_AND_READ = """
 import sys, fsspec
 from pathlib import Path
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.workspace import Workspace
+from support.versions import seal
 
 with Workspace.open() as workspace:
     seal(measure(Path(sys.argv[1])), workspace, "iris", adopt=False)
@@ -222,7 +223,7 @@ class TestInstalledFlavor:
         (tmp_path / "file").write_text("content")
         done = subprocess.run(
             [sys.executable, "-c", SAVE_AND_READ, tmp_path / "file"],
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": f"{path}:{Path(__file__).parents[1]}"},
             capture_output=True,
             text=True,
         )

@@ -135,6 +135,7 @@ class TestGc:
         (folder / "half").write_bytes(bytes(1024))
         with store.claim(directory):
             pass
+        os.utime(folder, (0, 0))
         return folder
 
     def test_a_dry_run_only_looks(self, run: Run, orphan: Path) -> None:

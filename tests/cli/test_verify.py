@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from artfs.artifacts.seal import measure_in_place, seal
+from artfs.artifacts.measure import measure_in_place
 from artfs.artifacts.verify import verify
 from artfs.catalog.versions import Version
 from artfs.content.digest import BLOCK_SIZE
 from artfs.workspace import Workspace
 from support.stores import stored_files
+from support.versions import seal
 
 Run = Callable[..., Result]
 Seal = Callable[..., Version]

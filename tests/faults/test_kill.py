@@ -68,10 +68,12 @@ BEFORE_THE_VERSION = [
     pytest.param("make", FILES // 2, True, id="among the stubs being made"),
     pytest.param("LocalStore.place", 1, False, id="before the first file is placed"),
     pytest.param("LocalStore.place", FILES // 2, True, id="among the files being placed"),
-    pytest.param("Versions.create", 1, False, id="after all are placed"),
+    pytest.param("stage brought", 1, False, id="after all are placed"),
+    pytest.param("stage recorded", 1, False, id="before the commit"),
 ]
 AFTER_THE_VERSION = [
-    pytest.param("Versions.create", 1, True, id="after the commit"),
+    pytest.param("stage committed", 1, False, id="after the commit"),
+    pytest.param("stage described", 1, False, id="after the manifest"),
     pytest.param("Stub.put", 1, False, id="before the first stub"),
     pytest.param("Stub.put", FILES // 2, True, id="among the stubs"),
     pytest.param("Drafts.sealed", 1, False, id="after all stubs"),
@@ -105,7 +107,7 @@ def test_killed_when_there_is_a_version(mount: Mount, draft: Path, part: str, ca
 def test_killed_while_it_recovers(mount: Mount, draft: Path) -> None:
     before = picture(draft)
     control = Path(mount.environment[faulty_daemon.VARIABLE])
-    Fault("Versions.create", 1, kill=True, after=True).write(control)
+    Fault("stage committed", 1, kill=True).write(control)
     with pytest.raises(OSError):
         commit(draft)
     mount.wait()

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from artfs.artifacts.gc import Garbage
+from artfs.artifacts.orphans import unlisted
 from artfs.artifacts.verify import verify
 from artfs.client import Client
 from artfs.workspace import Workspace
 from support import library_and_die
-from support.kills import KILLS, killed_while
+from support.kills import KILLS, killed_while, let_it_be_old
 
 
 def check_bytes(workspace: Workspace) -> None:
@@ -20,13 +21,17 @@ def check_bytes(workspace: Workspace) -> None:
     catalog, store = workspace.catalog, workspace.stores.active
     assert catalog.check() == []
     assert list(verify(workspace, catalog.versions.list())) == []
+    let_it_be_old(workspace.home.path)
     found = Client().collect_garbage(dry_run=True)
     assert Client().collect_garbage() == found
     assert Client().collect_garbage() == Garbage()
     assert list(verify(workspace, catalog.versions.list())) == []
     places = set(store.places())
     assert store.id is not None
-    assert places == catalog.blobs.owned_paths(store.id, places) | catalog.visualizations.known_paths(places)
+    assert places == catalog.blobs.owned_paths(store.id, places)
+    for version in catalog.versions.list():
+        assert workspace.manifests.differences(version) == []
+    assert list(unlisted(store, catalog)) == []
     assert catalog.blobs.orphans() == []
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from artfs.artifacts.orphans import orphans, remove_orphan_anywhere
-from artfs.artifacts.shown import read_visualization
 from artfs.artifacts.verify import verify
+from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.errors import VersionNotFound
 from artfs.workspace import Workspace
@@ -26,15 +26,14 @@ def check_store(workspace: Workspace) -> None:
     assert list(verify(workspace, versions)) == []
     for version in versions:
         for row in catalog.visualizations.list(version.id):
-            read_visualization(workspace, version, row)
+            read_visualization(workspace, row.digest)
     for dead in {uuid for uuid, _ in orphans(store, catalog)}:
         assert remove_orphan_anywhere(workspace, dead)
     assert list(orphans(store, catalog)) == []
     places = set(store.places())
     gone = {place.path for place in catalog.blobs.gone_places()}
     assert store.id is not None
-    known = catalog.blobs.owned_paths(store.id, places) | catalog.visualizations.known_paths(places)
-    assert places - gone <= known
+    assert places - gone <= catalog.blobs.owned_paths(store.id, places)
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -26,7 +26,8 @@ READ = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
 SEAL = """
 import sys
 from pathlib import Path
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.seal import measure
+from support.versions import seal
 from artfs.workspace import Workspace
 
 with Workspace.open() as workspace:

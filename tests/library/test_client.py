@@ -19,6 +19,7 @@ from artfs.client import Client
 from artfs.enums import ArtifactType
 from artfs.errors import AlreadyExists, ArtfsError, ArtifactNotFound, HomeError, InvalidValue, VersionNotFound
 from artfs.home import Home
+from support.versions import seal as sealed
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_all_of_a_thousand_versions_are_there() -> None:
     measured = seal.measure(path)
     with workspace.catalog.transaction():
         for _ in range(1000):
-            seal.seal(measured, workspace, "n", adopt=False)
+            sealed(measured, workspace, "n", adopt=False)
     versions = Client().get_artifact("n").versions
     assert len(versions) == 1000
     assert [int(version.version) for version in versions] == list(range(1, 1001))

@@ -12,13 +12,14 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.client import Client
 from artfs.errors import InvalidValue, OutsideStore, ReadOnly, StoreError
 from artfs.io import fileio, io_utils
 from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 from support.stores import MemoryStore
+from support.versions import seal
 
 
 @pytest.fixture

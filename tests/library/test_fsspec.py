@@ -17,13 +17,14 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.tests.abstract import AbstractFixtures, AbstractGetTests, AbstractOpenTests
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.catalog.versions import Version
 from artfs.client import Client
 from artfs.content.digest import BLOCK_SIZE, format_digest, hash_bytes
 from artfs.errors import ArtifactNotFound, DigestMismatch, HomeError, ReadOnly, VersionNotFound
 from artfs.fsspec import ArtfsFileSystem
 from artfs.workspace import Workspace
+from support.versions import seal
 
 Make = Callable[..., Version]
 

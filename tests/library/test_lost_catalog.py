@@ -173,9 +173,27 @@ class TestOlder:
 
     def test_the_user_may_give_the_others_up(self, older: Workspace) -> None:
         assert give_up(older.catalog, older.stores, older.user) == 1
+        assert (gc(older).directories, gc(older).young) == ([], 2)
+        for folder in older.home.store_root.glob("*/*"):
+            os.utime(folder, (0, 0))
         assert len(gc(older).directories) == 2
         [version] = older.catalog.versions.list()
         assert list(verify(older, [version])) == []
+
+    def test_versions_that_have_a_manifest_stay_even_then(self, path: Path, tmp_path: Path) -> None:
+        with Workspace.open(path) as workspace:
+            workspace.catalog.back_up(tmp_path / "backup.db")
+            version = save(workspace, "second" * 10_000, "a")
+        restore(Home(path), tmp_path / "backup.db")
+        with Workspace.open(path) as workspace:
+            give_up(workspace.catalog, workspace.stores, workspace.user)
+            for folder in workspace.home.store_root.glob("*/*"):
+                os.utime(folder, (0, 0))
+            found = gc(workspace)
+            assert found.directories == []
+            [folder] = found.unlisted
+            assert Path(folder).name == version.uuid.replace("-", "")
+            assert stored_files(Path(folder))
 
     def test_the_catalog_of_another_home_is_no_better(self, path: Path, tmp_path: Path) -> None:
         with Workspace.open(tmp_path / "other") as other:

@@ -176,7 +176,7 @@ class TestRemoving:
     def test_visualizations_go_with_their_version_and_stay_where_another_shows_the_same(
         self, workspace: Workspace
     ) -> None:
-        from artfs.artifacts.shown import read_visualization
+        from artfs.artifacts.visualize import read_visualization
 
         save_artifact({"same": 1}, name="a")
         save_artifact({"other": 1}, name="a")
@@ -184,7 +184,7 @@ class TestRemoving:
         assert Client().prune_artifacts().versions == ["a/1"]
         version = Client().get_artifact_version("b").row
         for row in workspace.catalog.visualizations.list(version.id):
-            assert b"same" in read_visualization(workspace, version, row)
+            assert b"same" in read_visualization(workspace, row.digest)
         Client().delete_artifact("b")
         Client().delete_artifact("a")
         assert stored(workspace) == set()

@@ -230,7 +230,8 @@ def test_visualizations_lie_beside_the_version_and_not_in_it(tmp_path: Path) -> 
     version = save_artifact(Described(), name="d")
     assert [(row.name, row.kind) for row in version.visualizations] == [("page.html", "html")]
     assert os.listdir(version.download_files(tmp_path / "out")) == ["strange.txt"]
-    assert os.listdir(version.uri) == ["strange.txt"]
+    assert sorted(os.listdir(version.uri)) == [".artfs", "strange.txt"]
+    assert os.listdir(Path(version.uri, ".artfs", "visualizations")) == ["page.html"]
 
 
 def test_extraction_can_be_left_out() -> None:

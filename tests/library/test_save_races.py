@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from artfs import save_artifact
-from artfs.artifacts import seal
 from artfs.artifacts.save import prepared
-from artfs.artifacts.shown import read_visualization
-from artfs.artifacts.staging import Staging
+from artfs.artifacts.seal import commit
+from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.enums import VisualizationType
 from artfs.errors import ChangedWhileReading, VersionNotFound
 from artfs.materializers.base import BaseMaterializer
+from artfs.stages import stages
 from artfs.workspace import Workspace
 
 
@@ -54,11 +53,11 @@ def test_a_visualization_shared_with_a_version_that_goes_meanwhile_is_kept(
 ) -> None:
     (tmp_path / "page").write_text("<p>the same page</p>")
     save_artifact(tmp_path / "page", "other")
-    with prepared(workspace, "text", "shown", materializer=Shown) as make:
+    with prepared(workspace, "text", "shown", materializer=Shown) as ready:
         Client().delete_artifact("other")
-        version = make()
+        [version] = commit(workspace, [ready])
     [row] = workspace.catalog.visualizations.list(version.id)
-    assert read_visualization(workspace, version, row) == b"<p>the same page</p>"
+    assert read_visualization(workspace, row.digest) == b"<p>the same page</p>"
     assert Client().collect_garbage().directories == []
 
 
@@ -67,42 +66,33 @@ SMALL, LARGE = "text", "text" * 20_000
 
 
 @pytest.mark.parametrize("value", [SMALL, LARGE], ids=["small", "large"])
-def test_a_file_that_is_still_written_to_while_it_is_saved_makes_no_version(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_a_file_that_is_still_written_to_while_it_is_saved_makes_no_version(workspace: Workspace, value: str) -> None:
     """A thread or process that a materializer left behind, with a file open."""
-    measure = seal.measure
 
-    def written_after(path: str, **options: Any) -> seal.Measured:
-        measured = measure(path, **options)
-        with open(os.path.join(path, "value"), "a") as late:
-            late.write(" and more")
-        return measured
+    def write(stage: str) -> None:
+        if stage == "claimed":
+            [written] = workspace.home.store_root.glob("late/*/value")
+            written.chmod(0o600)
+            with written.open("a") as late:
+                late.write(" and more")
 
-    monkeypatch.setattr(seal, "measure", written_after)
-    with pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
+    with stages.heard(write), pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
         save_artifact(value, "late", materializer=Shown, include_visualizations=False)
     assert Client().list_artifact_versions().total == 0
     assert list(workspace.stores.active.places()) == []
 
 
-@pytest.mark.parametrize(
-    ("where", "moment", "value"),
-    [(seal, "measure", SMALL), (Staging, "end", SMALL), (seal, "measure", LARGE), (Staging, "sync", LARGE)],
-)
-def test_an_interrupted_save_leaves_nothing_that_is_not_found(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, where: object, moment: str, value: str
-) -> None:
-    def interrupted(*arguments: Any, **options: Any) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("value", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("moment", ["planned", "claimed", "brought", "recorded", "committed", "described"])
+def test_an_interrupted_save_leaves_nothing(workspace: Workspace, moment: str, value: str) -> None:
+    def interrupt(stage: str) -> None:
+        if stage == moment:
+            raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(where, moment, interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            save_artifact(value, "a", materializer=Shown, include_visualizations=False)
+    with stages.heard(interrupt), pytest.raises(KeyboardInterrupt):
+        save_artifact(value, "a", materializer=Shown, include_visualizations=False)
     there = Client().list_artifact_versions().total
-    assert there == (moment == "end")
-    Client().collect_garbage()
+    assert there == (moment in ("committed", "described"))
     assert len(list(workspace.stores.active.places())) == there
     assert bool(workspace.stores.active.listdir("")) == bool(there)
     save_artifact(value, "a", materializer=Shown)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts import seal
-from artfs.artifacts.measure import Elsewhere, measure, measure_in_place
+from artfs.artifacts.measure import Elsewhere, Measured, measure, measure_in_place
 from artfs.artifacts.orphans import inodes_of, orphans, remove_orphan_anywhere
 from artfs.catalog.versions import Version
 from artfs.content import files
@@ -26,7 +25,9 @@ from artfs.errors import (
     StoreError,
     VersionExists,
 )
+from artfs.stages import stages
 from artfs.workspace import Workspace
+from support.versions import seal as sealed
 
 
 @pytest.fixture
@@ -63,12 +64,12 @@ def content(workspace: Workspace, version: Version) -> dict[bytes, bytes]:
 
 
 def make(workspace: Workspace, source: Path, artifact: str = "iris", **facts: str | None) -> Version:
-    return seal.seal(measure(source), workspace, artifact, **facts)  # type: ignore[arg-type]
+    return sealed(measure(source), workspace, artifact, **facts)  # type: ignore[arg-type]
 
 
 def test_a_version_holds_what_was_measured(workspace: Workspace, source: Path) -> None:
     measured = measure(source)
-    version = seal.seal(measured, workspace, "iris", tags=["good"], metadata={"rows": 3})
+    version = sealed(measured, workspace, "iris", tags=["good"], metadata={"rows": 3})
     assert (version.artifact, version.name, version.state, version.digest) == (
         "iris",
         "1",
@@ -95,7 +96,7 @@ def test_equal_content_is_stored_once(workspace: Workspace, source: Path) -> Non
 
 
 def test_files_that_go_on_being_written_are_copied(workspace: Workspace, source: Path) -> None:
-    version = seal.seal(measure(source), workspace, "iris", adopt=False)
+    version = sealed(measure(source), workspace, "iris", adopt=False)
     (source / "a").write_bytes(b"changed")
     assert content(workspace, version)[b"a"] == b"aaa"
 
@@ -162,14 +163,14 @@ class TestFailure:
         measured = measure(source)
         (source / "deep/b").write_bytes(b"longer than before")
         with pytest.raises(ChangedWhileReading, match="was changed while it was stored"):
-            seal.seal(measured, workspace, "iris")
+            sealed(measured, workspace, "iris")
         assert os.listdir(workspace.home.store_root) == [".artfs"]
 
     def test_a_file_that_is_gone_before_it_is_stored_is_an_error(self, workspace: Workspace, source: Path) -> None:
         measured = measure(source)
         (source / "deep/b").unlink()
         with pytest.raises(FileNotFoundError):
-            seal.seal(measured, workspace, "iris")
+            sealed(measured, workspace, "iris")
         assert os.listdir(workspace.home.store_root) == [".artfs"]
         assert workspace.catalog.artifacts.get("iris") is None
 
@@ -198,27 +199,30 @@ class TestOrder:
     ) -> None:
         synced: set[int] = set()
         at_commit: list[set[int]] = []
-        sync, create = os.fsync, workspace.catalog.versions.create
+        sync = os.fsync
 
         def noting_fsync(descriptor: int) -> None:
             sync(descriptor)
             synced.add(os.fstat(descriptor).st_ino)
 
-        def noting_create(*arguments: object, **facts: object) -> Version:
-            at_commit.append(set(synced))
-            return create(*arguments, **facts)  # type: ignore[arg-type]
+        def note(stage: str) -> None:
+            if stage == "recorded":
+                at_commit.append(set(synced))
 
         monkeypatch.setattr(os, "fsync", noting_fsync)
-        monkeypatch.setattr(workspace.catalog.versions, "create", noting_create)
-        version = make(workspace, source)
+        with stages.heard(note):
+            version = make(workspace, source)
         directory = workspace.home.store_root / "iris" / uuid.UUID(version.uuid).hex
         above = [directory, directory.parent, workspace.home.store_root]
-        needed = {path.stat().st_ino for path in [*directory.rglob("*"), *above]}
+        manifest = directory / ".artfs" / "version.json"
+        later = {manifest, manifest.parent}
+        needed = {path.stat().st_ino for path in [*directory.rglob("*"), *above] if path not in later}
         assert len(at_commit) == 1 and needed <= at_commit[0]
+        assert {manifest.stat().st_ino, manifest.parent.stat().st_ino} <= synced
 
 
 class TestStandIns:
-    def measured(self, source: Path) -> seal.Measured:
+    def measured(self, source: Path) -> Measured:
         def known(status: os.stat_result, path: bytes) -> FileDigest | Elsewhere | None:
             return Elsewhere(FileDigest(hash_bytes(b"aaa"), 3)) if path.endswith(b"/a") else None
 
@@ -229,57 +233,51 @@ class TestStandIns:
     def test_their_bytes_come_from_the_store(self, workspace: Workspace, source: Path) -> None:
         make(workspace, source, "earlier")
         (source / "a").unlink()
-        version = seal.seal(self.measured(source), workspace, "iris")
+        version = sealed(self.measured(source), workspace, "iris")
         assert content(workspace, version)[b"a"] == b"aaa"
 
     def test_they_are_never_stored_themselves(self, workspace: Workspace, source: Path) -> None:
         with pytest.raises(MissingPlace):
-            seal.seal(self.measured(source), workspace, "iris")
+            sealed(self.measured(source), workspace, "iris")
         assert os.listdir(workspace.home.store_root) == [".artfs"]
 
 
-def test_bytes_that_went_away_in_between_are_stored_after_all(
-    workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_that_went_away_in_between_are_stored_after_all(workspace: Workspace, source: Path) -> None:
     """As when a prune removes a content between the look at the catalog and the commit."""
     earlier = make(workspace, source)
     (source / "deep/b").unlink()
     (source / "deep/b").write_bytes(b"new")
-    create, calls = workspace.catalog.versions.create, 0
 
-    def purging_create(*arguments: object, **facts: object) -> Version:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
+    def purge(stage: str) -> None:
+        if stage == "brought":
             for place in workspace.catalog.blobs.places(1) + workspace.catalog.blobs.places(2):
                 workspace.catalog.blobs.set_place_state([place.id], "gone")
                 workspace.stores.active.delete(place.path)
-        return create(*arguments, **facts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(workspace.catalog.versions, "create", purging_create)
-    version = make(workspace, source)
-    assert calls == 2 and version.name == str(int(earlier.name) + 1)
+    with stages.heard(purge):
+        version = make(workspace, source)
+    assert version.name == str(int(earlier.name) + 1)
     assert content(workspace, version) == {b"a": b"aaa", b"deep/b": b"new", b"deep/again": b"aaa"}
 
 
 class TestInPlace:
     def test_registered_data_stays_where_it_is(self, workspace: Workspace, source: Path) -> None:
-        version = seal.seal(measure_in_place(str(source)), workspace, "data")
+        version = sealed(measure_in_place(str(source)), workspace, "data")
         assert version.save_type == "preexisting" and stored(workspace) == []
         assert content(workspace, version) == {b"a": b"aaa", b"deep/b": b"bbb", b"deep/again": b"aaa"}
 
     def test_a_change_of_it_is_noticed_and_can_be_registered_again(self, workspace: Workspace, source: Path) -> None:
-        version = seal.seal(measure_in_place(str(source)), workspace, "data")
+        version = sealed(measure_in_place(str(source)), workspace, "data")
         (source / "deep/b").write_bytes(b"BBB")
         with pytest.raises(PlaceChanged, match="deep/b' was changed: its content is no longer what was registered"):
             content(workspace, version)
-        again = seal.seal(measure_in_place(str(source)), workspace, "data")
+        again = sealed(measure_in_place(str(source)), workspace, "data")
         assert content(workspace, again)[b"deep/b"] == b"BBB"
 
     def test_data_that_changes_hands_is_not_trusted_for_other_versions(
         self, workspace: Workspace, source: Path
     ) -> None:
-        seal.seal(measure_in_place(str(source)), workspace, "data")
+        sealed(measure_in_place(str(source)), workspace, "data")
         kept = make(workspace, source, "kept")
         assert stored(workspace) == [b"a", b"deep/b"]
         shutil.rmtree(source)
@@ -294,7 +292,7 @@ def test_tampered_bytes_are_named_and_another_place_is_used(workspace: Workspace
     with pytest.raises(DigestMismatch, match="deep/b' is damaged"):
         content(workspace, version)
     (source / "deep/b").write_bytes(b"bbb")
-    seal.seal(measure_in_place(str(source)), workspace, "data")
+    sealed(measure_in_place(str(source)), workspace, "data")
     assert content(workspace, version)[b"deep/b"] == b"bbb"
 
 
@@ -303,7 +301,7 @@ class TestOrphans:
         dead = str(uuid.uuid4())
         store = workspace.stores.active
         with store.claim(b"iris/" + uuid.UUID(dead).hex.encode()):
-            seal.place(measure(source), store, workspace.catalog, "iris", dead)
+            store.place(source / "a", b"iris/" + uuid.UUID(dead).hex.encode() + b"/a")
         return dead
 
     def test_what_a_dead_process_placed_is_found_and_removed(self, workspace: Workspace, source: Path) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from artfs.artifacts.gc import Garbage, gc
 from artfs.artifacts.orphans import orphans, remove_orphan_anywhere
 from artfs.content.tree import Kind
 from artfs.workspace import Workspace
 from support import seal_and_die
 
-PROGRAM = [sys.executable, seal_and_die.__file__ or ""]
+PROGRAM = [sys.executable, "-m", seal_and_die.__name__]
+TESTS = Path(seal_and_die.__file__ or "").parents[1]
 
 
 def check_promises(home: Path, acknowledged: list[str]) -> int:
@@ -38,38 +40,44 @@ def check_promises(home: Path, acknowledged: list[str]) -> int:
         dead_ones = list(orphans(store, catalog))
         for dead, _ in dead_ones:
             assert remove_orphan_anywhere(workspace, dead)
+        assert gc(workspace) == Garbage()
+        for version in versions.values():
+            assert workspace.manifests.differences(version) == []
         left = {place.split(b"/")[1].decode() for place in store.places()}
         assert left <= {uuid.UUID(version).hex for version in versions}
         return len(dead_ones)
 
 
-def killed(home: Path, sources: Path, *point: str) -> list[str]:
+def killed(home: Path, sources: Path, *stage: str) -> list[str]:
     """The versions that the program acknowledged before it killed itself."""
-    done = subprocess.run([*PROGRAM, home, sources, *point], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*PROGRAM, home, sources, *stage], cwd=TESTS, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL, done
     return done.stdout.split()
 
 
 @pytest.mark.parametrize(
-    ("point", "count", "acknowledged", "orphans"),
+    ("stage", "count", "acknowledged", "orphans"),
     [
-        ("link", "-1", 0, 1),
-        ("link", "3", 0, 1),
-        ("copy", "2", 1, 1),
-        ("place", "-7", 1, 1),
-        ("sync", "-1", 0, 1),
-        ("sync", "2", 1, 1),
-        ("create", "-3", 2, 1),
-        ("create", "3", 2, 0),
+        ("planned", "1", 0, 0),
+        ("claimed", "1", 0, 1),
+        ("placed", "1", 0, 1),
+        ("placed", "6", 1, 1),
+        ("brought", "1", 0, 1),
+        ("brought", "2", 1, 1),
+        ("recorded", "3", 2, 1),
+        ("committed", "3", 2, 0),
+        ("described", "3", 2, 0),
     ],
 )
 def test_a_kill_at_any_step_leaves_whole_versions(
-    home: Path, tmp_path: Path, point: str, count: str, acknowledged: int, orphans: int
+    home: Path, tmp_path: Path, stage: str, count: str, acknowledged: int, orphans: int
 ) -> None:
-    said = killed(home, tmp_path / "sources", point, count)
+    said = killed(home, tmp_path / "sources", stage, count)
     assert len(said) == acknowledged
     assert check_promises(home, said) == orphans
-    said += killed(home, tmp_path / "sources", "create", "-2")
+    said += killed(home, tmp_path / "sources", "recorded", "2")
     check_promises(home, said)
 
 
@@ -104,7 +112,7 @@ def program(home: Path, directory: Path) -> Iterator[Callable[[], list[str]]]:
         return [line.strip() for line in output.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     with output.open("w") as file:
-        running = subprocess.Popen([*PROGRAM, home, directory / "sources"], stdout=file)
+        running = subprocess.Popen([*PROGRAM, home, directory / "sources"], cwd=TESTS, stdout=file)
     try:
         yield told
     finally:

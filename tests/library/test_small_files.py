@@ -39,13 +39,13 @@ def workspace(home: Path) -> Workspace:
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
-    """What stores are told to sync, call by call."""
+    """What contents stores are told to sync, call by call."""
     calls: list[list[bytes]] = []
     sync = LocalStore.sync
 
     def noted(store: LocalStore, places: Any) -> None:
-        if places:
-            calls.append(list(places))
+        if contents := [place for place in places if b"/.artfs" not in place]:
+            calls.append(contents)
         sync(store, places)
 
     monkeypatch.setattr(LocalStore, "sync", noted)
@@ -65,7 +65,7 @@ def restarted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable
 
 
 def the_file(name: str = "small") -> Path:
-    [file] = Path(Client().get_artifact_version(name).uri).iterdir()
+    [file] = [path for path in Path(Client().get_artifact_version(name).uri).iterdir() if path.name != ".artfs"]
     return file
 
 

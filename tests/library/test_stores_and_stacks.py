@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.catalog.versions import Version
 from artfs.client import Client
 from artfs.errors import (
@@ -27,6 +27,7 @@ from artfs.stores.registration import delete_store, register_store
 from artfs.stores.remote.deadline import DeadlineStore
 from artfs.workspace import Workspace
 from support.stores import MemoryStore
+from support.versions import seal
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from artfs.client import Client
 from artfs.errors import ArtifactNotFound, InvalidName, InvalidValue, TagNotFound, VersionExists, VersionNotFound
 from artfs.workspace import Workspace
 from support.stores import stored_files
+from support.versions import seal
 
 PROCESSES, SAVES = 8, 200
 
@@ -104,13 +105,12 @@ def test_the_beginning_of_several_ids_is_an_error_that_names_them(monkeypatch: p
 
     ids = iter([UUID("aaaa0000-0000-4000-8000-000000000001"), UUID("aaaa0000-0000-4000-8000-000000000002")])
     with Workspace.open() as workspace:
-        from artfs.artifacts import seal
         from artfs.artifacts.measure import measure
 
         path = workspace.home.path / "x"
         path.write_text("x")
         for _ in range(2):
-            seal.seal(measure(path), workspace, "n", uuid=str(next(ids)), adopt=False)
+            seal(measure(path), workspace, "n", uuid=str(next(ids)), adopt=False)
         with pytest.raises(InvalidValue, match=r"aaaa0000-.*1 \(n/1\), aaaa0000-.*2 \(n/2\); give more digits"):
             find_version(workspace.catalog, "aaaa")
         assert find_version(workspace.catalog, "aaaa0000-0000-4000-8000-000000000002").name == "2"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.catalog import Catalog
 from artfs.home import Home
 from artfs.mounts import is_dead
@@ -19,6 +19,7 @@ from artfs.workspace import Workspace
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, versions
 from support.mount import MYSELF, Done, Mount, is_mounted, new_base, plain_user
 from support.mount_fixtures import StartMount
+from support.versions import seal
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.errors import InvalidValue
 from artfs.stores.registration import register_store
 from artfs.workspace import Workspace
 from support.mount import Mount
+from support.versions import seal
 
 
 @pytest.fixture

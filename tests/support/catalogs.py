@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from artfs.catalog import Catalog, Place
+from artfs.catalog.new_version import Contents, NewVersion
 from artfs.catalog.trees import files_of
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
@@ -33,6 +34,6 @@ def save(
     tree = contents if isinstance(contents, Tree) else tree_with(contents)
     uuid = facts.pop("uuid", None) or str(uuid4())
     places = facts.pop("places", None)
-    return catalog.versions.create(
-        artifact, tree, uuid=uuid, places=places_for(tree, uuid) if places is None else places, **facts
-    )
+    given = {name: facts.pop(name) for name in ("also_at", "unsynced") if name in facts}
+    contents = Contents(places_for(tree, uuid) if places is None else places, **given)
+    return catalog.versions.create(NewVersion(artifact, tree, uuid, **facts), contents)

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from artfs.stages import Stage, stages
 
 VARIABLE = "ARTFS_TEST_FAULT"
 DEADLINE_SECONDS = 3.0
@@ -79,7 +81,9 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong. part: what follows the colon in PARTS. call: at which call of it, counted from 1; 0 is each.
+    """What goes wrong. part: what follows the colon in PARTS, or `stage` and the name of one of `artfs.stages`.
+
+    call: at which call of it, counted from 1; 0 is each.
 
     kill: the process is killed, else an exception is raised. after: when the part has done its work, not before.
     hang: instead, the part waits until it is put in order. error: the name of what is raised, of ERRORS.
@@ -165,9 +169,16 @@ def _wrapped(function: Callable[..., Any], name: str, control: Path) -> Callable
     return faulty
 
 
+def break_stages(control: Path) -> None:
+    """Asks the control file at each stage."""
+    stages.listen(lambda stage: reached[stage](stage))
+    reached = {stage: _wrapped(lambda _: None, f"stage {stage}", control) for stage in get_args(Stage)}
+
+
 def main() -> int:
     for part in PARTS:
         break_part(part, Path(os.environ[VARIABLE]))
+    break_stages(Path(os.environ[VARIABLE]))
     from artfs_mount import controller, handles, operations, threads
     from artfs_mount.__main__ import main as serve
 

@@ -65,7 +65,9 @@ def leave_garbage(number: int) -> None:
     make_tombstones(workspace, [gone.row], "killed")
     directory = f"never/{uuid4().hex}".encode()
     with workspace.stores.active.claim(directory):
-        Path(workspace.stores.active.place_path(directory), "file").write_bytes(b"half")
+        path = Path(workspace.stores.active.place_path(directory))
+        (path / "file").write_bytes(b"half")
+        os.utime(path, (0, 0))
 
 
 def gc(number: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from artfs.catalog.blobs import Place
+from artfs.catalog.new_version import Contents, NewVersion
 from artfs.catalog.pending import PendingRow
 from artfs.catalog.versions import STAGED, Version
 from artfs.content.digest import hash_bytes
@@ -74,17 +75,13 @@ def landed(workspace: Workspace, store: Store, contents: dict[bytes, bytes], art
     catalog = workspace.catalog
     with catalog.transaction():
         machine = catalog.machines.own_id()
-        version = catalog.versions.create(
-            artifact,
-            Tree.from_files({path: file_entry(content) for path, content in contents.items()}),
-            uuid=str(uuid),
-            places={
-                digest: Place(folder + b"/" + path, store.id, state=STAGED, machine_id=machine)
-                for digest, path in places.items()
-            },
-            state=STAGED,
-            store_id=store.id,
-        )
+        tree = Tree.from_files({path: file_entry(content) for path, content in contents.items()})
+        staged = {
+            digest: Place(folder + b"/" + path, store.id, state=STAGED, machine_id=machine)
+            for digest, path in places.items()
+        }
+        new = NewVersion(artifact, tree, str(uuid), state=STAGED, store_id=store.id)
+        version = catalog.versions.create(new, Contents(staged))
         owe_upload(catalog, version, sum(map(len, contents.values())))
     return version
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from artfs.artifacts.seal import measure, seal
+from artfs.artifacts.measure import measure
 from artfs.catalog.blobs import Place
+from artfs.catalog.new_version import Contents, NewVersion
 from artfs.catalog.versions import Version
 from artfs.content.tree import Entry, Tree
 from artfs.workspace import Workspace
 from artfs_mount.tree.node import Directory, Node
 from artfs_mount.tree.tree import MountTree
 from support.entries import file
+from support.versions import seal
 
 Seal = Callable[..., Version]
 Record = Callable[..., Version]
@@ -73,6 +75,6 @@ def record(workspace: Workspace) -> Record:
             for path, entry in tree.walk()
             if entry.file is not None
         }
-        return workspace.catalog.versions.create(artifact, tree, uuid=identifier, places=places, **facts)
+        return workspace.catalog.versions.create(NewVersion(artifact, tree, identifier, **facts), Contents(places))
 
     return make

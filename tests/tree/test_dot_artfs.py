@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from artfs.catalog.blobs import Place
-from artfs.content.digest import format_digest, hash_bytes
+from artfs.catalog.new_version import Contents, NewVersion, NewVisualization
+from artfs.content.digest import FileDigest, format_digest, hash_bytes
 from artfs.content.tree import Tree
 from artfs.describe.versions import versions
 from artfs.errors import DigestMismatch
@@ -143,7 +144,7 @@ def test_files_without_a_known_digest_claim_none(workspace: Workspace, at: At) -
     }
     tree = Tree.from_files({b"known": known, b"unknown": unknown})
     identifier = "8e4c6a0e-0000-4000-8000-000000000000"
-    workspace.catalog.versions.create("x", tree, uuid=identifier, places=places, save_type="preexisting")
+    workspace.catalog.versions.create(NewVersion("x", tree, identifier, save_type="preexisting"), Contents(places))
     assert at("artifacts/x/1/.artfs/B3SUMS").content().endswith(b"  known\n")
     assert at("artifacts/x/1/.artfs/B3SUMS").content().count(b"\n") == 1
     manifest = json.loads(at("artifacts/x/1/.artfs/manifest.json").content())
@@ -166,26 +167,33 @@ def test_what_is_made_from_the_version_alone_needs_no_memory(record: Record, at:
 
 def test_visualizations_are_read_from_the_store_and_checked(record: Record, at: At, workspace: Workspace) -> None:
     store = workspace.stores.active
-    version = record("x", store_id=store.id)
     page = Path(store.root) / "x/page.html"
     page.parent.mkdir(exist_ok=True)
     page.write_bytes(b"<html>")
-    workspace.catalog.visualizations.add(version.id, "page.html", "html", b"x/page.html", hash_bytes(b"<html>"), 6)
+    shown = NewVisualization("page.html", "html", FileDigest(hash_bytes(b"<html>"), 6))
+    tree = Tree.from_files({b"f": file(b"f")})
+    digests = {b"x/page.html": shown.file.digest, b"x/f": tree.entries[0].digest}
+    places = {digest: Place(path, store.id) for path, digest in digests.items()}
+    new = NewVersion("x", tree, "c0ffee00-0000-4000-8000-000000000000", visualizations=[shown])
+    workspace.catalog.versions.create(new, Contents(places))
     node = at("artifacts/x/1/.artfs/visualizations/page.html")
     assert names(at("artifacts/x/1/.artfs/visualizations")) == [b"page.html"]
     assert (node.attributes().size, node.content()) == (6, b"<html>")
     found: Any = MountTree(workspace, status=lambda: b"").node(node.ino)
     assert found.content() == b"<html>"
     page.write_bytes(b"<html!")
+    workspace.blobs.memory.clear()
     with pytest.raises(DigestMismatch):
         node.content()
 
 
 def test_a_visualization_that_is_replaced_is_another_inode(record: Record, at: At, workspace: Workspace) -> None:
-    version = record("x")
+    version = record("x", {b"a": file(b"one"), b"b": file(b"another")})
     inodes = set()
     for content in (b"one", b"another"):
-        workspace.catalog.visualizations.add(version.id, "v", "json", b"x/v", hash_bytes(content), len(content))
+        blob = workspace.catalog.blobs.get(hash_bytes(content))
+        assert blob is not None
+        workspace.catalog.visualizations.add(version.id, "v", "json", blob.id)
         inodes.add(at("artifacts/x/1/.artfs/visualizations/v").ino)
     assert len(inodes) == 2
 

@@ -39,7 +39,10 @@ def _to_3(engine: Engine) -> None:
     for index in ("tree_entry_inode", "tree_entry_blob"):
         engine.execute(f"DROP INDEX {index}")
     engine.execute("ALTER TABLE tree_entry DROP COLUMN inode")
+    engine.execute("DROP INDEX visualization_path")
+    engine.execute("ALTER TABLE visualization RENAME TO older_visualization")
     grow(engine, TABLES)
+    _pictures_to_blobs(engine)
     _mark_to_layout(engine)
     # Seconds of a time were exact to the microsecond.
     engine.execute(
@@ -129,6 +132,24 @@ def _make(engine: Engine) -> None:
             engine.execute(statement)
         name_catalog(engine)
         _record(engine, SCHEMA_VERSION)
+
+
+def _pictures_to_blobs(engine: Engine) -> None:
+    """Let visualizations, which had bytes of their own, be contents like files. Large ones lack digests of blocks."""
+    engine.execute(
+        "INSERT INTO blob (digest, kind, size) SELECT DISTINCT o.digest, 'content', o.size FROM older_visualization o "
+        "WHERE NOT EXISTS (SELECT 1 FROM blob b WHERE b.digest = o.digest)"
+    )
+    engine.execute(
+        "INSERT INTO blob_place (blob_id, store_id, path, owned, state) SELECT b.id, v.store_id, o.path, 1, 'live' "
+        "FROM older_visualization o JOIN blob b ON b.digest = o.digest JOIN version v ON v.id = o.version_id "
+        "WHERE v.store_id IS NOT NULL ON CONFLICT DO NOTHING"
+    )
+    engine.execute(
+        "INSERT INTO visualization (id, version_id, name, kind, blob_id) SELECT o.id, o.version_id, o.name, o.kind, "
+        "b.id FROM older_visualization o JOIN blob b ON b.digest = o.digest"
+    )
+    engine.execute("DROP TABLE older_visualization")
 
 
 def _mark_to_layout(engine: Engine) -> None:

@@ -96,9 +96,19 @@ VERSION_TABLES: tuple[Table, ...] = (
             Column(
                 "folder",
                 "BYTES",
-                "Its folder below the root of its store, where its manifest lies; NULL: none was written down.",
+                "Its folder below the root of the store `folder_store_id`, where its manifest lies; NULL: an earlier "
+                "release made it, and it has no manifest yet.",
             ),
-            Column("manifest", "INTEGER NOT NULL DEFAULT 0", "Generation of that manifest; 0 until there is one."),
+            Column(
+                "folder_store_id",
+                "INTEGER REFERENCES store(id)",
+                "Store of its folder; for data in place the one that was active. NULL like `folder`.",
+            ),
+            Column(
+                "manifest",
+                "INTEGER NOT NULL DEFAULT 0",
+                "Generation of its manifest, which counts how often it was written; 0: it is still to be written.",
+            ),
         ),
         ("UNIQUE (artifact_id, name)", "CHECK ((state = 'purged') = (tree_id IS NULL))"),
         (
@@ -118,6 +128,12 @@ VERSION_TABLES: tuple[Table, ...] = (
             Index("version_bytes", "bytes, id", "sort by size"),
             Index("version_user", "user_id", "filter by user"),
             Index("version_previous", "previous_id", "what went on from a version", where="previous_id IS NOT NULL"),
+            Index(
+                "version_owed",
+                "id",
+                "whose manifest is still to be written",
+                where="manifest = 0 AND folder IS NOT NULL AND state <> 'purged'",
+            ),
         ),
     ),
     Table(
@@ -217,22 +233,16 @@ MARK_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "visualization",
-        "A picture or text that shows a version to people.",
+        "A picture or text that shows a version to people: a file of a hidden directory of the version.",
         (
             ID,
             Column("version_id", "INTEGER NOT NULL REFERENCES version(id)", "The version."),
             Column("name", "TEXT NOT NULL", "File name below .artfs/visualizations."),
             Column("kind", "TEXT NOT NULL", "csv, html, image, markdown, json."),
-            Column("path", "BYTES NOT NULL", "Where it lies, below the root of the version's store."),
-            Column("digest", "BYTES NOT NULL", "BLAKE3 of its bytes."),
-            Column("size", "INTEGER NOT NULL", "How many bytes."),
-            Column("blob_id", "INTEGER REFERENCES blob(id)", "The same bytes as a blob; NULL where none was made."),
+            Column("blob_id", "INTEGER NOT NULL REFERENCES blob(id)", "Its content."),
         ),
         ("UNIQUE (version_id, name)",),
-        (
-            Index("visualization_path", "path", "what is stray in a store"),
-            Index("visualization_blob", "blob_id", "who needs a blob", where="blob_id IS NOT NULL"),
-        ),
+        (Index("visualization_blob", "blob_id", "who needs a blob"),),
     ),
     Table(
         "pin",

@@ -26,6 +26,7 @@ from pathlib import Path
 from artfs import users
 from artfs.artifacts import orphans, seal
 from artfs.artifacts.measure import closed
+from artfs.catalog.new_version import NewVersion
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import sync_filesystem
@@ -47,11 +48,15 @@ SYNC_EARLY_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be made of a draft. artifact: its own name when None. version: the next number when None."""
+    """What is to be made of a draft. artifact: its own name when None. version: the next number when None.
+
+    sealed_by: what makes it a version; see `Version`.
+    """
 
     artifact: str | None = None
     version: str | None = None
     tags: tuple[str, ...] = ()
+    sealed_by: str = "commit"
 
 
 @dataclass(frozen=True)
@@ -140,18 +145,41 @@ class Sealing:
             if version is None:
                 uuid = str(uuids.uuid4())
                 self._incoming.drafts.sealing(draft, uuid)
-                version = seal.seal(
-                    content,
-                    self._workspace,
-                    self._artifact(draft, request),
-                    uuid=uuid,
-                    name=request.version,
-                    tags=request.tags,
-                    save_type=(ArtifactSaveType.PREEXISTING if content.in_place else ArtifactSaveType.INCOMING).value,
-                    user=self._owner(content),
-                )
+                version = self._sealed(content, self._new(draft, content, request, uuid))
             undo.pop_all()
         return Outcome(version, made, waiting)
+
+    def _new(self, draft: Draft, content: seal.Measured, request: Request, uuid: str) -> NewVersion:
+        """What the version to be says of itself."""
+        owner = self._owner(content)
+        return NewVersion(
+            self._artifact(draft, request),
+            content.tree,
+            uuid,
+            name=request.version,
+            tags=request.tags,
+            save_type=ArtifactSaveType.INCOMING.value,
+            user=owner,
+            owner=owner,
+            owner_group=_group(content),
+            sealed_by=request.sealed_by,
+            previous_id=self._previous(draft, content, request),
+        )
+
+    def _sealed(self, content: seal.Measured, new: NewVersion) -> Version:
+        store = self._workspace.stores.active
+        with seal.bring(seal.plan(content, new, self._workspace.catalog, store, store), self._workspace) as ready:
+            [version] = seal.commit(self._workspace, [ready])
+        return version
+
+    def _previous(self, draft: Draft, content: seal.Measured, request: Request) -> int | None:
+        """The version that the draft went on from, if it keeps a content of it."""
+        catalog = self._workspace.catalog
+        if draft.version is None or not any(file.stand_in for file in content.files):
+            return None
+        artifact = catalog.artifacts.get(self._artifact(draft, request))
+        previous = catalog.versions.get(artifact.id, draft.version) if artifact is not None else None
+        return previous.id if previous is not None else None
 
     def _taken_up(
         self, draft: Draft, measurement: Measurement, request: Request, waiting: tuple[stubs.Stub, ...]
@@ -305,6 +333,14 @@ class _Known:
 
     def _shown(self, path: bytes) -> str:
         return os.fsencode(shown(os.path.relpath(path, os.path.dirname(self._root)))).decode("utf-8", "replace")
+
+
+def _group(content: seal.Measured) -> str | None:
+    """The group that all of a version belonged to, by name where it has one."""
+    if len(content.groups) != 1:
+        return None
+    [group] = content.groups
+    return users.group_name_of(group)
 
 
 def _reason(why: bytes) -> str:

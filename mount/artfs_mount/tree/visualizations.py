@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.shown import read_visualization
+from artfs.artifacts.visualize import read_visualization
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
 from artfs_mount.tree.listing import Fixed
@@ -63,10 +63,8 @@ class Visualization(Generated):
         self._row = row
 
     def content(self) -> bytes:
-        if self._version.store_id is None:
-            raise no_entry(self._row.path)
         self._context.may_wait()
-        return read_visualization(self._context.workspace, self._version, self._row)
+        return read_visualization(self._context.workspace, self._row.digest)
 
     def attributes(self) -> Attributes:
         mode, owner = self._context.told(self._version.id)
