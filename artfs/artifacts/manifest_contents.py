@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
 
+SMALL = 16
+"""Files of a version whose entries are asked for together with those of others."""
 _AT_ONCE = 500
 """Entries whose places are asked for together."""
 
@@ -40,6 +42,8 @@ def heads(catalog: Catalog, versions: Sequence[Version], home: str) -> list[Head
     tags, metadata = catalog.tags.of_versions(ids), catalog.metadata.of_versions(ids)
     previous = _uuids(catalog, {each.previous_id for each in versions if each.previous_id is not None})
     pictures = catalog.visualizations.of_versions(ids)
+    places = catalog.blobs.places_of({row.digest for rows in pictures.values() for row in rows})
+    stores = _Stores(catalog)
     lineage = _Lineage(catalog, {each.producer_id for each in versions if each.producer_id is not None})
     return [
         Head(
@@ -71,18 +75,37 @@ def heads(catalog: Catalog, versions: Sequence[Version], home: str) -> list[Head
             metadata={key: _value(value) for key, value in metadata.get(each.id, {}).items()},
             producer=lineage.producer(each),
             inputs=tuple(lineage.inputs(each)),
-            visualizations=_pictures(catalog, each, pictures.get(each.id, ())),
+            visualizations=_pictures(_Places(catalog, stores, each, places), pictures.get(each.id, ())),
         )
         for each in versions
     ]
 
 
-def lines(catalog: Catalog, version: Version) -> Iterator[Line]:
-    """Yield the entries of a version's tree, a directory before what is in it."""
+def lines_of(catalog: Catalog, versions: Sequence[Version]) -> Iterator[Iterator[Line]]:
+    """Yield for each version the entries of its tree, a directory before what is in it.
+
+    Those of versions that are one small directory are asked for all at once.
+    """
+    small = {each.tree_id for each in versions if each.tree_id is not None and each.files <= SMALL}
+    flat = catalog.trees.flat(small) if len(small) > 1 else {}
+    places = catalog.blobs.places_of(
+        {row.digest for rows in flat.values() for row in rows if row.digest and row.blob_id}
+    )
+    stores = _Stores(catalog)
+    for version in versions:
+        rows = flat.get(version.tree_id or 0)
+        if rows is not None:
+            yield (_line(row.name, row, _Places(catalog, stores, version, places)) for row in rows)
+        else:
+            yield _lines(catalog, stores, version)
+
+
+def _lines(catalog: Catalog, stores: _Stores, version: Version) -> Iterator[Line]:
     assert version.tree_id is not None
     entries = catalog.trees.walk(version.tree_id)
     while page := list(islice(entries, _AT_ONCE)):
-        places = _Places(catalog, version, {row.digest for _, row in page if row.blob_id is not None and row.digest})
+        found = catalog.blobs.places_of(_digests(row for _, row in page))
+        places = _Places(catalog, stores, version, found)
         for path, row in page:
             yield _line(path, row, places)
 
@@ -123,13 +146,33 @@ class _Lineage:
                 yield Input(use.slot, use.position, use.how, of.uuid, of.artifact, of.name, format_digest(of.digest))
 
 
-class _Places:
-    """Where some contents lie, as seen from the folder of a version."""
+class _Stores:
+    """The names of stores, looked up when they are first needed."""
 
-    def __init__(self, catalog: Catalog, version: Version, digests: Collection[Digest]) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._names: dict[int, str] | None = None
+
+    def name(self, store_id: int) -> str:
+        if self._names is None:
+            self._names = {row.id: row.name for row in self._catalog.stores.list()}
+        return self._names[store_id]
+
+
+class _Places:
+    """Where contents lie, as seen from the folder of a version."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        stores: _Stores,
+        version: Version,
+        places: Mapping[Digest, Sequence[BlobPlace]],
+    ) -> None:
+        self._catalog = catalog
+        self._stores = stores
         self._version = version
-        self._places = catalog.blobs.places_of(digests)
+        self._places = places
 
     def of(self, digest: Digest, path: bytes) -> dict[str, str]:
         """The keys that say where the content of a file at a path in the version lies; none if it is where expected."""
@@ -139,8 +182,7 @@ class _Places:
         if place.store_id is None:
             return {"at": os.fsdecode(place.path)}
         if place.store_id != self._version.folder_store_id:
-            store = self._catalog.stores.by_id(place.store_id)
-            return {"key": os.fsdecode(place.path), "store": store.name if store is not None else ""}
+            return {"key": os.fsdecode(place.path), "store": self._stores.name(place.store_id)}
         is_own = place.path == self._own(path)
         return {} if is_own else {"key": os.fsdecode(place.path)}
 
@@ -162,6 +204,10 @@ class _Places:
         return (self._version.folder or b"") + b"/" + path
 
 
+def _digests(rows: Iterable[EntryRow]) -> set[Digest]:
+    return {row.digest for row in rows if row.blob_id is not None and row.digest is not None}
+
+
 def _line(path: bytes, row: EntryRow, places: _Places) -> Line:
     name, depth = os.fsdecode(row.name), path.count(b"/")
     if row.kind == Kind.SYMLINK:
@@ -180,10 +226,7 @@ def _line(path: bytes, row: EntryRow, places: _Places) -> Line:
     )
 
 
-def _pictures(catalog: Catalog, version: Version, rows: Sequence[Visualization]) -> tuple[Picture, ...]:
-    if not rows:
-        return ()
-    places = _Places(catalog, version, {row.digest for row in rows})
+def _pictures(places: _Places, rows: Sequence[Visualization]) -> tuple[Picture, ...]:
     return tuple(
         Picture(
             row.name,

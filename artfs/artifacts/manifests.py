@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import shown_name
-from artfs.artifacts.manifest_contents import heads, lines, tombstone
+from artfs.artifacts.manifest_contents import heads, lines_of, tombstone
 from artfs.catalog.engine import chunks
 from artfs.catalog.version_rows import PURGED
 from artfs.errors import ArtfsError, ManifestInvalid
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.home import Home
     from artfs.stores.base import Store
-    from artfs.stores.manifest import Head, Manifest
+    from artfs.stores.manifest import Manifest
     from artfs.stores.opened import Stores
 
 logger = logging.getLogger(__name__)
@@ -59,11 +59,10 @@ class Manifests:
         """
         for version in versions:
             try:
-                [head] = heads(self._catalog, [version], self._home.identity)
-                self._store_of(version).write_manifest(*self._written(version, head), durable=True)
+                self._write(version)
             except (ArtfsError, OSError) as error:
                 logger.warning("the manifest of %s is still to be written: %s", shown_name(version), error)
-                self._catalog.versions.described([replace(version, manifest=0)])
+                self._owe(version)
 
     def rewrite(self, version_id: int) -> None:
         """Write the manifest of a version anew, as what it says has changed; one that is still owed comes later.
@@ -75,8 +74,7 @@ class Manifests:
         if version is None or version.state == PURGED or not version.manifest:
             return
         version = replace(version, manifest=version.manifest + 1)
-        [head] = heads(self._catalog, [version], self._home.identity)
-        self._store_of(version).write_manifest(*self._written(version, head), durable=True)
+        self._write(version)
         self._settle([version])
 
     def write_owed(self) -> None:
@@ -104,9 +102,9 @@ class Manifests:
             for version, head in zip(versions, heads(self._catalog, versions, self._home.identity), strict=True):
                 try:
                     store = self._store_of(version)
-                    if self.state_of(store, version.folder or b"") == manifest.LIVE:
+                    if self.state_of(store, _folder(version)) == manifest.LIVE:
                         pieces = manifest.written(tombstone(head, version), (), self._home.manifest_key)
-                        written[store].append(store.write_manifest(version.folder or b"", pieces, durable=False))
+                        written[store].append(store.write_manifest(_folder(version), pieces, durable=False))
                 except (ArtfsError, OSError) as error:
                     failures.append(error)
             for store, places in written.items():
@@ -172,9 +170,17 @@ class Manifests:
         self._stores.check_own(store)
         return store
 
-    def _written(self, version: Version, head: Head) -> tuple[bytes, Iterator[bytes]]:
-        assert version.folder is not None
-        return version.folder, manifest.written(head, lines(self._catalog, version), self._home.manifest_key)
+    def _write(self, version: Version) -> None:
+        [head], [lines] = heads(self._catalog, [version], self._home.identity), lines_of(self._catalog, [version])
+        pieces = manifest.written(head, lines, self._home.manifest_key)
+        self._store_of(version).write_manifest(_folder(version), pieces, durable=True)
+
+    def _owe(self, version: Version) -> None:
+        """Take note that a manifest is missing; where not even that can be written, a collection of garbage sees it."""
+        try:
+            self._catalog.versions.described([replace(version, manifest=0)])
+        except (ArtfsError, OSError) as error:
+            logger.warning("the catalog takes the manifest of %s for written: %s", shown_name(version), error)
 
     def _write_all(self, owed: Callable[[int, int], Sequence[Version]]) -> None:
         after, failures = 0, list[Exception]()
@@ -188,10 +194,12 @@ class Manifests:
         """Write some manifests, sync them together, and take note of that; return what went wrong."""
         failures: list[Exception] = []
         written: dict[Store, list[tuple[Version, bytes]]] = defaultdict(list)
-        for version, head in zip(versions, heads(self._catalog, versions, self._home.identity), strict=True):
+        its_heads, its_lines = heads(self._catalog, versions, self._home.identity), lines_of(self._catalog, versions)
+        for version, head, lines in zip(versions, its_heads, its_lines, strict=True):
             try:
                 store = self._store_of(version)
-                written[store].append((version, store.write_manifest(*self._written(version, head), durable=False)))
+                pieces = manifest.written(head, lines, self._home.manifest_key)
+                written[store].append((version, store.write_manifest(_folder(version), pieces, durable=False)))
             except (ArtfsError, OSError) as error:
                 failures.append(error)
         for store, done in written.items():
@@ -227,6 +235,11 @@ class Manifests:
 
     def _placed_in(self, version: Version) -> Store:
         return self._stores.active if version.store_id is None else self._stores.by_id(version.store_id)
+
+
+def _folder(version: Version) -> bytes:
+    assert version.folder is not None, "only versions with a folder have a manifest"
+    return version.folder
 
 
 _NEVER_CHANGES = (

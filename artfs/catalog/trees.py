@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_rows, scalar
+from artfs.catalog.engine import Engine, Row, chunks, id_lists, in_list, insert_rows, scalar
 from artfs.catalog.sound import check_entry_names, check_root_names, damaged_directory
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, Kind, Tree
@@ -110,6 +110,26 @@ class Trees:
             check_entry_names([entry.name for entry in piece])
             yield piece
             piece = self._piece(tree_id, ">", piece[-1].name) if len(piece) == _PIECE else []
+
+    def flat(self, tree_ids: Collection[int]) -> dict[int, list[EntryRow]]:
+        """Return what is in those of the directories that have no directories in them, in name order, of many at once.
+
+        Raises CatalogCorrupt as `walk` does.
+        """
+        found: dict[int, list[EntryRow]] = {}
+        for names, parameters in id_lists(tree_ids):
+            rows = self._engine.query(
+                f"SELECT e.tree_id, {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id IN ({names}) "
+                "AND NOT EXISTS (SELECT 1 FROM tree_entry d WHERE d.tree_id = e.tree_id AND d.child_id IS NOT NULL) "
+                "ORDER BY e.tree_id, e.name",
+                parameters,
+            )
+            for tree_id, *entry in rows:
+                found.setdefault(tree_id, []).append(EntryRow._make(entry))
+        for entries in found.values():
+            check_entry_names([entry.name for entry in entries])
+            check_root_names(entry.name for entry in entries)
+        return found
 
     def entry(self, tree_id: int, name: bytes) -> EntryRow | None:
         """Return what has that name in a directory."""

@@ -13,6 +13,7 @@ import trio
 
 from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld
+from artfs.workspace import Workspace
 from artfs_mount import tuning
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
@@ -263,7 +264,7 @@ class Sealer:
     async def _record(self, version: Version, actors: list[Actor]) -> None:
         """Writes down where a version comes from. It exists whatever becomes of this."""
         try:
-            await in_thread(record, self._incoming.workspace.catalog, version, actors, seconds=None)
+            await in_thread(_record, self._incoming.workspace, version, actors, seconds=None)
         except (ArtfsError, OSError) as error:
             log.warning("the lineage of %s/%s was not recorded: %s", version.artifact, version.name, error)
 
@@ -278,6 +279,13 @@ def _reason(draft: Draft, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, ArtfsError):
         return f"{draft.title}: {error.strerror or error}; put that right, then commit it (artfs commit)"
     return str(error)
+
+
+def _record(workspace: Workspace, version: Version, actors: list[Actor]) -> None:
+    """Records where a version comes from, in the catalog and then in its manifest."""
+    record(workspace.catalog, version, actors)
+    if workspace.catalog.lineage.producer(version.id) is not None:
+        workspace.manifests.rewrite(version.id)
 
 
 def _delete(path: bytes) -> None:

@@ -14,6 +14,7 @@ from click.testing import Result
 
 from artfs.catalog.versions import Version
 from support.installed import install
+from support.stores import stored_files
 
 Run = Callable[..., Result]
 Process = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -228,7 +229,7 @@ class TestInstalledFlavor:
             text=True,
         )
         assert (done.stdout, done.stderr) == ("content\n", "")
-        assert [file.name for file in (tmp_path / "shelf/iris").rglob("*") if file.is_file()] == ["file"]
+        assert [file.name for file in stored_files(tmp_path / "shelf")] == ["file"]
         assert artfs("verify", "--all", PYTHONPATH=path).returncode == 0
 
     def test_without_it_one_line_says_what_is_missing(self, artfs: Process, path: str, tmp_path: Path) -> None:
