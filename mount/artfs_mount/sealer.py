@@ -233,7 +233,8 @@ class Sealer:
                 if outcome.made:
                     await self._supervisor.attempt(Work.RECORD, self._record, outcome.version, actors)
                 if remove:
-                    await in_thread(_delete, self._sealing.detach(draft), seconds=None)
+                    # Whoever moved it waits with all of /incoming locked by the kernel: not for this, too.
+                    self._supervisor.start(Work.DELETE, _delete_on_thread, self._sealing.detach(draft))
         finally:
             del self._busy[draft.name]
             busy.set()
@@ -286,6 +287,10 @@ def _record(workspace: Workspace, version: Version, actors: list[Actor]) -> None
     record(workspace.catalog, version, actors)
     if workspace.catalog.lineage.producer(version.id) is not None:
         workspace.manifests.rewrite(version.id)
+
+
+async def _delete_on_thread(path: bytes) -> None:
+    await in_thread(_delete, path, seconds=None)
 
 
 def _delete(path: bytes) -> None:
