@@ -73,7 +73,8 @@ class Home:
 
     @property
     def mounts(self) -> Path:
-        return self.path / "mounts"
+        """The areas of the mounts; beside the home, with the cache, where the home cannot be written."""
+        return (self.path if not self.exists or self.is_writable else self.cache) / "mounts"
 
     @property
     def config_path(self) -> Path:

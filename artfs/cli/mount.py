@@ -42,7 +42,10 @@ def mount(session: Session, directory: Path, foreground: bool, allow_other: bool
         os.execv(sys.executable, [*command, "--foreground"])
     _start(command)
     shown = shlex.quote(str(directory))
-    say(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
+    if session.home.is_writable:
+        say(f"mounted at {directory}: write into {shown}/incoming, read from {shown}/artifacts")
+    else:
+        say(f"mounted at {directory}: read from {shown}/artifacts; the home can only be read, so there is no incoming")
     if is_new:
         say(f"made a new artfs home at {session.home.path}")
 

@@ -123,6 +123,7 @@ def _print_mounts(found: Sequence[MountStatus]) -> None:
 
 def _print_mount(found: dict[str, Any]) -> None:
     mount = MountStatus(Path(found.get("mount_point", "")), found)
+    why = found.get("read_only")
     print_record(
         [
             (text("mount point"), mount.path),
@@ -132,6 +133,7 @@ def _print_mount(found: dict[str, Any]) -> None:
             (size("memory"), found.get("rss_peak_bytes")),
             (count("open files"), found.get("open_files")),
             (count("errors"), mount.errors.get("count")),
+            *([(text("read-only"), why)] if why else []),
         ]
     )
     say()

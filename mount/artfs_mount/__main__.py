@@ -51,7 +51,8 @@ def main() -> int:
     except BaseException as error:
         if isinstance(error, OSError) and not ready.mounted:
             where = error.filename or arguments.home
-            return _refuse(ready, f"{where}: {error.strerror}; the home needs a disk that can be written and has room")
+            needs = "the home (where that can only be read: XDG_CACHE_HOME) needs a disk that can be written"
+            return _refuse(ready, f"{where}: {error.strerror}; {needs} and has room")
         log.exception("the daemon ends")
         return _refuse(ready, redacted(f"the daemon failed: {type(error).__name__}: {error}"))
     log.info("unmounted")

@@ -64,7 +64,13 @@ def serve(workspace: Workspace, area: areas.Area, options: MountOptions, ready: 
     """
     os.umask(0)  # the kernel has applied the caller's umask already
     clean = bool(areas.mount_facts(area.path).get("clean", True))
-    facts = {"mount_point": str(options.mount_point), "home": str(workspace.home.path), "started": time.time()}
+    home = workspace.home
+    facts = {
+        "mount_point": str(options.mount_point),
+        "home": str(home.path),
+        "started": time.time(),
+        "read_only": None if home.is_writable else f"the home {home.path} can only be read, so there is no /incoming",
+    }
     area.write_mount({**facts, "pid": os.getpid(), "clean": False})
     incoming = Incoming(workspace, area, Blobs(workspace))
     recover(incoming, clean=clean)
@@ -120,6 +126,8 @@ def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: 
 
 def _mount(operations: Operations, options: MountOptions) -> None:
     wanted = {"default_permissions", "fsname=artfs", "subtype=artfs", "nosuid", "nodev"}
+    if not operations.incoming.workspace.home.is_writable:
+        wanted.add("ro")
     if options.allow_other:
         wanted.add("allow_other")
     mountpoint.take_over(options.mount_point)

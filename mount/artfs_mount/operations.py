@@ -62,6 +62,8 @@ class Operations(pyfuse3.Operations):
         self.supervisor = supervisor
         self.questions = Questions(inodes.tree.look)
         self.reads = Reads()
+        home = inodes.incoming.workspace.home
+        self.disk = inodes.incoming.nodes.path_of_root if home.is_writable else os.fsencode(home.path)
         self.handles = Handles(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     # Names and attributes
@@ -107,7 +109,7 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
-        disk = await in_thread(os.statvfs, self.incoming.nodes.path_of_root, seconds=METADATA_SECONDS)
+        disk = await in_thread(os.statvfs, self.disk, seconds=METADATA_SECONDS)
         data = StatvfsData()
         for field in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail"):
             setattr(data, field, getattr(disk, field))

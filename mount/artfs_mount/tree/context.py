@@ -65,6 +65,7 @@ class Context:
         self.fresh_seconds = fresh_seconds
         self.started_ns = time.time_ns()
         group = workspace.home.group
+        self.takes_drafts = workspace.home.is_writable
         self.modes = Modes(group)
         self.texts: RecentlyUsed[int, bytes] = RecentlyUsed(CACHED_TEXT_BYTES)
         self.sizes: RecentlyUsed[int, int] = RecentlyUsed(CACHED_SIZES)

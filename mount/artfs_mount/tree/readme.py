@@ -20,18 +20,7 @@ READ
   A program that goes on reading `latest/...` moves to a newer version when there is one. To stay with the
   one of now: `cd "$(realpath artifacts/NAME/latest)"`.
 
-WRITE
-  cp model.pkl incoming/                   a file becomes a version of the artifact `model.pkl`,
-  cp -r checkpoint/ incoming/my_model      a directory becomes one of `my_model`, when nothing has been
-                                           written to it for a while (2 s a file, 10 s a directory)
-  artfs commit incoming/my_model           ... or now; prints the version
-  mv incoming/my_model artifacts/my_model/v1     ... or now, and named `v1`
-  ln -s /data/set incoming/set             a version of data that stays where it is
-  artfs sync .                             returns when everything written so far is a version
-
-  What lies in `incoming` is yours to change or remove; it never touches a version. Nothing under
-  `artifacts` can be changed ("Read-only file system").
-
+{write}
 LOOK INTO A VERSION
   cat artifacts/NAME/VERSION/.artfs/info.json      who, when, what; also metadata.json, tags, manifest.json
   (cd artifacts/NAME/VERSION && b3sum --check .artfs/B3SUMS)
@@ -52,18 +41,38 @@ LOOK AT THE MOUNT
   artfs status .                           drafts and why they wait, errors; also .artfs/status.json
 """
 
+WRITE: Final = """\
+WRITE
+  cp model.pkl incoming/                   a file becomes a version of the artifact `model.pkl`,
+  cp -r checkpoint/ incoming/my_model      a directory becomes one of `my_model`, when nothing has been
+                                           written to it for a while (2 s a file, 10 s a directory)
+  artfs commit incoming/my_model           ... or now; prints the version
+  mv incoming/my_model artifacts/my_model/v1     ... or now, and named `v1`
+  ln -s /data/set incoming/set             a version of data that stays where it is
+  artfs sync .                             returns when everything written so far is a version
+
+  What lies in `incoming` is yours to change or remove; it never touches a version. Nothing under
+  `artifacts` can be changed ("Read-only file system").
+"""
+
+READ_ONLY: Final = """\
+NOTHING CAN BE WRITTEN
+  The home of this mount can only be read, so there is no `incoming`.
+"""
+
 
 class Readme(Generated):
     """The page. It never changes while a mount lasts, so its inode number is fixed."""
 
-    __slots__ = ("mtime_ns",)
+    __slots__ = ("_takes_drafts", "mtime_ns")
 
-    def __init__(self, mtime_ns: int) -> None:
+    def __init__(self, mtime_ns: int, *, takes_drafts: bool) -> None:
         self.ino = int(inode.Fixed.README)
         self.mtime_ns = mtime_ns
+        self._takes_drafts = takes_drafts
 
     def content(self) -> bytes:
-        return PAGE.encode()
+        return PAGE.format(write=WRITE if self._takes_drafts else READ_ONLY).encode()
 
     def attributes(self) -> Attributes:
         size = len(self.content())

@@ -22,6 +22,7 @@ from artfs_mount.tree.node import (
     no_entry,
 )
 
+INCOMING: Final = b"incoming"
 STATUS: Final = b"status.json"
 
 Make = Callable[[Context], Node]
@@ -41,7 +42,7 @@ class Root(Directory):
     def __init__(self, context: Context, listed: Mapping[bytes, Make], hidden: Mapping[bytes, Make]) -> None:
         self.ino = int(inode.Fixed.ROOT)
         self._context = context
-        self._listed = listed
+        self._listed = {name: make for name, make in listed.items() if name != INCOMING or context.takes_drafts}
         self._hidden = hidden
 
     def attributes(self) -> Attributes:

@@ -25,7 +25,7 @@ from artfs_mount.tree.blocking import Blocking
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.node import PIECE, Attributes, Directory, Listing, Node, Text, stale
 from artfs_mount.tree.readme import Readme
-from artfs_mount.tree.root import Incoming, Make, MountState, Root
+from artfs_mount.tree.root import INCOMING, Incoming, Make, MountState, Root
 
 if TYPE_CHECKING:
     from artfs.workspace import Workspace
@@ -63,7 +63,7 @@ _KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
 
 _FIXED: Final[Mapping[int, Make]] = {
     inode.Fixed.ROOT: lambda context: Root(context, _LISTED, _HIDDEN),
-    inode.Fixed.README: lambda context: Readme(context.started_ns),
+    inode.Fixed.README: lambda context: Readme(context.started_ns, takes_drafts=context.takes_drafts),
     inode.Fixed.ARTIFACTS: Artifacts,
     inode.Fixed.INCOMING: Incoming,
     inode.Fixed.RUNS: runs.Runs,
@@ -76,7 +76,7 @@ _FIXED: Final[Mapping[int, Make]] = {
 _LISTED: Final[Mapping[bytes, Make]] = {
     b"README.txt": _FIXED[inode.Fixed.README],
     b"artifacts": _FIXED[inode.Fixed.ARTIFACTS],
-    b"incoming": _FIXED[inode.Fixed.INCOMING],
+    INCOMING: _FIXED[inode.Fixed.INCOMING],
     b"lineage": _FIXED[inode.Fixed.LINEAGE],
     b"runs": _FIXED[inode.Fixed.RUNS],
     b"tags": _FIXED[inode.Fixed.TAGS],
