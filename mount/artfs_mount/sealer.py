@@ -232,7 +232,8 @@ class Sealer:
                 if outcome.made:
                     await self._supervisor.attempt(Work.RECORD, self._record, outcome.version, actors)
                 if remove:
-                    await in_thread(_delete, self._sealing.detach(draft), seconds=None)
+                    # Whoever moved it waits with all of /incoming locked by the kernel: not for this, too.
+                    self._supervisor.start(Work.DELETE, _delete_on_thread, self._sealing.detach(draft))
         finally:
             del self._busy[draft.name]
             busy.set()
@@ -278,6 +279,10 @@ def _reason(draft: Draft, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, ArtfsError):
         return f"{draft.title}: {error.strerror or error}; put that right, then commit it (artfs commit)"
     return str(error)
+
+
+async def _delete_on_thread(path: bytes) -> None:
+    await in_thread(_delete, path, seconds=None)
 
 
 def _delete(path: bytes) -> None:

@@ -30,6 +30,7 @@ class Work(StrEnum):
     """What the daemon does beside answering requests."""
 
     CLOSE = "close"
+    DELETE = "delete"
     PREFETCH = "prefetch"
     RECORD = "record"
     SEAL = "seal"

@@ -43,6 +43,19 @@ def prefetch(mount: FaultyMount, name: str) -> Goes:
     return lambda: (mount.artifacts / f".{name}" / version / f".{name}").read_bytes() == content
 
 
+def delete(mount: FaultyMount, name: str) -> Goes:
+    draft, artifact = mount.incoming / name, mount.artifacts / name
+    artifact.mkdir()
+
+    def moves(version: str) -> bool:
+        draft.write_bytes(version.encode())
+        draft.rename(artifact / version)
+        return (artifact / version / name).read_bytes() == version.encode() and not draft.exists()
+
+    assert moves("first")
+    return lambda: moves("second")
+
+
 def record(mount: FaultyMount, name: str) -> Goes:
     (mount.incoming / f".{name}").write_bytes(os.urandom(10))
     assert commit(mount.incoming / f".{name}") == "1"
@@ -91,6 +104,7 @@ def watch(mount: FaultyMount, name: str) -> Goes:
 
 WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
     Work.CLOSE: ("BlobReader.close", prefetch),
+    Work.DELETE: ("_delete", delete),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
     Work.RECORD: ("record", record),
     Work.SEAL: ("Sealing.measure", seal),

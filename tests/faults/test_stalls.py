@@ -171,6 +171,16 @@ class _Stoppable:
     pid: int
 
 
+def test_a_draft_that_is_moved_is_deleted_when_its_version_has_been_shown(mount: FaultyMount) -> None:
+    """The kernel keeps others from `/incoming` until a move is answered."""
+    (mount.artifacts / "moved").mkdir()
+    (mount.incoming / "draft").write_bytes(b"content")
+    mount.put_out_of_order("_delete", hang=True)
+    (mount.incoming / "draft").rename(mount.artifacts / "moved" / "v1")
+    assert (mount.artifacts / "moved/v1/draft").read_bytes() == b"content"
+    assert "draft" not in os.listdir(mount.incoming)
+
+
 @pytest.mark.expected_warnings("timed out")
 def test_the_daemon_ends_in_order_though_reads_are_stuck(mount: FaultyMount) -> None:
     mount.put_out_of_order("LocalStore.open_place", hang=True)

@@ -70,6 +70,7 @@ PARTS = (
     "artfs_mount.inodes:Inodes.lookup",
     "artfs_mount.inodes:Inodes.names",
     "artfs_mount.operations:os.statvfs",
+    "artfs_mount.sealer:_delete",
     "artfs_mount.sealer:record",
     "artfs_mount.tree.dot_artfs:VersionText._made",
     "artfs_mount.tree.nearness:Nearness._is_near",
