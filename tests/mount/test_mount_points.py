@@ -90,12 +90,13 @@ def test_a_home_that_cannot_be_made(unmounted: Mount) -> None:
 
 
 @needs_root
-def test_a_home_on_a_disk_that_is_read_only(unmounted: Mount) -> None:
+def test_a_home_and_a_cache_on_a_disk_that_is_read_only(unmounted: Mount, monkeypatch: pytest.MonkeyPatch) -> None:
     Workspace.open(unmounted.home).catalog.close()
     subprocess.run(["mount", "--bind", unmounted.home, unmounted.home], check=True)
     try:
         subprocess.run(["mount", "-o", "remount,bind,ro", unmounted.home], check=True)
-        refused(unmounted, "Read-only file system; the home needs a disk that can be written")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(unmounted.home / "no/cache"))
+        refused(unmounted, "Read-only file system; the home (where that can only be read: XDG_CACHE_HOME) needs a disk")
     finally:
         subprocess.run(["umount", unmounted.home], check=True)
 
