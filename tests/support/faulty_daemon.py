@@ -29,6 +29,7 @@ PARTS = (
     "artfs.content.stream:SequentialHasher.write",
     "artfs.stores.local:LocalStore.place",
     "artfs.stores.verified:BlobReader.prefetch",
+    "artfs.transfers.worker:Worker._start_lanes",
     "artfs_mount.__main__:_Ready.succeeded",
     "artfs_mount.daemon:_heard",
     "artfs_mount.handles:DraftHandle.read",
