@@ -215,13 +215,15 @@ class Worker:
                 Delivery(now, self._catalog(), self._stores, self.landing, self._home, self._stop.is_set).run()
             except Stopped:
                 return True
-            except Exception as error:  # a stranger's store may raise anything
+            except BaseException as error:  # a stranger's store may raise anything
                 if not isinstance(error, ArtfsError | OSError):
                     logger.exception("what is owed to store %s could not be brought", row.store_id)
                 self._failed(now, error)
+                if not isinstance(error, Exception):
+                    raise
         return True
 
-    def _failed(self, row: PendingRow, error: Exception) -> None:
+    def _failed(self, row: PendingRow, error: BaseException) -> None:
         pending = self._catalog().pending
         now = pending.get(row.id)
         attempts = now.attempts + 1 if now is not None else 1
@@ -237,7 +239,7 @@ class Worker:
         return failed_long and row.attempts > 0 and row.next_us > began_us
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     """The error as the catalog keeps it: without secrets, which a stranger's may have in it."""
     if isinstance(error, ArtfsError):
         return str(error)

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from artfs.artifacts.save import save
+from artfs.transfers.pending import owe_copy
+from artfs.workspace import Workspace
 from artfs_mount.supervisor import Work
 from support.drafts import commit, versions
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, new_base, remove_base
+from support.transfers import is_whole_in, local_store
 
 MOUNT = Path(__file__).parents[2] / "mount" / "artfs_mount"
 QUIET = {"quiet_file_seconds": 0.1, "quiet_directory_seconds": 600}
@@ -86,6 +90,19 @@ def signals(mount: FaultyMount, name: str) -> Goes:
     return goes
 
 
+def transfer(mount: FaultyMount, name: str) -> Goes:
+    def goes() -> bool:
+        with Workspace.open(mount.home) as workspace:
+            version = save(workspace, name, name)
+            store = local_store(workspace, mount.base / f"store {name}", name)
+            assert store.id is not None
+            owe_copy(workspace.catalog, version, store.id)
+            mount.wait_until(lambda: not workspace.catalog.pending.list(), "what is owed")
+            return is_whole_in(store, version, workspace)
+
+    return goes
+
+
 def tune(mount: FaultyMount, name: str) -> Goes:
     mount.unmount()
     mount.remount()
@@ -109,6 +126,7 @@ WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
     Work.RECORD: ("record", record),
     Work.SEAL: ("Sealing.measure", seal),
     Work.SIGNALS: ("_heard", signals),
+    Work.TRANSFER: ("Worker._start_lanes", transfer),
     Work.TUNE: ("tune", tune),
     Work.WATCH: ("Incoming.decision", watch),
 }

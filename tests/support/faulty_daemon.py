@@ -34,6 +34,7 @@ PARTS = (
     "artfs.stores.local:LocalStore.place",
     "artfs.blobs.reader:BlobReader.close",
     "artfs.blobs.reader:BlobReader.prefetch",
+    "artfs.transfers.worker:Worker._start_lanes",
     "artfs_mount.__main__:_Ready.succeeded",
     "artfs_mount.daemon:_heard",
     "artfs_mount.handles:DraftHandle.read",
