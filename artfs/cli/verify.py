@@ -12,6 +12,7 @@ from artfs.cli.printing import json_option, print_json, progress, readable_size,
 from artfs.cli.reporting import FAILED, UNLISTED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
+from artfs.errors import StoreError
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -81,7 +82,10 @@ def _unlisted(workspace: Workspace) -> Iterator[str]:
     from artfs.artifacts.orphans import unlisted
 
     for store in workspace.stores.local():
-        yield from (store.place_path(folder) for _, folder in unlisted(store, workspace.catalog))
+        try:
+            yield from [store.place_path(folder) for _, folder in unlisted(store, workspace.catalog)]
+        except StoreError:
+            continue  # it cannot be used, and each of its versions says so
 
 
 def _folders(workspace: Workspace, versions: Sequence[Version]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from typing import IO, Any, ClassVar
@@ -15,6 +16,8 @@ from artfs.errors import OutsideStore, StoreError
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.flavor import PathType
 from artfs.stores.mark import FOLDER
+
+_VERSION_FOLDER = re.compile(r"[^/]+/[0-9a-f]{32}")
 
 
 class LocalFiles(BaseArtifactStore):
@@ -111,8 +114,11 @@ class LocalFiles(BaseArtifactStore):
         return resolved
 
     def _is_own(self, directory: str, name: str) -> bool:
-        """Whether a name is that of the store's own folder, which is nobody's content."""
-        return name == FOLDER and os.path.realpath(self.root) == os.path.realpath(directory)
+        """Whether a name is that of a folder of artfs, in the root or in a version's folder: it is nobody's content."""
+        if name != FOLDER:
+            return False
+        below = os.path.relpath(os.path.realpath(directory), os.path.realpath(self.root))
+        return below == "." or _VERSION_FOLDER.fullmatch(below) is not None
 
     def _checked(self, full: str, shown: str) -> str:
         """The full path with the links of the directories above it resolved; the last name is taken as it is."""

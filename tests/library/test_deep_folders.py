@@ -147,6 +147,7 @@ def test_a_deleted_version_and_an_unborn_one_leave_nothing(workspace: Workspace,
     store = workspace.stores.active
     with store.claim(directory):
         dig(Path(store.place_path(directory)))
+    os.utime(store.place_path(directory), (0, 0))
     found = Client().collect_garbage()
     assert found.errors == [] and len(found.directories) == 1
     assert found.directory_bytes == _bytes_of_files_with_one_name(folder)

@@ -154,7 +154,7 @@ def test_what_is_registered_has_to_be_there_is_measured_and_an_edit_is_an_error(
 @pytest.mark.parametrize("value", [{"a": 1}, np.arange(3), b"bytes", "text"])
 def test_a_changed_byte_is_noticed_whatever_the_type(value: Any) -> None:
     saved = save_artifact(value, "value")
-    (file,) = Path(saved.uri).iterdir()
+    (file,) = (each for each in Path(saved.uri).iterdir() if each.is_file())
     file.chmod(0o600)
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
