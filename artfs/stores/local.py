@@ -24,7 +24,7 @@ from urllib.parse import unquote_to_bytes
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
-from artfs.content.replacing import write_in_place_of
+from artfs.content.replacing import DRAFT, write_in_place_of
 from artfs.errors import InvalidValue, OutsideStore, PlaceExists, StoreError
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
@@ -279,7 +279,7 @@ class LocalStore(Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        own, described = os.fsencode(f"{FOLDER}/"), b"/" + manifest.FILE
+        own, described = os.fsencode(f"{FOLDER}/"), (b"/" + manifest.FILE, b"/" + manifest.FILE + DRAFT)
         found = (path for path in files.walk_files(top) if not path.startswith(own, above))
         return (path[above:] for path in found if not path.endswith(described))
 
