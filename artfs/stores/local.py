@@ -21,7 +21,7 @@ from typing import IO, Any, ClassVar
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
-from artfs.content.replacing import write_in_place_of
+from artfs.content.replacing import DRAFT, write_in_place_of
 from artfs.errors import InvalidValue, PlaceExists
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
@@ -276,7 +276,7 @@ class LocalStore(StoreFlavor, Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        own, described = os.fsencode(f"{FOLDER}/"), b"/" + manifest.FILE
+        own, described = os.fsencode(f"{FOLDER}/"), (b"/" + manifest.FILE, b"/" + manifest.FILE + DRAFT)
         found = (path for path in files.walk_files(top) if not path.startswith(own, above))
         return (path[above:] for path in found if not path.endswith(described))
 

@@ -10,6 +10,7 @@ import pytest
 from support.drafts import NEVER_BY_ITSELF, QUIET, commit, state, versions
 from support.mount import Mount
 from support.mount_fixtures import StartMount
+from support.stores import stored_files
 
 CONTENT = os.urandom(100_000)
 
@@ -76,7 +77,7 @@ def test_a_kill_while_sealing_and_an_older_catalog_take_nothing_from_the_store(m
     (mount.incoming / "late").write_bytes(CONTENT)
     commit(mount.incoming / "late")
     mount.unmount()
-    [stored] = [file for file in (mount.home / "store/late").rglob("*") if file.is_file()]
+    [stored] = stored_files(mount.home / "store/late")
     [work] = (mount.home / "mounts").glob("*/work/late")
     work.unlink()
     os.link(stored, work)
