@@ -281,9 +281,11 @@ class BlobReader:
     def _load_list(self, index: int, unit: Digest) -> bytes:
         pieces = -(-min(BLOCK_SIZE, self.file.size - index * BLOCK_SIZE) // PIECE_SIZE)
         size = pieces * DIGEST_SIZE
-        disk = self._disk if not self._sources.are_local else None
-        if disk is not None and (kept := disk.get(unit, size, 0, size, lambda data: list_digest(data) == unit)):
-            return kept
+        disk = self._disk
+        if disk is not None and not self._sources.are_local:
+            kept = disk.get(unit, size, 0, size, lambda data: list_digest(data) == unit)
+            if kept is not None:
+                return kept
         wrong: list[Failure] = []
         missing = 0
         candidates = [each for each in self._sources.candidates if each.open_lists is not None]
@@ -299,7 +301,7 @@ class BlobReader:
                 continue  # the place itself will say what is wrong with it
             if list_digest(listed) == unit:
                 self._sources.tell(wrong, recovered=True)
-                if disk is not None:
+                if disk is not None and not candidate.is_local:
                     disk.put(unit, size, 0, listed)
                 return listed
             wrong.append(Failure(candidate, _wrong_list(candidate, index), is_of_list=True))

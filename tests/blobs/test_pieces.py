@@ -169,6 +169,9 @@ class TestWrongBytes:
         assert files.reads[-1] == ("blob", BLOCK_SIZE, BLOCK_SIZE)
         [failure] = files.failures
         assert "the list of the pieces of block 1 of" in str(failure.error) and failure.is_of_list
+        reader.memory.clear()
+        reader.read(BLOCK_SIZE + 5, 10)
+        assert files.failures == [failure], "it is asked for once"
         assert bytes(reader.read(2 * BLOCK_SIZE, 10)) == NOISE[2 * BLOCK_SIZE : 2 * BLOCK_SIZE + 10]
         assert files.reads[-1] == ("blob", 2 * BLOCK_SIZE, PIECE_SIZE), "the lists of other blocks are right"
 

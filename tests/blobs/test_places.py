@@ -85,6 +85,9 @@ def test_what_no_catalog_knows_is_an_error_that_says_what_to_do(workspace: Works
 
 
 def test_what_is_on_this_machine_is_asked_first(workspace: Workspace, blob: Blob, elsewhere: Path) -> None:
+    local, _ = workspace.catalog.blobs.places(blob.id)
+    workspace.catalog.blobs.set_place_state([local.id], "staged")
+    assert workspace.catalog.blobs.places(blob.id)[1].id == local.id
     candidates = workspace.blobs.places.of(blob.id)
     assert [candidate.is_local for candidate in candidates] == [True, False]
     assert candidates[1].shown == f"file://{elsewhere}"
@@ -108,14 +111,22 @@ def test_a_place_that_fails_is_told_once_and_asked_last(
 
 
 @pytest.mark.expected_warnings("another place has the bytes")
-def test_a_place_is_asked_first_again_after_a_while(
-    workspace: Workspace, blob: Blob, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_place_is_asked_first_again_after_a_while_and_told_no_second_time(
+    workspace: Workspace,
+    blob: Blob,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(places_module, "AVOIDED_SECONDS", 0.0)
     damage(here(workspace))
-    with workspace.blobs.open(blob.digest) as reader:
-        reader.read(0, BLOCK_SIZE)
-    assert [candidate.is_local for candidate in workspace.blobs.places.of(blob.id)] == [True, False]
+    for _ in range(2):
+        workspace.blobs.memory.clear()
+        with workspace.blobs.open(blob.digest) as reader:
+            reader.read(0, BLOCK_SIZE)
+        assert [candidate.is_local for candidate in workspace.blobs.places.of(blob.id)] == [True, False]
+    assert workspace.blobs.places.status(with_names=False)["failures"] == 2
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.expected_warnings("another place has the bytes")
@@ -161,7 +172,7 @@ class TestDiskCache:
     def test_what_was_read_elsewhere_is_read_there_once(
         self, workspace: Workspace, blob: Blob, elsewhere: Path, content: bytes
     ) -> None:
-        here(workspace).unlink()
+        shutil.rmtree(here(workspace).parent)
         with workspace.blobs.open(blob.digest) as reader, pytest.MonkeyPatch.context() as patch:
             patch.setattr(places_module.logger, "warning", lambda *arguments: None)
             assert bytes(reader.read(AT, PIECE_SIZE)) == content[AT : AT + PIECE_SIZE]
@@ -170,8 +181,11 @@ class TestDiskCache:
         shutil.rmtree(elsewhere.parent / ".artfs")
         with (
             Workspace(workspace.home) as fresh,
-            fresh.blobs.reader(blob, [each for each in fresh.blobs.places.of(blob.id) if not each.is_local]) as reader,
+            fresh.blobs.reader(
+                blob, [each for each in fresh.blobs.places.of(blob.id, lists_of=blob.digest) if not each.is_local]
+            ) as reader,
         ):
+            assert bytes(reader.read(AT, PIECE_SIZE)) == content[AT : AT + PIECE_SIZE]
             assert bytes(reader.read(BLOCK_SIZE - 100, 100)) == content[BLOCK_SIZE - 100 : BLOCK_SIZE]
             with pytest.raises(FileNotFoundError):
                 reader.read(AT - PIECE_SIZE, PIECE_SIZE)
@@ -199,14 +213,17 @@ class TestLists:
 
     @pytest.mark.expected_warnings("the list of the pieces of block 1 of '.*' is damaged")
     def test_one_that_is_wrong_is_told_and_changes_no_order(
-        self, workspace: Workspace, blob: Blob, content: bytes
+        self, workspace: Workspace, blob: Blob, elsewhere: Path, content: bytes
     ) -> None:
         [path] = lists(Path(workspace.stores.active.root))
         path.chmod(0o600)
         path.write_bytes(os.urandom(path.stat().st_size))
+        shutil.rmtree(elsewhere.parent / ".artfs")
         with workspace.blobs.open(blob.digest) as reader:
             assert bytes(reader.read(AT, 10)) == content[AT : AT + 10]
+            assert bytes(reader.read(AT, 10)) == content[AT : AT + 10]
         assert workspace.blobs.places.status(with_names=True)["failures"] == 1
+        assert [candidate.is_local for candidate in workspace.blobs.places.of(blob.id)] == [True, False]
         assert list(verify(workspace, [find_version(workspace.catalog, "n")])) == []
 
     def test_those_of_data_in_place_lie_in_the_home(
