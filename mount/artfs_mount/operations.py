@@ -29,8 +29,9 @@ from artfs_mount.errno import code_of, unlisted, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
+from artfs_mount.incoming.lineage import record_reads
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.observed import Observer, record_reads
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer

@@ -21,7 +21,8 @@ from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.incoming.observed import Actor, record
+from artfs_mount.incoming.lineage import record
+from artfs_mount.incoming.observed import Author
 from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
 from artfs_mount.supervisor import Supervisor, Work
 from artfs_mount.threads import in_thread
@@ -226,11 +227,11 @@ class Sealer:
         busy = self._busy[draft.name] = trio.Event()
         try:
             with trio.CancelScope(shield=to_the_end):
-                actors = list(draft.actors.values())
+                authors = [Author.now(actor) for actor in draft.actors.values()]
                 outcome = await self._make(draft, measurement, request)
                 await self._finish(draft, outcome)
                 if outcome.made:
-                    await self._supervisor.attempt(Work.RECORD, self._record, outcome.version, actors)
+                    await self._supervisor.attempt(Work.RECORD, self._record, outcome.version, authors)
                 if remove:
                     await in_thread(_delete, self._sealing.detach(draft), seconds=None)
         finally:
@@ -260,10 +261,10 @@ class Sealer:
             await in_thread(self._sealing.protect, outcome.version, seconds=None)
         self._incoming.drafts.sealed(draft, outcome.version.name)
 
-    async def _record(self, version: Version, actors: list[Actor]) -> None:
+    async def _record(self, version: Version, authors: list[Author]) -> None:
         """Writes down where a version comes from. It exists whatever becomes of this."""
         try:
-            await in_thread(record, self._incoming.workspace.catalog, version, actors, seconds=None)
+            await in_thread(record, self._incoming.workspace.catalog, version, authors, seconds=None)
         except (ArtfsError, OSError) as error:
             log.warning("the lineage of %s/%s was not recorded: %s", version.artifact, version.name, error)
 
