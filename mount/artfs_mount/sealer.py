@@ -18,7 +18,7 @@ from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.lineage import record
@@ -227,7 +227,7 @@ class Sealer:
         busy = self._busy[draft.name] = trio.Event()
         try:
             with trio.CancelScope(shield=to_the_end):
-                authors = [Author.now(actor) for actor in draft.actors.values()]
+                authors = list(draft.authors.values())
                 outcome = await self._make(draft, measurement, request)
                 await self._finish(draft, outcome)
                 if outcome.made:
@@ -270,7 +270,7 @@ class Sealer:
 
     def _check_still(self, draft: Draft, changes: int) -> None:
         changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
-        if changed or self._incoming.writers_in(draft.name):
+        if changed or draft.history.open_writers:
             raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
 
 

@@ -12,7 +12,7 @@ from artfs.workspace import Workspace
 from artfs_mount.blobs import Blobs
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
-from artfs_mount.incoming.completeness import Quiet
+from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.sealing import Sealing
 from artfs_mount.sealer import Sealer

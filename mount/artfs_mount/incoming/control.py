@@ -24,7 +24,8 @@ from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.errors import InvalidValue
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.names import is_hidden
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.sealing import Request
@@ -168,4 +169,4 @@ def _of_changed(draft: Draft, decision: Decision) -> DraftStatus:
 
 
 def _is_temporary(status: DraftStatus) -> bool:
-    return status.state == "open" and status.name.startswith(".")
+    return status.state == "open" and is_hidden(status.name)

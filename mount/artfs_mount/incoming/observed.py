@@ -16,16 +16,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from artfs.processes import command_line, environment_variable, is_kernel_thread, process_group, process_of, start_time
+from artfs.processes import command_line, environment_variable, process_group, start_time
 from artfs.runs import RUN_VARIABLE, title
+from artfs_mount.incoming.processes import THREAD_SECONDS, Processes
 
 ACTORS_REMEMBERED = 2_000
 ACTORS_AT_FIRST = 64
 """Those that have ended are looked for at so many, then when there are twice as many as were left."""
 VERSIONS_REMEMBERED = 100_000
 """Of one actor. Beyond, the versions read longest ago are forgotten."""
-THREAD_SECONDS = 2.0
-"""For how long a thread's number is believed to be the same thread's."""
 
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}
 
@@ -61,14 +60,14 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Somebody who made a version, and how many reads he had behind him then: what he reads later is no input."""
+    """Somebody who changed a draft, and how many reads he had behind him then: what he reads later is no input."""
 
     actor: Actor
     reads: int
 
     @classmethod
     def now(cls, actor: Actor) -> Author:
-        """Somebody who makes a version at this moment."""
+        """Somebody who changes a draft at this moment."""
         return cls(actor, actor.reads)
 
     def inputs(self, before: int) -> set[int]:
@@ -82,7 +81,8 @@ class Author:
 class Observer:
     """Remembers who read what. Only the event loop's thread uses it, but for `Author.inputs`."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
         self._actors: OrderedDict[str, Actor] = OrderedDict()
         self._threads: dict[int, tuple[float, Actor | None]] = {}
         self._look_at = ACTORS_AT_FIRST
@@ -109,9 +109,9 @@ class Observer:
         if actor is not None and not actor.has_written:
             actor.has_written = True
             with suppress(OSError):  # then it keeps the command of the first that was seen
-                process = process_of(thread)
+                process = self._processes.of(thread)
                 if process is not None and not _is_script(actor.command):
-                    actor.command = command_line(process) or actor.command
+                    actor.command = command_line(process.pid) or actor.command
         return actor
 
     def read(self, thread: int, version_id: int) -> None:
@@ -131,20 +131,19 @@ class Observer:
             return None
 
     def _seen(self, thread: int) -> Actor | None:
-        process = None if is_kernel_thread(thread) else process_of(thread)
-        started = start_time(process) if process is not None else None
-        if process is None or started is None:
+        process = self._processes.of(thread)
+        if process is None or process.started is None:
             return None
-        run = environment_variable(process, RUN_VARIABLE)
-        group = process_group(process)
+        run = environment_variable(process.pid, RUN_VARIABLE)
+        group = process_group(process.pid)
         key = f"run:{run}" if run else f"group:{group}:{start_time(group) if group else None}"
         actor = self._actors.get(key)
         if actor is None:
             leader = command_line(group) if group else ()
-            command = leader if _is_script(leader) else command_line(process)
+            command = leader if _is_script(leader) else command_line(process.pid)
             if len(self._actors) >= self._look_at:
                 self._forget_ended()
-            actor = Actor(key, time.time_ns() // 1000, command, run, (process, started), group)
+            actor = Actor(key, time.time_ns() // 1000, command, run, (process.pid, process.started), group)
             self._actors[key] = actor
             if len(self._actors) > ACTORS_REMEMBERED:
                 self._actors.popitem(last=False)

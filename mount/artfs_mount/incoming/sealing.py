@@ -37,7 +37,7 @@ from artfs.redaction import has_secret, redacted
 from artfs.stores.local import local_path
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
-from artfs_mount.incoming.completeness import DraftKind
+from artfs_mount.incoming.complete.facts import DraftKind
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 
@@ -86,7 +86,7 @@ class Sealing:
             raise DraftHeld(f"{draft.title}: {trouble}", subject=draft.name)
         if request.version is not None:
             check_version_name(request.version)
-        writers = self._incoming.writers_in(draft.name)
+        writers = draft.history.open_writers
         if writers:
             how_many = "a file is" if writers == 1 else f"{writers} files are"
             raise DraftHeld(
