@@ -29,10 +29,10 @@ from artfs_mount.errno import code_of, unlisted, unreadable
 from artfs_mount.handles import BlobHandle, DirectoryHandle, DraftHandle, Handles, TextHandle
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
+from artfs_mount.incoming.commit import Request
 from artfs_mount.incoming.lineage import record_reads
 from artfs_mount.incoming.nodes import Node
 from artfs_mount.incoming.observed import Observer
-from artfs_mount.incoming.sealing import Request
 from artfs_mount.inodes import Inodes, change_of
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
@@ -376,7 +376,7 @@ class Operations(pyfuse3.Operations):
     async def _sync(self, caller: Caller) -> bytes:
         with trio.move_on_after(SYNC_SECONDS):
             await self.sealer.finish_all(ancestors(caller.pid), caller)
-        return json.dumps(control.sync_answer(self.sealer.orderable(caller))).encode()
+        return json.dumps(self.sealer.sync_answer(caller)).encode()
 
     async def _obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         if order == control.COMMIT:
@@ -396,6 +396,7 @@ class Operations(pyfuse3.Operations):
         actors = self.observer.of_run(ended.run)
         if ended.failure is not None:
             self.incoming.hold_written_by(actors, ended.failure, caller)
+        await self.sealer.until_recorded()
         await in_thread(record_reads, self.catalog, ended.run, actors, seconds=None)
 
     def _draft_name(self, node: Node) -> bytes:

@@ -93,7 +93,7 @@ WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
     Work.CLOSE: ("BlobReader.close", prefetch),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
     Work.RECORD: ("record", record),
-    Work.SEAL: ("Sealing.measure", seal),
+    Work.SEAL: ("DraftCommit.snapshot", seal),
     Work.SIGNALS: ("_heard", signals),
     Work.TUNE: ("tune", tune),
     Work.WATCH: ("Incoming.decision", watch),

@@ -90,6 +90,7 @@ class Drafts:
 
     digests: of files of any draft that were written from front to back, by inode on disk. A digest is dropped before
     its file is written to again or its inode becomes free, so it is right wherever the file has been moved to.
+    stuck: why drafts must not be changed before the next mount, by name.
     """
 
     def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic, sharing: Sharing = OWNER) -> None:
@@ -98,6 +99,7 @@ class Drafts:
         self.actor_of: Callable[[int], Actor | None] = lambda _: None
         self.digests: dict[int, FileDigest] = {}
         self.processes = Processes()
+        self.stuck: dict[bytes, str] = {}
         self._records = records
         self._sharing = sharing
         self._drafts: dict[bytes, Draft] = {}
@@ -186,6 +188,10 @@ class Drafts:
         """Keeps a draft from sealing by itself until it changes again."""
         draft.held = redacted(why)
         self._write(draft)
+
+    def stick(self, draft: Draft, why: str) -> None:
+        """Says that a draft must not be changed before the next mount: some files share their bytes with a version."""
+        draft.error = self.stuck[draft.name] = why
 
     def renamed(self, old: bytes, new: bytes) -> None:
         """Forgets a draft that has another name now; whoever wrote it wrote that one."""
