@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+_EXITING = 0x0000_0004
+_SIGNALED = 0x0000_0400
+_KERNEL_THREAD = 0x0020_0000
+"""Flags of a process, as the kernel has them in `linux/sched.h`: PF_EXITING, PF_SIGNALED, PF_KTHREAD."""
+
+
+class ProcessState(NamedTuple):
+    """How a process is doing.
+
+    started: in clock ticks since boot. exit_code: as wait(2) tells it; 0 until it ends, and where it may not be seen.
+    """
+
+    started: int
+    is_exiting: bool
+    was_killed: bool
+    exit_code: int
+
 
 def ancestors(thread: int) -> frozenset[int]:
     """The process of a thread and all its parents up to, not including, the first process."""
@@ -48,15 +67,23 @@ def umask() -> int:
 
 def is_kernel_thread(thread: int) -> bool:
     """Whether the kernel itself asks: its writeback brings sizes and times that a program has long been done with."""
-    pf_kthread = 0x0020_0000
     fields = _stat_fields(thread)
-    return fields is not None and bool(int(fields[6]) & pf_kthread)
+    return fields is not None and bool(int(fields[6]) & _KERNEL_THREAD)
 
 
 def start_time(process: int) -> int | None:
     """When a process was started, in clock ticks since boot; None when it is gone or a zombie."""
     state = _stat_fields(process)
     return None if state is None or state[0] in (b"Z", b"X") else int(state[19])
+
+
+def state_of(process: int) -> ProcessState | None:
+    """How a process is doing, also one that is a zombie; None when it is gone."""
+    fields = _stat_fields(process)
+    if fields is None:
+        return None
+    flags = int(fields[6])
+    return ProcessState(int(fields[19]), bool(flags & _EXITING), bool(flags & _SIGNALED), int(fields[49]))
 
 
 def _stat_field(process: int, index: int) -> int | None:

@@ -214,20 +214,32 @@ class Steps:
         Raises InvalidValue if the step run has made a version that is not newer.
         """
         with self._engine.transaction():
-            older = self._engine.one(
-                "SELECT v.name FROM version v WHERE v.producer_id = :step AND v.id <= :version ORDER BY v.id LIMIT 1",
-                {"step": step_run_id, "version": version_id},
-            )
-            if older is not None:
-                raise InvalidValue(
-                    "a step run cannot read a version that is newer than one that it made: begin another step run"
-                )
+            self._check_reads(step_run_id, version_id)
             self._engine.execute(
                 "INSERT INTO step_input (step_run_id, slot, position, version_id, how) "
                 "VALUES (:step, :slot, :position, :version, :how) ON CONFLICT (step_run_id, slot, position) "
                 "DO UPDATE SET version_id = excluded.version_id, how = excluded.how",
                 {"step": step_run_id, "slot": slot, "position": position, "version": version_id, "how": how},
             )
+
+    def add_observed(self, step_run_id: int, version_ids: Collection[int]) -> None:
+        """Record all versions that a step run was seen to read, each in a slot called like it: `iris@3`.
+
+        Raises InvalidValue if the step run has made a version that is not newer than all of them.
+        """
+        if not version_ids:
+            return
+        with self._engine.transaction():
+            self._check_reads(step_run_id, max(version_ids))
+            for part in chunks(sorted(version_ids)):
+                names, parameters = in_list(part)
+                self._engine.execute(
+                    "INSERT INTO step_input (step_run_id, slot, position, version_id, how) "
+                    "SELECT s.id, a.name || '@' || v.name, 0, v.id, 'observed' "
+                    "FROM step_run s, version v JOIN artifact a ON a.id = v.artifact_id "
+                    f"WHERE s.id = :step AND v.id IN ({names}) ON CONFLICT (step_run_id, slot, position) DO NOTHING",
+                    {"step": step_run_id, **parameters},
+                )
 
     def add_output(
         self, step_run_id: int, slot: str, version_id: int, *, position: int = 0, produced: bool = True
@@ -269,6 +281,16 @@ class Steps:
             {"step": step_run_id},
         )
         return [Output(*row) for row in rows]
+
+    def _check_reads(self, step_run_id: int, version_id: int) -> None:
+        """Raise InvalidValue if a step run has made a version that is not newer than one that it is to have read."""
+        if self._engine.one(
+            "SELECT 1 FROM version v WHERE v.producer_id = :step AND v.id <= :version LIMIT 1",
+            {"step": step_run_id, "version": version_id},
+        ):
+            raise InvalidValue(
+                "a step run cannot read a version that is newer than one that it made: begin another step run"
+            )
 
     def _readable(self, machine: int | None) -> str:
         """What is true of a version whose bytes can be read here: staged ones only on the machine that staged them."""

@@ -12,10 +12,11 @@ from artfs.names import check_version_name
 from artfs.processes import ancestors
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
+from artfs_mount.incoming.commit import Request
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.lineage import record_reads
 from artfs_mount.incoming.nodes import Node
-from artfs_mount.incoming.observed import Observer, record_reads
-from artfs_mount.incoming.sealing import Request
+from artfs_mount.incoming.observed import Observer
 from artfs_mount.sealer import Sealer
 from artfs_mount.threads import METADATA_SECONDS, in_thread
 
@@ -37,7 +38,7 @@ class Controller:
         with trio.move_on_after(SYNC_SECONDS):
             await self._sealer.finish_all(ancestors(caller.pid), caller)
         owed = await in_thread(self._catalog.pending.count, seconds=METADATA_SECONDS)
-        return json.dumps({**control.sync_answer(self._sealer.orderable(caller)), "owed": owed}).encode()
+        return json.dumps({**self._sealer.sync_answer(caller), "owed": owed}).encode()
 
     async def obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         """Does what was set on a file of `/.artfs/orders`. Raises OSError (EOPNOTSUPP) for what is no order."""
@@ -82,4 +83,5 @@ class Controller:
         actors = self._observer.of_run(ended.run)
         if ended.failure is not None:
             self._incoming.hold_written_by(actors, ended.failure, caller)
+        await self._sealer.until_recorded()
         await in_thread(record_reads, self._catalog, ended.run, actors, seconds=None)

@@ -8,6 +8,7 @@ is announced nobody relies on it, and it is taken away again.
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import os
@@ -30,10 +31,10 @@ from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
+from artfs_mount.incoming.commit import DraftCommit
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.recovery import recover
-from artfs_mount.incoming.sealing import Sealing
 from artfs_mount.inodes import Inodes
 from artfs_mount.operations import Operations
 from artfs_mount.sealer import Sealer
@@ -90,7 +91,7 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
         async with trio.open_nursery() as background:
             status = Status(facts)
             supervisor = Supervisor(background, status)
-            sealer = Sealer(incoming, Sealing(incoming, options.mount_point), supervisor)
+            sealer = Sealer(incoming, functools.partial(DraftCommit, incoming, options.mount_point), supervisor)
             operations = _operations(incoming, sealer, status, supervisor)
             _mount(operations, options)
             gc.freeze()
@@ -117,7 +118,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: Supervisor) -> Operations:
-    observer = Observer()
+    observer = Observer(incoming.drafts.processes)
     incoming.drafts.actor_of = observer.writer
     own = Caller(os.geteuid(), os.getegid(), os.getpid())
     tree = MountTree(incoming.workspace, lambda: status.text(own), loop_thread=threading.get_ident())

@@ -18,8 +18,7 @@ from typing import Protocol
 
 from artfs.blobs.window import Cursor
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.contents import Contents, Reader
-from artfs_mount.incoming.nodes import Node
+from artfs_mount.incoming.contents import Contents, OpenFile
 from artfs_mount.inodes import Inodes
 from artfs_mount.supervisor import Supervisor, Work
 from artfs_mount.threads import READ_SECONDS, Places, Questions, Reads, in_thread
@@ -127,25 +126,42 @@ class _OpenBlob:
 class DraftHandle:
     """A file below `/incoming`."""
 
-    def __init__(self, node: Node, contents: Contents, reader: Reader | None, *, writer: bool) -> None:
-        self.node = node
+    def __init__(self, file: OpenFile, contents: Contents) -> None:
+        self.node = file.node
+        self._file = file
         self._contents = contents
-        self._reader = reader
-        self._writer = writer
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
         data = self._contents.read_at_once(self.node, offset, size)
         if data is None:
-            data = await in_thread(self._contents.read, self.node, self._reader, offset, size)
+            data = await in_thread(self._contents.read, self.node, self._file.reader, offset, size)
         return data
 
     async def write(self, offset: int, data: bytes) -> int:
+        try:
+            count = await self._write(offset, data)
+        except OSError:
+            self._contents.failed(self._file)
+            raise
+        self._contents.wrote(self._file)
+        return count
+
+    async def truncate(self, size: int) -> None:
+        """Sets the file's size, which may take its time: another handle may be bringing a stub's bytes back."""
+        await in_thread(self._contents.truncate_open, self.node, size, seconds=None)
+        self._contents.truncated(self._file, size)
+
+    def flush(self) -> None:
+        """A process lets go of the file, which others may still have open."""
+        self._contents.flushed(self._file)
+
+    def close(self) -> None:
+        self._contents.close(self._file)
+
+    async def _write(self, offset: int, data: bytes) -> int:
         if len(data) <= SMALL and self.node.blob is None:
             return self._contents.write(self.node, offset, data)
         return await in_thread(self._contents.write, self.node, offset, data, seconds=None)
-
-    def close(self) -> None:
-        self._contents.close(self.node, writer=self._writer, reader=self._reader)
 
 
 @dataclass
@@ -222,6 +238,12 @@ class Handles:
         handle, _ = self._open[number]
         assert not isinstance(handle, DirectoryHandle), "the kernel keeps the two kinds apart"
         return handle
+
+    def flush(self, number: int) -> None:
+        """A process lets go of a file: said of each descriptor that it closes."""
+        handle, _ = self._open[number]
+        if isinstance(handle, DraftHandle):
+            handle.flush()
 
     def draft(self, number: int) -> DraftHandle:
         handle, _ = self._open[number]

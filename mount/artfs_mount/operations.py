@@ -200,9 +200,9 @@ class Operations(pyfuse3.Operations):
         self.handles.admit(_caller(ctx))
         directory = await self._changeable(parent, name)
         node, number = self.incoming.namespace.make_file(directory, name, flags, mode, ctx.uid, ctx.gid, ctx.pid)
-        self.incoming.contents.opened(node, number)
+        file = self.incoming.contents.opened(node, number, flags, ctx.pid)
         node.private_but_for = ctx.umask if mode & 0o777 == PRIVATE else None
-        handle = DraftHandle(node, self.incoming.contents, None, writer=True)
+        handle = DraftHandle(file, self.incoming.contents)
         return self._opened_draft(handle, flags, ctx.uid), self.inodes.counted(node)
 
     @handler
@@ -233,7 +233,7 @@ class Operations(pyfuse3.Operations):
     @handler
     async def flush(self, fh: int) -> None:
         # Every error of a write was its own answer: the kernel keeps it for close() and fsync().
-        return
+        self.handles.flush(fh)
 
     @handler
     async def fsync(self, fh: int, datasync: bool) -> None:
@@ -313,11 +313,10 @@ class Operations(pyfuse3.Operations):
         (await self._open_truncated(node, size, pid)).close()
 
     async def _open_truncated(self, node: Node, size: int, pid: int) -> DraftHandle:
-        """Opens for writing. Large files take their time, and another handle may be bringing a stub's bytes back."""
-        handle = DraftHandle(node, self.incoming.contents, None, writer=True)
-        self.incoming.contents.open(node, os.O_RDWR, pid)
+        """Opens for writing, with a size."""
+        handle = DraftHandle(self.incoming.contents.open(node, os.O_RDWR, pid), self.incoming.contents)
         try:
-            await in_thread(self.incoming.contents.truncate_open, node, size, seconds=None)
+            await handle.truncate(size)
         except BaseException:
             handle.close()
             raise
@@ -328,8 +327,7 @@ class Operations(pyfuse3.Operations):
         node = await self._changeable(inode) if writer else self.inodes.writable(inode)
         if flags & os.O_TRUNC:
             return await self._open_truncated(node, 0, pid)
-        reader = self.incoming.contents.open(node, flags, pid)
-        return DraftHandle(node, self.incoming.contents, reader, writer=writer)
+        return DraftHandle(self.incoming.contents.open(node, flags, pid), self.incoming.contents)
 
     def _opened_draft(self, handle: DraftHandle, flags: int, uid: int) -> FileInfo:
         """What is written through a handle that cannot be mapped comes straight from the program's own memory."""

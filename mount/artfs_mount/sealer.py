@@ -1,29 +1,34 @@
-"""The sealer: watches the drafts, and makes a version of each that is complete or that somebody asks for."""
+"""The sealer: decides when which draft becomes a version, and has the steps of that done (incoming/commit.py).
+
+It knows when to look at a draft again, how many of a user's drafts are under way at once, who waits for what and for
+how long, and which step belongs on a worker thread. What a step does it does not know.
+"""
 
 from __future__ import annotations
 
 import errno
-import functools
 import itertools
 import logging
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 import trio
 
+from artfs.artifacts.seal import Measured
 from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld
-from artfs.workspace import Workspace
 from artfs_mount import tuning
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.commit import DraftCommit, Made, Request
+from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.incoming.observed import Actor, record
-from artfs_mount.incoming.sealing import Measurement, Outcome, Request, Sealing
 from artfs_mount.supervisor import Supervisor, Work
 from artfs_mount.threads import in_thread
 
@@ -38,22 +43,27 @@ SEALS_AT_ONCE = 2
 CHANGING_SECONDS = 5.0
 CHANGING_ATTEMPTS = 3
 """So long, and so often at least, somebody's commit looks at a draft anew that changes while it is looked at."""
-STUBS_AT_ONCE = 256
-"""Stubs are put in their places in batches, and requests are answered between them."""
+
+RECORDING = "it is a version; where it comes from is being written down"
 
 
 class Sealer:
-    """Watches the drafts and seals each when it is complete, or when somebody asks."""
+    """Watches the drafts and seals each when it is complete, or when somebody asks.
 
-    def __init__(self, incoming: Incoming, sealing: Sealing, supervisor: Supervisor) -> None:
+    begin: makes of a draft and a request what does the work.
+    """
+
+    def __init__(
+        self, incoming: Incoming, begin: Callable[[Draft, Request], DraftCommit], supervisor: Supervisor
+    ) -> None:
         self._incoming = incoming
-        self._sealing = sealing
+        self._begin = begin
         self._supervisor = supervisor
         self._wake = trio.Event()
         self._settled = trio.Event()
         self._locks: dict[bytes, trio.Lock] = {}
         self._busy: dict[bytes, trio.Event] = {}
-        self._stuck: dict[bytes, str] = {}
+        self._under_way: set[DraftCommit] = set()
         self._limits: defaultdict[int, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(SEALS_AT_ONCE))
         self._agenda = Agenda()
         for draft in incoming.drafts:
@@ -63,15 +73,15 @@ class Sealer:
     @property
     def any_busy(self) -> bool:
         """Whether any draft must not be changed just now."""
-        return bool(self._busy or self._stuck)
+        return bool(self._busy or self._incoming.drafts.stuck)
 
     async def until_free(self, *drafts: bytes | None) -> None:
         """Waits until drafts may be changed. Raises OSError (EIO) for one that must not be before the next mount."""
         while busy := [self._busy[draft] for draft in drafts if draft in self._busy]:
             await busy[0].wait()
         for draft in drafts:
-            if draft in self._stuck:
-                raise OSError(errno.EIO, self._stuck[draft])
+            if draft in self._incoming.drafts.stuck:
+                raise OSError(errno.EIO, self._incoming.drafts.stuck[draft])
 
     async def watch(self) -> None:
         """Seals complete drafts, for as long as the daemon lives."""
@@ -84,20 +94,22 @@ class Sealer:
                 await self._wake.wait()
             await trio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def seal(self, name: bytes, request: Request, *, remove: bool = False) -> Outcome:
-        """Seals a draft now, because somebody asked. remove: the draft becomes the version and leaves `/incoming`.
+    async def seal(self, name: bytes, request: Request, *, remove: bool = False) -> Version:
+        """Seals a draft now, because somebody asked. Where it comes from is written down when this returns.
 
-        Raises DraftHeld, and what else keeps it from becoming a version; the reason stays with the draft.
+        remove: the draft becomes the version and leaves `/incoming`. Raises DraftHeld, and what else keeps it from
+        becoming a version; the reason stays with the draft.
         """
         draft = self._incoming.draft(name)
-        if name in self._stuck:
-            raise DraftHeld(self._stuck[name], subject=name)
+        if (why := self._incoming.drafts.stuck.get(name)) is not None:
+            raise DraftHeld(why, subject=name)
         give_up = trio.current_time() + CHANGING_SECONDS
         try:
             for attempt in itertools.count(1):
-                self._sealing.check(draft, request)
+                commit = self._begin(draft, request)
+                commit.check()
                 try:
-                    return await self._seal(draft, request, remove=remove)
+                    return await self._seal(commit, remove=remove)
                 except Cancelled:
                     draft = self._incoming.draft(name)  # which may have been removed and made anew
                 if attempt >= CHANGING_ATTEMPTS and trio.current_time() > give_up:
@@ -117,12 +129,23 @@ class Sealer:
                 if self._incoming.may_order(draft, caller):
                     self._incoming.finishing[draft.name] = waiting
             try:
-                if control.sync_answer(self.orderable(caller))["done"]:
+                if self.sync_answer(caller)["done"]:
                     return
                 self._wake.set()
                 await self._settled.wait()
             finally:
                 self._incoming.finishing.clear()
+
+    async def until_recorded(self) -> None:
+        """Waits until it is written down where all versions come from that there are by now."""
+        owing = self._owing()
+        while owing & self._under_way:
+            await self._settled.wait()
+
+    def sync_answer(self, caller: Caller) -> dict[str, Any]:
+        """What `user.artfs.sync` answers to a caller."""
+        recording = {commit.draft.title for commit in self._owing() if self._incoming.may_order(commit.draft, caller)}
+        return control.sync_answer(self.orderable(caller), dict.fromkeys(sorted(recording), RECORDING))
 
     def visible(self, caller: Caller) -> list[control.DraftStatus]:
         """The drafts that a caller may read or write, as status.json tells them."""
@@ -136,6 +159,9 @@ class Sealer:
         """One draft."""
         return control.status_of(self._incoming, self._incoming.draft(name))
 
+    def _owing(self) -> set[DraftCommit]:
+        return {commit for commit in self._under_way if commit.owes_lineage}
+
     def _changed(self, name: bytes) -> None:
         self._agenda.put(name, 0.0)
         self._wake.set()
@@ -148,8 +174,7 @@ class Sealer:
         while (first := self._agenda.next()) is not None and first[0] <= now:
             # It is taken off only now that it has been looked at: what fails is looked at again.
             self._plan(first[1], self._decide(first[1]), now)
-        settled, self._settled = self._settled, trio.Event()
-        settled.set()
+        self._settle()
         return first[0] - now if first is not None else math.inf
 
     def _decide(self, name: bytes) -> Decision | None:
@@ -174,7 +199,7 @@ class Sealer:
     async def _seal_quietly(self, draft: Draft) -> None:
         """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
         try:
-            await self._seal(draft, Request(sealed_by="quiet"), remove=False, to_the_end=True)
+            await self._seal(self._begin(draft, Request(sealed_by="quiet")), remove=False, to_the_end=True)
         except trio.Cancelled:
             raise
         except Cancelled:
@@ -189,90 +214,86 @@ class Sealer:
         finally:
             self._changed(draft.name)
 
-    async def _seal(self, draft: Draft, request: Request, *, remove: bool, to_the_end: bool = False) -> Outcome:
+    async def _seal(self, commit: DraftCommit, *, remove: bool, to_the_end: bool = False) -> Version:
         """Raises Cancelled when the draft was changed, removed or opened for writing meanwhile, whatever came of it.
 
         to_the_end: once it has begun to make the version, no end of the daemon cuts it short. Who asks for a version
         need not say so: the daemon ends when all requests are answered, or else at once.
         """
-        lock = self._locks.setdefault(draft.name, trio.Lock())
+        name = commit.draft.name
+        lock = self._locks.setdefault(name, trio.Lock())
+        self._under_way.add(commit)
         try:
-            async with lock, self._limits[self._incoming.owner(draft.name)]:
-                changes = draft.changes
-                try:
-                    self._check_still(draft, changes)
-                    measurement = await self._measure(draft, changes)
-                    return await self._commit(draft, measurement, request, remove=remove, to_the_end=to_the_end)
-                except (ArtfsError, OSError):
-                    self._check_still(draft, changes)
-                    raise
+            try:
+                async with lock, self._limits[self._incoming.owner(name)]:
+                    made = await self._make(commit, remove=remove, to_the_end=to_the_end)
+            finally:
+                if self._locks.get(name) is lock and not lock.locked():
+                    del self._locks[name]
+                self._changed(name)
+            # The draft is free, and so is the place among those of its user: nobody waits for what comes now.
+            if commit.owes_lineage:
+                with trio.CancelScope(shield=to_the_end):
+                    await self._supervisor.attempt(Work.RECORD, self._record, commit, made)
         finally:
-            if self._locks.get(draft.name) is lock and not lock.locked():
-                del self._locks[draft.name]
-            self._changed(draft.name)
+            self._under_way.remove(commit)
+            self._settle()
+        return made.version
 
-    async def _measure(self, draft: Draft, changes: int) -> Measurement:
-        cancelled = _Flag()
+    async def _make(self, commit: DraftCommit, *, remove: bool, to_the_end: bool) -> Made:
+        commit.look()
         try:
-            measure = functools.partial(self._sealing.measure, draft, changes, cancelled=cancelled)
-            return await in_thread(measure, seconds=float("inf"))
-        except BaseException:
-            cancelled.set()  # the thread goes on when the daemon ends
-            raise
-
-    async def _commit(
-        self, draft: Draft, measurement: Measurement, request: Request, *, remove: bool, to_the_end: bool
-    ) -> Outcome:
-        self._check_still(draft, measurement.changes)
-        busy = self._busy[draft.name] = trio.Event()
-        try:
-            with trio.CancelScope(shield=to_the_end):
-                actors = list(draft.actors.values())
-                outcome = await self._make(draft, measurement, request)
-                await self._finish(draft, outcome)
-                if outcome.made:
-                    await self._supervisor.attempt(Work.RECORD, self._record, outcome.version, actors)
+            content = await self._snapshot(commit)
+            commit.decide()
+            with self._nobody_changes(commit.draft), trio.CancelScope(shield=to_the_end):
+                made = await self._commit(commit, content)
+                with closing(commit.give_back(made)) as batches:
+                    for _ in batches:
+                        await trio.lowlevel.checkpoint()
+                await in_thread(commit.protect, made, seconds=None)
+                commit.free(made)
                 if remove:
                     # Whoever moved it waits with all of /incoming locked by the kernel: not for this, too.
-                    self._supervisor.start(Work.DELETE, _delete_on_thread, self._sealing.detach(draft))
+                    self._supervisor.start(Work.DELETE, _delete_on_thread, commit.detach())
+        except (ArtfsError, OSError):
+            commit.check_still()
+            raise
+        log.info("draft %s is version %s", commit.draft.title, made.version.name)
+        return made
+
+    async def _snapshot(self, commit: DraftCommit) -> Measured:
+        try:
+            return await in_thread(commit.snapshot, seconds=None)
+        except BaseException:
+            commit.cancel()  # the thread goes on when the daemon ends
+            raise
+
+    async def _commit(self, commit: DraftCommit, content: Measured) -> Made:
+        try:
+            return await in_thread(commit.commit, content, seconds=None)
+        except BaseException:
+            commit.abandon()
+            raise
+
+    async def _record(self, commit: DraftCommit, made: Made) -> None:
+        """Writes down where a version comes from. It exists whatever becomes of this."""
+        try:
+            await in_thread(commit.record, made, seconds=None)
+        except (ArtfsError, OSError) as error:
+            log.warning("the lineage of %s/%s was not recorded: %s", made.version.artifact, made.version.name, error)
+
+    @contextmanager
+    def _nobody_changes(self, draft: Draft) -> Iterator[None]:
+        busy = self._busy[draft.name] = trio.Event()
+        try:
+            yield
         finally:
             del self._busy[draft.name]
             busy.set()
-        log.info("draft %s is version %s", draft.title, outcome.version.name)
-        return outcome
 
-    async def _make(self, draft: Draft, measurement: Measurement, request: Request) -> Outcome:
-        try:
-            return await in_thread(self._sealing.commit, draft, measurement, request, seconds=None)
-        except BaseException:
-            self._incoming.drafts.changed(draft)
-            raise
-
-    async def _finish(self, draft: Draft, outcome: Outcome) -> None:
-        """Puts the stubs in place. Where that fails, files share bytes with the version, and must not be changed."""
-        try:
-            for start in range(0, len(outcome.waiting), STUBS_AT_ONCE):
-                self._sealing.put(outcome.waiting[start : start + STUBS_AT_ONCE])
-                await trio.lowlevel.checkpoint()
-        except BaseException as error:
-            why = f"{draft.title}: it is version {outcome.version.name}, but can be changed only after the next mount"
-            draft.error = self._stuck[draft.name] = f"{why} ({error})"
-            raise
-        if outcome.made:
-            await in_thread(self._sealing.protect, outcome.version, seconds=None)
-        self._incoming.drafts.sealed(draft, outcome.version.name)
-
-    async def _record(self, version: Version, actors: list[Actor]) -> None:
-        """Writes down where a version comes from. It exists whatever becomes of this."""
-        try:
-            await in_thread(_record, self._incoming.workspace, version, actors, seconds=None)
-        except (ArtfsError, OSError) as error:
-            log.warning("the lineage of %s/%s was not recorded: %s", version.artifact, version.name, error)
-
-    def _check_still(self, draft: Draft, changes: int) -> None:
-        changed = draft.changes != changes or self._incoming.drafts.get(draft.name) is not draft
-        if changed or self._incoming.writers_in(draft.name):
-            raise Cancelled(f"{draft.title}: it changed while it was looked at", subject=draft.name)
+    def _settle(self) -> None:
+        settled, self._settled = self._settled, trio.Event()
+        settled.set()
 
 
 def _reason(draft: Draft, error: Exception) -> str:
@@ -280,13 +301,6 @@ def _reason(draft: Draft, error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, ArtfsError):
         return f"{draft.title}: {error.strerror or error}; put that right, then commit it (artfs commit)"
     return str(error)
-
-
-def _record(workspace: Workspace, version: Version, actors: list[Actor]) -> None:
-    """Records where a version comes from, in the catalog and then in its manifest."""
-    record(workspace.catalog, version, actors)
-    if workspace.catalog.lineage.producer(version.id) is not None:
-        workspace.manifests.rewrite(version.id)
 
 
 async def _delete_on_thread(path: bytes) -> None:
@@ -299,16 +313,3 @@ def _delete(path: bytes) -> None:
         areas.remove(path)
     except OSError as error:
         log.warning("%r cannot be deleted: %s", path, error)
-
-
-class _Flag:
-    """Tells a worker thread that nobody waits for its work any more."""
-
-    def __init__(self) -> None:
-        self._set = False
-
-    def set(self) -> None:
-        self._set = True
-
-    def __call__(self) -> bool:
-        return self._set

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from artfs.catalog import Catalog
-from artfs.catalog.steps import StepRun
+from artfs.catalog.steps import Input, StepRun
 from artfs.catalog.versions import Version
 from artfs.content.digest import hash_bytes
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
@@ -111,6 +111,26 @@ def test_inputs_and_outputs_are_kept_by_slot(catalog: Catalog) -> None:
         ("sets", 1, more.id, "declared"),
     ]
     assert [(put.slot, put.version_id) for put in catalog.steps.outputs(step.id)] == [("model", model.id)]
+
+
+def test_what_was_observed_is_recorded_at_once_and_once(catalog: Catalog) -> None:
+    read = [save(catalog, f"data{number % 2}") for number in range(5)]
+    step = catalog.steps.create(catalog.runs.create("train", "one").id, "fit")
+    catalog.steps.add_observed(step.id, [])
+    assert catalog.steps.inputs(step.id) == []
+    catalog.steps.add_observed(step.id, [version.id for version in read[:3]])
+    catalog.steps.add_observed(step.id, {version.id for version in read} | {10**9})
+    assert sorted(catalog.steps.inputs(step.id), key=lambda put: put.version_id) == [
+        Input(f"{version.artifact}@{version.name}", 0, version.id, "observed") for version in read
+    ]
+
+
+def test_what_was_observed_is_older_than_what_was_made(catalog: Catalog) -> None:
+    step, (made,) = _step(catalog)
+    newer = save(catalog, "data")
+    with pytest.raises(InvalidValue, match="newer than one that it made"):
+        catalog.steps.add_observed(step.id, [made.id - 1, newer.id])
+    assert catalog.steps.inputs(step.id) == []
 
 
 def test_the_cache_finds_the_newest_completed_step_with_the_key(catalog: Catalog) -> None:

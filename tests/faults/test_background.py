@@ -124,7 +124,7 @@ WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
     Work.DELETE: ("_delete", delete),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
     Work.RECORD: ("record", record),
-    Work.SEAL: ("Sealing.measure", seal),
+    Work.SEAL: ("DraftCommit.snapshot", seal),
     Work.SIGNALS: ("_heard", signals),
     Work.TRANSFER: ("Worker._start_lanes", transfer),
     Work.TUNE: ("tune", tune),

@@ -79,7 +79,7 @@ class TestTheCore:
         assert_taken_over(mount)
 
     @pytest.mark.expected_warnings(CRASHED)
-    @pytest.mark.parametrize("part", ["Contents.sync", "Sealing.commit"])
+    @pytest.mark.parametrize("part", ["Contents.sync", "DraftCommit.commit"])
     def test_a_thread_that_is_stuck_does_not_keep_it(self, mount: FaultyMount, part: str) -> None:
         mount.put_out_of_order(part, hang=True)
         asking = threading.Thread(target=_sync if part == "Contents.sync" else _commit, args=[mount.incoming / "draft"])

@@ -166,7 +166,9 @@ def test_nobody_is_told_and_the_mount_lives(mount: FaultyMount, draft: Path, han
     assert f"Injected: injected into {part}" in errors(mount)
 
 
-@pytest.mark.parametrize("part", ["Sealing.measure", "Sealing.commit", "make", "LocalStore.place", "Versions.create"])
+@pytest.mark.parametrize(
+    "part", ["DraftCommit.snapshot", "DraftCommit.commit", "make", "LocalStore.place", "Versions.create"]
+)
 class TestSealing:
     def test_a_commit_fails_and_nothing_is_left_of_it(self, mount: FaultyMount, part: str) -> None:
         name = f"commit {part}"
@@ -289,7 +291,7 @@ def test_nobody_waits_longer_than_the_deadline_for_a_commit(mount: FaultyMount) 
     path = mount.incoming / ".slow"
     path.mkdir()
     (path / "file").write_bytes(b"content")
-    mount.put_out_of_order("Sealing.commit", hang=True)
+    mount.put_out_of_order("DraftCommit.commit", hang=True)
     with ThreadPoolExecutor(1) as programs:
         version = programs.submit(commit, path, b'{"version": "1"}')
         try:

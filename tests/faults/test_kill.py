@@ -64,7 +64,7 @@ def picture(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 BEFORE_THE_VERSION = [
-    pytest.param("Sealing.commit", 1, False, id="before anything"),
+    pytest.param("DraftCommit.commit", 1, False, id="before anything"),
     pytest.param("make", FILES // 2, True, id="among the stubs being made"),
     pytest.param("LocalStore.place", 1, False, id="before the first file is placed"),
     pytest.param("LocalStore.place", FILES // 2, True, id="among the files being placed"),

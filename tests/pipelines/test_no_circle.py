@@ -17,7 +17,8 @@ from artfs.catalog.versions import Version
 from artfs.client import Client
 from artfs.errors import InvalidValue
 from artfs.workspace import Workspace
-from artfs_mount.incoming import observed
+from artfs_mount.incoming import lineage
+from artfs_mount.incoming.observed import Actor, Author
 
 NAMES = st.sampled_from(["a", "b", "c"])
 PICKS = st.integers(0, 30)
@@ -104,10 +105,10 @@ class Calls(RuleBasedStateMachine):
 
     @rule(wrote=PICKS, read=st.lists(PICKS, max_size=3))
     def observe(self, wrote: int, read: list[int]) -> None:
-        actor = observed.Actor("group:1", 1, ("train.py",), None, (1, 1))
+        actor = Actor("group:1", 1, ("train.py",), None, (1, 1))
         for number in read:
-            actor.versions[self.version(number).id] = None
-        observed.record(self.catalog, self.version(wrote), [actor])
+            actor.read(self.version(number).id)
+        lineage.record(self.catalog, self.version(wrote), [Author.now(actor)])
 
     @rule(number=PICKS)
     def delete(self, number: int) -> None:

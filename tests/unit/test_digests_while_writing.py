@@ -37,10 +37,10 @@ class Incoming:
             draft, name, os.O_EXCL, 0o644, os.getuid(), os.getgid(), os.getpid()
         )
         node.lookups += 1
-        self.contents.opened(node, descriptor)
+        file = self.contents.opened(node, descriptor, os.O_WRONLY, os.getpid())
         for offset, piece in pieces:
             self.contents.write(node, offset, piece)
-        self.contents.close(node, writer=True, reader=None)
+        self.contents.close(file)
         return node
 
     def digest(self, node: Node) -> Digest | None:
@@ -74,16 +74,16 @@ def test_written_otherwise(incoming: Incoming, pieces: list[tuple[int, bytes]]) 
 
 def test_opened_for_writing_again(incoming: Incoming) -> None:
     node = incoming.write(incoming.one, b"file", (0, b"content"))
-    incoming.contents.open(node, os.O_WRONLY, os.getpid())
+    file = incoming.contents.open(node, os.O_WRONLY, os.getpid())
     assert incoming.digest(node) is None
-    incoming.contents.close(node, writer=True, reader=None)
+    incoming.contents.close(file)
     assert incoming.digest(node) is None
 
 
 @pytest.mark.parametrize("size", [0, 3, 100])
 def test_truncated(incoming: Incoming, size: int) -> None:
     node = incoming.write(incoming.one, b"file", (0, b"content"))
-    incoming.contents.truncate(node, size, os.getpid())
+    incoming.contents.truncate(node, size, incoming.drafts.who(os.getpid()))
     assert incoming.digest(node) is None
 
 
@@ -112,10 +112,10 @@ def test_removed_by_one_of_two_names(incoming: Incoming) -> None:
 
 def test_removed_while_it_was_written(incoming: Incoming) -> None:
     node, descriptor = incoming.namespace.make_file(incoming.one, b"file", os.O_EXCL, 0o644, *ME)
-    incoming.contents.opened(node, descriptor)
+    file = incoming.contents.opened(node, descriptor, os.O_WRONLY, os.getpid())
     incoming.contents.write(node, 0, b"content")
     incoming.namespace.remove(incoming.one, b"file", os.getpid())
-    incoming.contents.close(node, writer=True, reader=None)
+    incoming.contents.close(file)
     assert incoming.drafts.digests == {}
 
 
@@ -132,10 +132,10 @@ def test_replaced_and_exchanged(incoming: Incoming) -> None:
 def test_a_write_that_failed(incoming: Incoming) -> None:
     """Whatever the file holds then, its digest is looked at anew."""
     node, descriptor = incoming.namespace.make_file(incoming.one, b"file", os.O_EXCL, 0o644, *ME)
-    incoming.contents.opened(node, descriptor)
+    file = incoming.contents.opened(node, descriptor, os.O_WRONLY, os.getpid())
     incoming.contents.write(node, 0, b"content")
     with pytest.raises(OSError):
         incoming.contents.write(node, 2**63 - 2, b"too far")
-    incoming.contents.close(node, writer=True, reader=None)
+    incoming.contents.close(file)
     path = Path(os.fsdecode(incoming.nodes.path(incoming.one))) / "file"
     assert os.getxattr(path, "user.artfs.unfinished") == b"EINVAL"

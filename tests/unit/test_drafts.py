@@ -27,10 +27,10 @@ def test_a_change_is_written_down_before_it_happens(drafts: Drafts, tmp_path: Pa
 
 def test_every_change_counts_and_starts_the_quiet_time_anew(drafts: Drafts) -> None:
     draft = drafts.touch(b"one")
-    first = draft.changes, draft.changed_at
+    first = draft.changes, draft.history.changed_at
     assert drafts.touch(b"one") is draft
     assert draft.changes > first[0]
-    assert draft.changed_at > first[1]
+    assert draft.history.changed_at > first[1]
 
 
 def test_a_change_takes_back_what_held_the_draft(drafts: Drafts, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import trio
 from artfs.workspace import Workspace
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
-from artfs_mount.incoming.completeness import Quiet
+from artfs_mount.incoming.commit import DraftCommit
+from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.incoming.sealing import Sealing
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
 from artfs_mount.supervisor import Supervisor
@@ -54,7 +55,8 @@ def test_a_change_of_one_draft_has_no_other_looked_at(
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            sealer = Sealer(incoming, Sealing(incoming, tmp_path / "mnt"), Supervisor(nursery, Status({})))
+            begin = functools.partial(DraftCommit, incoming, tmp_path / "mnt")
+            sealer = Sealer(incoming, begin, Supervisor(nursery, Status({})))
             nursery.start_soon(sealer.watch)
             with trio.fail_after(60):
                 while len(looked) < OTHERS:  # all, when the daemon begins

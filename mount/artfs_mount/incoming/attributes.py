@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from artfs.content.long_paths import lstat, reachable
 from artfs_mount.incoming import stubs
+from artfs_mount.incoming.complete.events import Changed
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Drafts
 from artfs_mount.incoming.nodes import Node, Nodes
@@ -48,11 +49,11 @@ class FileAttributes:
 
     def change(self, node: Node, change: Change, pid: int) -> os.stat_result:
         """Applies a setattr request and returns the new status."""
-        draft = self._nodes.draft_of(node)
-        if draft is not None:
-            self._drafts.touch(draft, pid)
+        place, who = self._nodes.place_of(node), self._drafts.who(pid)
+        if place is not None:
+            self._drafts.touch(place.draft, who)
         if change.size is not None:
-            self._contents.truncate(node, change.size, pid)
+            self._contents.truncate(node, change.size, who)
         with self._target(node) as target:
             if change.uid is not None or change.gid is not None:
                 _chown(target, -1 if change.uid is None else change.uid, -1 if change.gid is None else change.gid)
@@ -61,6 +62,8 @@ class FileAttributes:
                 node.private_but_for = None
             if change.atime_ns is not None or change.mtime_ns is not None:
                 self._set_times(node, target, change)
+        if place is not None:
+            self._drafts.tell(place.draft, Changed(place.path, self._drafts.stamp(who)))
         return self.status(node)
 
     def get_attribute(self, node: Node, name: bytes) -> bytes:

@@ -11,21 +11,28 @@ again.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE, Digest
 from artfs.content.long_paths import reachable
 from artfs_mount.incoming import stubs
-from artfs_mount.incoming.drafts import Draft, Drafts
+from artfs_mount.incoming.complete.events import Closed, Event, Failed, Opened, Stamp, Truncated, Written
+from artfs_mount.incoming.complete.process import UNKNOWN, Ending
+from artfs_mount.incoming.drafts import Drafts, Who
 from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.incoming.nodes import Descriptor, Node, Nodes
+from artfs_mount.incoming.processes import ending_of
 
 HASHING_THREADS = 2
+WRITTEN_EVERY_SECONDS = 0.5
+"""How often it is told of a file that it is being written."""
 
 
 class Reader(Protocol):
@@ -36,6 +43,25 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(slots=True, eq=False)
+class OpenFile:
+    """A handle on a file. number: no other has or had it. reader: the one of a stub that is only read.
+
+    wrote: whether anything was written through it. told_at: when it was last told that it is open or written to.
+    ending: how the process that opened it was doing when it let go of it.
+    """
+
+    node: Node
+    number: int
+    who: Who
+    writes: bool
+    appends: bool = False
+    reader: Reader | None = None
+    wrote: bool = False
+    told_at: float = 0.0
+    ending: Ending = UNKNOWN
+
+
 class Contents:
     """File content of the working directory. `reader` opens a blob for verified reading."""
 
@@ -44,26 +70,32 @@ class Contents:
         self._drafts = drafts
         self._reader = reader
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, "hash")
+        self._numbers = itertools.count(1)
 
-    def open(self, node: Node, flags: int, pid: int) -> Reader | None:
-        """Opens a handle; returns a reader when the node is a stub that is only read. O_TRUNC is left to the caller."""
-        if flags & os.O_ACCMODE == os.O_RDONLY:
-            reader = self._reader(node.blob) if node.blob is not None else None
+    def open(self, node: Node, flags: int, pid: int) -> OpenFile:
+        """Opens a file. O_TRUNC is left to the caller."""
+        file = self._file(node, flags, pid, writes=flags & os.O_ACCMODE != os.O_RDONLY)
+        if file.writes:
+            self._touch(node, file.who)
+            self._start_writing(node)
+        else:
+            file.reader = self._reader(node.blob) if node.blob is not None else None
             node.opens += 1
-            with self._closed_on_failure(node, reader):
+            with self._let_go_on_failure(file):
                 self._descriptor(node, writable=False)
-            return reader
-        self._touch(node, pid)
-        self._start_writing(node)
-        return None
+        self._tell_opened(file)
+        return file
 
-    def opened(self, node: Node, number: int) -> None:
+    def opened(self, node: Node, number: int, flags: int, pid: int) -> OpenFile:
         """Takes the descriptor with which a new file was made as its first handle, open for writing."""
         if node.descriptor is None or not node.descriptor.writable:
             node.descriptor = Descriptor(number, writable=True)
         else:
             os.close(number)
+        file = self._file(node, flags, pid, writes=True)
         self._start_writing(node)
+        self._tell_opened(file)
+        return file
 
     def read(self, node: Node, reader: Reader | None, offset: int, size: int) -> bytes | memoryview:
         """Bytes of a file. `reader`: the handle's own, None when the file became a stub after it was opened."""
@@ -115,9 +147,22 @@ class Contents:
                 node.hasher.write(offset, data)
         return len(data)
 
-    def truncate(self, node: Node, size: int, pid: int) -> None:
+    def wrote(self, file: OpenFile) -> None:
+        """Takes note that something was written through a handle."""
+        file.wrote = True
+        now = self._drafts.clock()
+        if now - file.told_at >= WRITTEN_EVERY_SECONDS:
+            file.told_at = now
+            self._tell(file.node, Written, self._stamp(file), file.number, _in_order(file, file.node.hasher))
+
+    def failed(self, file: OpenFile) -> None:
+        """Takes note that a write through a handle has failed."""
+        why = file.node.failure or errno.errorcode[errno.EIO]
+        self._tell(file.node, Failed, self._stamp(file), why)
+
+    def truncate(self, node: Node, size: int, who: Who) -> None:
         """Sets a file's size."""
-        self._touch(node, pid)
+        self._touch(node, who)
         borrowed = node.descriptor is None
         descriptor = self._descriptor(node, writable=True)
         try:
@@ -125,10 +170,16 @@ class Contents:
         finally:
             if borrowed and node.opens == 0:
                 node.descriptor = None
+        self._tell(node, Truncated, self._drafts.stamp(who), size)
 
     def truncate_open(self, node: Node, size: int) -> None:
         """Sets the size of a file that is open for writing, which may have to get its bytes back first."""
         self._truncate(node, self._descriptor(node, writable=True), size)
+
+    def truncated(self, file: OpenFile, size: int) -> None:
+        """Takes note that a file was given a size through a handle."""
+        file.wrote = True
+        self._tell(file.node, Truncated, self._stamp(file), size)
 
     def sync(self, node: Node, *, data_only: bool) -> None:
         """Puts a file's bytes on stable storage."""
@@ -137,17 +188,31 @@ class Contents:
             return
         (os.fdatasync if data_only else os.fsync)(descriptor.number)
 
-    def close(self, node: Node, *, writer: bool, reader: Reader | None) -> None:
+    def flushed(self, file: OpenFile) -> None:
+        """Takes note that a process lets go of a handle. It may be gone before the handle is closed."""
+        if file.wrote:
+            file.ending = ending_of(file.who.process)
+
+    def close(self, file: OpenFile) -> None:
         """Closes a handle; the last one that wrote settles whether the file is whole and what its digest is."""
+        node, hasher = file.node, file.node.hasher
+        place = self._nodes.place_of(node)
         node.opens -= 1
         try:
-            if reader is not None:
-                reader.close()
-            if writer:
+            if file.reader is not None:
+                file.reader.close()
+            if file.writes:
+                if place is not None:
+                    self._drafts.touch(place.draft, file.who)
                 node.writers -= 1
                 if node.writers == 0:
-                    self._stop_writing(node)
+                    self._stop_writing(node, keep_digest=place is not None)
         finally:
+            if place is not None:
+                how = file.number, file.ending, _in_order(file, hasher)
+                self._drafts.tell(place.draft, Closed(place.path, self._stamp(file), *how))
+            else:
+                self._drafts.closed(file.number)
             self._let_go_if_unused(node)
 
     def _start_writing(self, node: Node) -> None:
@@ -164,11 +229,9 @@ class Contents:
         self._drafts.digests.pop(node.backing, None)
         node.opens += 1
         node.writers += 1
-        self._nodes.writing.add(node)
 
-    def _stop_writing(self, node: Node) -> None:
+    def _stop_writing(self, node: Node, *, keep_digest: bool) -> None:
         assert node.descriptor is not None, "a handle was open until now"
-        self._nodes.writing.discard(node)
         number = node.descriptor.number
         if node.failure is None:
             stubs.clear(number, stubs.UNFINISHED)
@@ -177,8 +240,7 @@ class Contents:
                 stubs.mark_unfinished(number, node.failure.encode())
         digest = node.hasher.result(os.fstat(number).st_size) if node.hasher is not None else None
         node.hasher = None
-        draft = self._touch(node)
-        if draft is not None and digest is not None:
+        if digest is not None and keep_digest:
             self._drafts.digests[node.backing] = digest
 
     def _let_go_if_unused(self, node: Node) -> None:
@@ -187,11 +249,11 @@ class Contents:
         self._nodes.release_if_unused(node)
 
     @contextmanager
-    def _closed_on_failure(self, node: Node, reader: Reader | None) -> Iterator[None]:
+    def _let_go_on_failure(self, file: OpenFile) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            self.close(node, writer=False, reader=reader)
+            self.close(file)
             raise
 
     def _truncate(self, node: Node, descriptor: Descriptor, size: int) -> None:
@@ -233,9 +295,32 @@ class Contents:
         node.descriptor = descriptor
         return descriptor
 
-    def _touch(self, node: Node, pid: int | None = None) -> Draft | None:
+    def _file(self, node: Node, flags: int, pid: int, *, writes: bool) -> OpenFile:
+        who = self._drafts.who(pid) if writes else self._drafts.reader(pid)
+        appends = writes and bool(flags & os.O_APPEND)
+        return OpenFile(node, next(self._numbers), who, writes, appends, told_at=self._drafts.clock())
+
+    def _touch(self, node: Node, who: Who) -> None:
         name = self._nodes.draft_of(node)
-        return self._drafts.touch(name, pid) if name is not None else None
+        if name is not None:
+            self._drafts.touch(name, who)
+
+    def _stamp(self, file: OpenFile) -> Stamp:
+        return self._drafts.stamp(file.who)
+
+    def _tell_opened(self, file: OpenFile) -> None:
+        self._tell(file.node, Opened, self._stamp(file), file.number, file.writes, file.appends)
+
+    def _tell(self, node: Node, kind: Callable[..., Event], stamp: Stamp, *details: object) -> None:
+        """Says what has happened to a file, unless it has no name any more."""
+        place = self._nodes.place_of(node)
+        if place is not None:
+            self._drafts.tell(place.draft, kind(place.path, stamp, *details))
+
+
+def _in_order(file: OpenFile, hasher: BackgroundHasher | None) -> bool:
+    """Whether all that was written through a handle came after what was there."""
+    return not file.wrote or file.appends or (hasher is not None and hasher.in_order)
 
 
 def _lock(node: Node) -> threading.Lock:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -24,10 +24,11 @@ from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.errors import InvalidValue
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.commit import Request
+from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.names import is_hidden
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.incoming.sealing import Request
 
 COMMIT = b"user.artfs.commit"
 SYNC = b"user.artfs.sync"
@@ -127,13 +128,17 @@ def status_of(incoming: Incoming, draft: Draft) -> DraftStatus:
     return _status(draft, incoming.decision(draft))
 
 
-def sync_answer(found: list[DraftStatus]) -> dict[str, Any]:
-    """What `user.artfs.sync` answers: whether all that was written is a version, and what is not."""
-    waiting = [status for status in found if status.state in UNDER_WAY and not _is_temporary(status)]
+def sync_answer(found: list[DraftStatus], recording: Mapping[str, str]) -> dict[str, Any]:
+    """What `user.artfs.sync` answers: whether all that was written is a version, and what is not.
+
+    recording: versions whose lineage is being written down, by the draft's name, and what to say of them.
+    """
+    settling = [status for status in found if status.state in UNDER_WAY and not _is_temporary(status)]
+    waiting = {**recording, **{status.name: status.reason for status in settling}}
     held = [status for status in found if status.state == "held" or _is_temporary(status)]
     return {
         "done": not waiting,
-        "waiting": [{"draft": status.name, "reason": status.reason} for status in waiting[:TOLD_AT_MOST]],
+        "waiting": [{"draft": name, "reason": reason} for name, reason in list(waiting.items())[:TOLD_AT_MOST]],
         "held": [{"draft": status.name, "reason": status.reason} for status in held[:TOLD_AT_MOST]],
         "waiting_count": len(waiting),
         "held_count": len(held),
@@ -168,4 +173,4 @@ def _of_changed(draft: Draft, decision: Decision) -> DraftStatus:
 
 
 def _is_temporary(status: DraftStatus) -> bool:
-    return status.state == "open" and status.name.startswith(".")
+    return status.state == "open" and is_hidden(status.name)

@@ -15,14 +15,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from artfs.content.digest import FileDigest, tagged
 from artfs.redaction import redacted
 from artfs.sharing import OWNER, Sharing
-from artfs_mount.incoming.observed import Actor
-from artfs_mount.incoming.processes import Writers
+from artfs_mount.incoming.complete.events import Arrived, Event, Left, Place, Stamp
+from artfs_mount.incoming.complete.history import History
+from artfs_mount.incoming.complete.process import UNSEEN, Process
+from artfs_mount.incoming.observed import Actor, Author
+from artfs_mount.incoming.processes import Processes, still_alive
 
 log = logging.getLogger(__name__)
+
+WRITERS_KEPT = 1024
+"""Of a draft. Those that have ended are forgotten at so many; if most of them live, none is told from another."""
 
 
 class State(StrEnum):
@@ -51,20 +58,19 @@ class Draft:
     """One entry of `/incoming`.
 
     changes: counts every change, so that whoever looked at the draft can tell whether it still is what it saw.
-    changed_at: the clock at the last change. uuid: of the version being made, while `sealing`.
-    error: why the last attempt to seal failed. actors: who has changed it since it was sealed, for lineage.
+    uuid: of the version being made, while `sealing`. error: why the last attempt to seal failed. history: what
+    happened to it, and authors: who has changed it, since it was sealed.
     """
 
     name: bytes
     state: State = State.CHANGED
     changes: int = 0
-    changed_at: float = 0.0
     uuid: str | None = None
     version: str | None = None
     held: str | None = None
     error: str | None = None
-    writers: Writers = field(default_factory=Writers)
-    actors: dict[str, Actor] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    authors: dict[str, Author] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -72,11 +78,19 @@ class Draft:
         return self.name.decode("utf-8", "surrogateescape")
 
 
+class Who(NamedTuple):
+    """Who is behind a request: a process (None: the kernel), and the programs that it counts as one with."""
+
+    process: Process | None
+    actor: Actor | None
+
+
 class Drafts:
     """All drafts of an area. `records` is the folder of their records; `clock` gives seconds that only grow.
 
     digests: of files of any draft that were written from front to back, by inode on disk. A digest is dropped before
     its file is written to again or its inode becomes free, so it is right wherever the file has been moved to.
+    stuck: why drafts must not be changed before the next mount, by name.
     """
 
     def __init__(self, records: Path, clock: Callable[[], float] = time.monotonic, sharing: Sharing = OWNER) -> None:
@@ -84,6 +98,8 @@ class Drafts:
         self.on_change: Callable[[bytes], None] = lambda name: None
         self.actor_of: Callable[[int], Actor | None] = lambda _: None
         self.digests: dict[int, FileDigest] = {}
+        self.processes = Processes()
+        self.stuck: dict[bytes, str] = {}
         self._records = records
         self._sharing = sharing
         self._drafts: dict[bytes, Draft] = {}
@@ -94,11 +110,20 @@ class Drafts:
     def get(self, name: bytes) -> Draft | None:
         return self._drafts.get(name)
 
-    def touch(self, name: bytes, pid: int | None = None) -> Draft:
-        """Says that a draft is about to change. Call it before the change, so that a kill in between is noticed.
+    def who(self, thread: int) -> Who:
+        """Who is behind a request that changes something; 0 is a thread that this process cannot see."""
+        return Who(self.processes.of(thread), self.actor_of(thread))
 
-        pid: the thread that changes it, 0 when this process cannot see it, None when it is known from an earlier call.
-        """
+    def reader(self, thread: int) -> Who:
+        """Who is behind a request that changes nothing: no author of anything."""
+        return Who(self.processes.of(thread), None)
+
+    def stamp(self, who: Who) -> Stamp:
+        """Says of an event that somebody has done it now."""
+        return Stamp(self.clock(), who.process)
+
+    def touch(self, name: bytes, who: Who | None = None) -> Draft:
+        """Says that a draft is about to change. Call it before the change, so that a kill in between is noticed."""
         draft = self._drafts.get(name)
         if draft is None:
             draft = self._drafts[name] = Draft(name)
@@ -107,15 +132,38 @@ class Drafts:
             draft.state, draft.held = State.CHANGED, None
             self._write(draft)
         draft.changes += 1
-        draft.changed_at = self.clock()
+        draft.history.changed_at = self.clock()
         draft.error = None
-        if pid is not None:
-            draft.writers.add(pid)
-            actor = self.actor_of(pid)
-            if actor is not None:
-                draft.actors[actor.key] = actor
+        if who is not None and who.actor is not None:
+            draft.authors[who.actor.key] = Author.now(who.actor)
         self.on_change(name)
         return draft
+
+    def tell(self, name: bytes, event: Event) -> None:
+        """Says what has happened to a draft."""
+        draft = self._drafts.get(name)
+        if draft is None:
+            return  # it went with what happened
+        draft.history.add(event)
+        if len(draft.history.writers) > WRITERS_KEPT:
+            alive = still_alive(draft.history.writers)
+            draft.history.writers = alive if len(alive) <= WRITERS_KEPT // 2 else {UNSEEN}
+
+    def moved(self, old: Place, new: Place, who: Who, *, directory: bool, exchanged: bool | None = None) -> None:
+        """Says that something was renamed. exchanged: whether what was there is a directory, if it changed places."""
+        before, after = self._drafts[old.draft].history, self._drafts[new.draft].history
+        stamp = self.stamp(who)
+        carried = before.take(old.path, directory=directory)
+        returned = after.take(new.path, directory=exchanged) if exchanged is not None else None
+        before.add(Left(old.path, stamp, new))
+        after.add(Arrived(new.path, stamp, old.name, carried))
+        if returned is not None:
+            before.add(Arrived(old.path, stamp, new.name, returned))
+
+    def closed(self, handle: int) -> None:
+        """Says that a file is closed of which nobody knows a name any more."""
+        for draft in self._drafts.values():
+            draft.history.forget_handle(handle)
 
     def sealing(self, draft: Draft, uuid: str) -> None:
         """Says that the draft's files are about to be linked into the store for the version `uuid`."""
@@ -127,8 +175,8 @@ class Drafts:
         draft.state, draft.uuid = State.SEALED, None
         draft.version = version
         draft.held = draft.error = None
-        draft.writers.clear()
-        draft.actors.clear()
+        draft.history.begin_anew()
+        draft.authors.clear()
         self._write(draft)
 
     def changed(self, draft: Draft) -> None:
@@ -141,11 +189,16 @@ class Drafts:
         draft.held = redacted(why)
         self._write(draft)
 
+    def stick(self, draft: Draft, why: str) -> None:
+        """Says that a draft must not be changed before the next mount: some files share their bytes with a version."""
+        draft.error = self.stuck[draft.name] = why
+
     def renamed(self, old: bytes, new: bytes) -> None:
         """Forgets a draft that has another name now; whoever wrote it wrote that one."""
         before, after = self._drafts.get(old), self._drafts.get(new)
         if before is not None and after is not None:
-            after.actors.update(before.actors)
+            after.authors.update(before.authors)
+            after.history.writers |= before.history.writers
         self.remove(old)
 
     def remove(self, name: bytes) -> None:
@@ -157,7 +210,7 @@ class Drafts:
     def restore(self, record: Record) -> Draft:
         """Takes up a draft that an earlier daemon left."""
         draft = Draft(record.name, record.state, version=record.version, held=record.held)
-        draft.changed_at = self.clock()
+        draft.history.changed_at = self.clock()
         self._drafts[record.name] = draft
         self._write(draft)
         return draft

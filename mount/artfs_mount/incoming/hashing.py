@@ -51,6 +51,11 @@ class BackgroundHasher:
             except RuntimeError:  # no thread can be started just now
                 self._catch_up()
 
+    @property
+    def in_order(self) -> bool:
+        """Whether all that was hashed so far came from front to back."""
+        return not self._stream.broken
+
     def truncate(self, size: int) -> None:
         """Takes a change of the file's size."""
         self._catch_up()

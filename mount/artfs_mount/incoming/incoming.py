@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from artfs.errors import CatalogReplaced, DraftNotFound
@@ -13,12 +12,15 @@ from artfs.workspace import Workspace
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
 from artfs_mount.incoming.callers import Caller, check_order
-from artfs_mount.incoming.completeness import Decision, DraftKind, Facts, Hold, Quiet, decide
+from artfs_mount.incoming.complete.completeness import Decision, Facts, Hold, decide
+from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import Nodes
 from artfs_mount.incoming.observed import Actor
+from artfs_mount.incoming.processes import have_ended
 
 log = logging.getLogger(__name__)
 
@@ -80,19 +82,12 @@ class Incoming:
         except FileNotFoundError:
             raise DraftNotFound(f"{os.fsdecode(name)!r}: nothing of this name is in /incoming", subject=name) from None
 
-    def writers_in(self, draft: bytes) -> int:
-        """How many handles that may write are open in a draft."""
-        return sum(node.writers for node in self.nodes.writing if self.nodes.draft_of(node) == draft)
-
     def decisions(self) -> Iterator[tuple[Draft, Decision]]:
         """What is to be done with each draft that is not a version as it stands."""
-        counts: Counter[bytes | None] = Counter()
-        for node in self.nodes.writing:
-            counts[self.nodes.draft_of(node)] += node.writers
         trouble = self.catalog_trouble()
         for draft in self.drafts:
             if draft.state is State.CHANGED:
-                decision = self._decide(draft, counts[draft.name], trouble)
+                decision = self._decide(draft, trouble)
                 if decision is not None:
                     yield draft, decision
 
@@ -100,7 +95,7 @@ class Incoming:
         """What is to be done with a draft; None for one that is a version as it stands, is becoming one, or is gone."""
         if draft.state is not State.CHANGED:
             return None
-        return self._decide(draft, self.writers_in(draft.name), self.catalog_trouble())
+        return self._decide(draft, self.catalog_trouble())
 
     def catalog_trouble(self) -> str | None:
         """Why no draft can become a version just now, whatever is in it; None if nothing keeps them from it."""
@@ -117,10 +112,10 @@ class Incoming:
         """Keeps what somebody wrote, and what is not a version yet, from sealing by itself, where a caller may ask."""
         keys = {actor.key for actor in actors}
         for draft in self.drafts:
-            if draft.state is State.CHANGED and keys & draft.actors.keys() and self.may_order(draft, caller):
+            if draft.state is State.CHANGED and keys & draft.authors.keys() and self.may_order(draft, caller):
                 self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
 
-    def _decide(self, draft: Draft, writers: int, trouble: str | None) -> Decision | None:
+    def _decide(self, draft: Draft, trouble: str | None) -> Decision | None:
         try:
             kind = self.kind(draft.name)
         except OSError as error:  # the disk fails for this one, and not for the others
@@ -131,9 +126,9 @@ class Incoming:
         if trouble is not None:
             return Hold(trouble)
         waiting = self.finishing.get(draft.name)
-        finish = waiting is not None and draft.writers.have_ended(except_for=waiting)
-        still = self.drafts.clock() - draft.changed_at
-        return decide(Facts(draft.title, kind, writers, still, draft.held, finish), self.quiet)
+        finish = waiting is not None and have_ended(draft.history.writers, except_for=waiting)
+        now, name = self.drafts.clock(), draft.title
+        return decide(Facts.at(now, draft.history, name=name, kind=kind, held=draft.held, finish=finish), self.quiet)
 
     def _is_granted(self, draft: Draft, caller: Caller, grants: Callable[[os.stat_result], bool]) -> bool:
         if caller.is_trusted:

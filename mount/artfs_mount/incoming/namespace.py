@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import re
 import stat
 
 from artfs.content.files import sync_directory
@@ -16,14 +15,13 @@ from artfs.content.long_paths import lstat, reachable
 from artfs.errors import InvalidName
 from artfs.names import check_artifact_name
 from artfs_mount.incoming import stubs
-from artfs_mount.incoming.drafts import Drafts
+from artfs_mount.incoming.complete.events import Linked, Made, Removed
+from artfs_mount.incoming.complete.names import is_temporary
+from artfs_mount.incoming.drafts import Drafts, Who
 from artfs_mount.incoming.nodes import Node, Nodes
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
-
-_TEMPORARY = re.compile(rb"\.tmp\w*$|\.part(ial)?$|^tmp[a-z0-9_]{8}$")
-"""What libraries call a file that they rename when it is complete."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -57,56 +55,64 @@ class Namespace:
             sync_directory(at)
 
     def make_directory(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
-        with self._about_to_make(parent, name, pid) as path:
+        who = self._drafts.who(pid)
+        with self._about_to_make(parent, name, who) as path:
             os.mkdir(path, mode & 0o7777)
-            return self._made(parent, name, path, uid, gid)
+            return self._made(parent, name, path, uid, gid, who)
 
     def make_link(self, parent: Node, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> Node:
         self._check_registers(parent, uid)
-        with self._about_to_make(parent, name, pid) as path:
+        who = self._drafts.who(pid)
+        with self._about_to_make(parent, name, who) as path:
             os.symlink(target, path)
-            return self._made(parent, name, path, uid, gid)
+            return self._made(parent, name, path, uid, gid, who)
 
     def make_special(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
         """A file without opening it, a FIFO or a socket. Devices are refused: the mount is `nodev`."""
         if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
             raise PermissionError(errno.EPERM, "devices cannot be made here")
-        with self._about_to_make(parent, name, pid) as path:
+        who = self._drafts.who(pid)
+        with self._about_to_make(parent, name, who) as path:
             os.mknod(path, mode)
-            return self._made(parent, name, path, uid, gid)
+            return self._made(parent, name, path, uid, gid, who)
 
     def make_file(
         self, parent: Node, name: bytes, flags: int, mode: int, uid: int, gid: int, pid: int
     ) -> tuple[Node, int]:
         """Makes and opens a file; returns its node and a descriptor that can read and write."""
-        with self._about_to_make(parent, name, pid) as path:
+        who = self._drafts.who(pid)
+        with self._about_to_make(parent, name, who) as path:
             descriptor = _new_file(path, flags, mode & 0o7777)
-            return self._made(parent, name, path, uid, gid), descriptor
+            return self._made(parent, name, path, uid, gid, who), descriptor
 
     def hard_link(self, node: Node, parent: Node, name: bytes, pid: int) -> Node:
         """One more name for a file, within its draft: two drafts never share a file that can still change."""
-        if self._nodes.draft_of(node) != self._draft_at(parent, name):
+        origin, place, who = self._nodes.place_of(node), self._nodes.place_in(parent, name), self._drafts.who(pid)
+        if origin is None or origin.draft != place.draft:
             raise OSError(errno.EXDEV, "hard links stay within a draft")
-        with reachable(self._nodes.path(node)) as source, self._about_to_make(parent, name, pid) as target:
+        with reachable(self._nodes.path(node)) as source, self._about_to_make(parent, name, who) as target:
             os.link(source, target, follow_symlinks=False)
         self._nodes.link(node, parent, name)
+        self._drafts.tell(place.draft, Linked(place.path, self._drafts.stamp(who), origin.path))
         return node
 
     def remove(self, parent: Node, name: bytes, pid: int) -> None:
         """Removes a file or link. Open handles keep it until they are closed; versions never notice."""
+        who = self._drafts.who(pid)
         with reachable(self._nodes.child_path(parent, name)) as path:
             status = os.lstat(path)
-            self._drafts.touch(self._draft_at(parent, name), pid)
+            self._drafts.touch(self._draft_at(parent, name), who)
             os.unlink(path)
-        self._gone(parent, name, status)
+        self._gone(parent, name, status, who)
 
     def remove_directory(self, parent: Node, name: bytes, pid: int) -> None:
         """Removes an empty directory."""
+        who = self._drafts.who(pid)
         with reachable(self._nodes.child_path(parent, name)) as path:
             status = os.lstat(path)
-            self._drafts.touch(self._draft_at(parent, name), pid)
+            self._drafts.touch(self._draft_at(parent, name), who)
             os.rmdir(path)
-        self._gone(parent, name, status)
+        self._gone(parent, name, status, who)
 
     def rename(
         self,
@@ -133,55 +139,59 @@ class Namespace:
                 self._check_registers(directory, uid)
         node = self._nodes.at(parent, name, status)
         other = self._nodes.at(new_parent, new_name, replaced) if replaced and flags & RENAME_EXCHANGE else None
-        old_draft, new_draft = self._draft_at(parent, name), self._draft_at(new_parent, new_name)
-        self._drafts.touch(old_draft, pid)
-        self._drafts.touch(new_draft, pid)
+        old, new = self._nodes.place_in(parent, name), self._nodes.place_in(new_parent, new_name)
+        who = self._drafts.who(pid)
+        for draft in (old.draft, new.draft):
+            self._drafts.touch(draft, who)
         with reachable(old_path) as source, reachable(new_path) as target:
             _rename(source, target, flags)
-            if node.private_but_for is not None and _TEMPORARY.search(name) and not _TEMPORARY.search(new_name):
+            if node.private_but_for is not None and is_temporary(name) and not is_temporary(new_name):
                 # safetensors and others only forget to give it the mode that it would have had at once.
                 os.chmod(target, 0o666 & ~node.private_but_for)
                 node.private_but_for = None
         if replaced is not None and other is None:
-            self._gone(new_parent, new_name, replaced, draft_stays=True)
+            self._gone(new_parent, new_name, replaced, who, draft_stays=True)
         self._nodes.unlink(node, parent, name, last=False)
         self._nodes.link(node, new_parent, new_name)
         if other is not None:
             self._nodes.unlink(other, new_parent, new_name, last=False)
             self._nodes.link(other, parent, name)
-        elif parent is self._nodes.root:
-            self._drafts.renamed(old_draft, new_draft)
+        exchanged = None if other is None else other.is_directory
+        self._drafts.moved(old, new, who, directory=node.is_directory, exchanged=exchanged)
+        if other is None and parent is self._nodes.root:
+            self._drafts.renamed(old.draft, new.draft)
 
-    def _about_to_make(self, parent: Node, name: bytes, pid: int) -> reachable:
+    def _about_to_make(self, parent: Node, name: bytes, who: Who) -> reachable:
         self._check_draft_name(parent, name)
         path = self._nodes.child_path(parent, name)
-        self._drafts.touch(self._draft_at(parent, name), pid)
+        self._drafts.touch(self._draft_at(parent, name), who)
         return reachable(path)
 
-    def _made(self, parent: Node, name: bytes, path: bytes, uid: int, gid: int) -> Node:
+    def _made(self, parent: Node, name: bytes, path: bytes, uid: int, gid: int, who: Who) -> Node:
+        place = self._nodes.place_in(parent, name)
+        self._drafts.tell(place.draft, Made(place.path, self._drafts.stamp(who)))
         if self._is_root and (uid, gid) != (0, 0):
             owner = -1 if os.stat(os.path.dirname(path)).st_mode & stat.S_ISGID else gid
             os.chown(path, uid, owner, follow_symlinks=False)
         return self._nodes.at(parent, name, os.lstat(path))
 
-    def _gone(self, parent: Node, name: bytes, status: os.stat_result, *, draft_stays: bool = False) -> None:
+    def _gone(self, parent: Node, name: bytes, status: os.stat_result, who: Who, *, draft_stays: bool = False) -> None:
+        place = self._nodes.place_in(parent, name)
         node = self._nodes.known(status.st_ino)
         last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
         if last:
             self._drafts.digests.pop(status.st_ino, None)
+        also = None
         if node is not None:
             self._nodes.unlink(node, parent, name, last=last)
+            also = self._nodes.place_of(node)
             self._nodes.release_if_unused(node)
+        self._drafts.tell(place.draft, Removed(place.path, self._drafts.stamp(who), last, also and also.path))
         if parent is self._nodes.root and not draft_stays:
             self._drafts.remove(name)
 
     def _draft_at(self, parent: Node, name: bytes) -> bytes:
-        if parent is self._nodes.root:
-            return name
-        draft = self._nodes.draft_of(parent)
-        if draft is None:
-            raise FileNotFoundError("the directory has been removed")
-        return draft
+        return self._nodes.place_in(parent, name).draft
 
     def _check_registers(self, parent: Node, uid: int | None) -> None:
         """Refuses links that a daemon would follow with rights that their maker lacks: root's alone can take on his."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from artfs.content.digest import Digest
 from artfs_mount.incoming import stubs
+from artfs_mount.incoming.complete.events import Place
 from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.tree.inode import INCOMING_ROOT, incoming_inode
 
@@ -97,9 +98,8 @@ class Node:
 class Nodes:
     """All nodes that are in use.
 
-    root: path of the working directory. writing: the files that are open for writing. Inodes are the backing inode's
-    number where that is free, so that they are mostly the same after a remount, else a number that no file system
-    uses.
+    root: path of the working directory. Inodes are the backing inode's number where that is free, so that they are
+    mostly the same after a remount, else a number that no file system uses.
     """
 
     def __init__(self, root: bytes) -> None:
@@ -108,7 +108,6 @@ class Nodes:
         self.device = status.st_dev
         self.root = Node(INCOMING_ROOT, status.st_ino, stat.S_IFDIR)
         self.root.lookups = 1
-        self.writing: set[Node] = set()
         self._by_number: dict[int, Node] = {INCOMING_ROOT: self.root}
         self._by_backing: dict[int, Node] = {status.st_ino: self.root}
         self._spare = SPARE
@@ -192,6 +191,25 @@ class Nodes:
                 return None
             node, name = node.links[0]
         return name
+
+    def place_of(self, node: Node) -> Place | None:
+        """The draft that a node lies in, and where; None for the root and for what has been unlinked."""
+        parts: list[bytes] = []
+        while node is not self.root:
+            if not node.links:
+                return None
+            node, name = node.links[0]
+            parts.append(name)
+        return Place(parts.pop(), b"/".join(reversed(parts))) if parts else None
+
+    def place_in(self, parent: Node, name: bytes) -> Place:
+        """The place of a name in a directory. Raises FileNotFoundError if that has been removed."""
+        if parent is self.root:
+            return Place(name, b"")
+        at = self.place_of(parent)
+        if at is None:
+            raise FileNotFoundError("the directory has been removed")
+        return Place(at.draft, at.path + b"/" + name if at.path else name)
 
     def release_if_unused(self, node: Node) -> None:
         """Drops a node that neither the kernel nor a handle nor a child needs any more."""

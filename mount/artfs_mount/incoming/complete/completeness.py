@@ -2,12 +2,12 @@
 
 A draft may seal only if nothing holds it back; then the strongest reason to seal decides:
 
-    holds it back (waits)      a handle that may write is open
-    holds it back (held)       the daemon stopped while it was written, or a write to it failed, or its name can be no
-    artifact's makes it seal              an explicit commit or a move into /artifacts   (these skip this rule's quiet
-    time)
-                               a request to finish (`artfs sync`) when the processes that wrote it have ended
-                               quiet: nothing changed for 2 s (a file, a link) or 10 s (a directory)
+    holds it back (waits)  a handle that may write is open
+    holds it back (held)   the daemon stopped while it was written, or a write to it failed, or its name can be no
+                           artifact's
+    makes it seal          an explicit commit or a move into /artifacts (these skip this rule's quiet time)
+                           a request to finish (`artfs sync`) when the processes that wrote it have ended
+                           quiet: nothing changed for 2 s (a file, a link) or 10 s (a directory)
 
 A draft whose name starts with a dot is somebody's temporary file (rsync's, an editor's): it waits until it is renamed.
 """
@@ -15,24 +15,11 @@ A draft whose name starts with a dot is somebody's temporary file (rsync's, an e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class DraftKind(StrEnum):
-    FILE = "file"
-    DIRECTORY = "directory"
-    LINK = "link"
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """How long, in seconds, a draft must lie still before it counts as complete."""
-
-    file: float
-    directory: float
-
-    def of(self, kind: DraftKind) -> float:
-        return self.directory if kind is DraftKind.DIRECTORY else self.file
+from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.complete.history import History
+from artfs_mount.incoming.complete.names import is_hidden
+from artfs_mount.incoming.complete.settings import Quiet
 
 
 @dataclass(frozen=True)
@@ -49,6 +36,13 @@ class Facts:
     still: float
     held: str | None
     finish: bool
+
+    @classmethod
+    def at(
+        cls, now: float, history: History, *, name: str, kind: DraftKind, held: str | None = None, finish: bool = False
+    ) -> Facts:
+        """What the history of a draft says at a moment."""
+        return cls(name, kind, history.open_writers, now - history.changed_at, held, finish)
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def decide(facts: Facts, quiet: Quiet) -> Decision:
     >>> decide(Facts("x", DraftKind.FILE, 0, 2.5, None, False), Quiet(2, 10))
     Seal()
     """
-    if facts.name.startswith("."):
+    if is_hidden(facts.name):
         return Wait("a name that starts with a dot is taken for a temporary file; rename it, or commit it", None)
     if facts.open_writers:
         files = "1 file is" if facts.open_writers == 1 else f"{facts.open_writers} files are"

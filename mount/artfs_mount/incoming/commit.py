@@ -1,0 +1,313 @@
+"""How a draft becomes a version without its bytes being copied, step by step.
+
+    look       at a draft that nobody writes                                                          on the event loop
+    snapshot   digest every file, while the draft may still change; then all of it is thrown away     on a worker thread
+    decide     that it still is what was looked at: from here on nothing may change it                on the event loop
+    commit     make the stubs, bring new bytes into the store, durably, insert the version's rows     on a worker thread
+    give back  put the stubs in the places of the files, so that nobody meets a stub unawares         on the event loop
+    protect    make the store's files the daemon's own, which share no inode with the draft any more  on a worker thread
+    free       the draft is the version, and may be changed again                                     on the event loop
+    record     write down where the version comes from                                                on a worker thread
+
+A kill between any two of them leaves either no version (the links are removed at the next start) or the version and
+files that still share inodes with it (they become stubs at the next start, before anybody can write to them):
+recovery.py. No step calls whoever runs them (sealer.py), and none of them knows of an event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import uuid as uuids
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from artfs import users
+from artfs.artifacts import orphans, seal
+from artfs.artifacts.measure import closed
+from artfs.catalog.new_version import NewVersion
+from artfs.catalog.versions import Version
+from artfs.content.digest import Digest
+from artfs.enums import ArtifactSaveType
+from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
+from artfs.names import check_artifact_name, check_version_name
+from artfs_mount.incoming import snapshot, stubs
+from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.drafts import Draft
+from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.lineage import record
+from artfs_mount.incoming.observed import Author
+
+STUBS_AT_ONCE = 256
+"""Stubs are put in their places in batches, and requests are answered between them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made of a draft. artifact: its own name when None. version: the next number when None.
+
+    sealed_by: what makes it a version; see `Version`.
+    """
+
+    artifact: str | None = None
+    version: str | None = None
+    tags: tuple[str, ...] = ()
+    sealed_by: str = "commit"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The version that a draft is. is_new: it was not before. waiting: stubs, to be put in the places of its files."""
+
+    version: Version
+    is_new: bool
+    waiting: tuple[stubs.Stub, ...]
+
+
+class DraftCommit:
+    """One draft on its way to a version. The steps are called one after another; after one that fails, none."""
+
+    def __init__(self, incoming: Incoming, mount_point: Path, draft: Draft, request: Request) -> None:
+        self.draft = draft
+        self.owes_lineage = False
+        self._incoming = incoming
+        self._workspace = incoming.workspace
+        self._mount_point = mount_point
+        self._request = request
+        self._changes = draft.changes
+        self._authors: tuple[Author, ...] = ()
+        self._is_cancelled = False
+
+    def check(self) -> None:
+        """Refuses at once what cannot become a version, whatever is in it."""
+        check_artifact_name(self._artifact)
+        if (trouble := self._incoming.catalog_trouble()) is not None:
+            raise DraftHeld(f"{self.draft.title}: {trouble}", subject=self.draft.name)
+        if self._request.version is not None:
+            check_version_name(self._request.version)
+        writers = self.draft.history.open_writers
+        if writers:
+            how_many = "a file is" if writers == 1 else f"{writers} files are"
+            raise DraftHeld(
+                f"{self.draft.title}: {how_many} still open for writing; close them, then commit",
+                subject=self.draft.name,
+            )
+
+    def look(self) -> None:
+        """Notes what the draft is now. Raises Cancelled while a file of it is open for writing."""
+        self._changes = self.draft.changes
+        self.check_still()
+
+    def snapshot(self) -> seal.Measured:
+        """Looks at all of the draft. Raises Cancelled when it changes meanwhile."""
+        return snapshot.take(self._incoming, self._mount_point, self.draft.name, self._is_outdated)
+
+    def cancel(self) -> None:
+        """Ends a snapshot that nobody waits for any more. For any thread."""
+        self._is_cancelled = True
+
+    def decide(self) -> None:
+        """Makes what was looked at final. Raises Cancelled when it is not the draft any more."""
+        self.check_still()
+        self._authors = tuple(self.draft.authors.values())
+
+    def check_still(self) -> None:
+        """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at."""
+        changed = self.draft.changes != self._changes or self._incoming.drafts.get(self.draft.name) is not self.draft
+        if changed or self.draft.history.open_writers:
+            raise Cancelled(f"{self.draft.title}: it changed while it was looked at", subject=self.draft.name)
+
+    def commit(self, content: seal.Measured) -> Made:
+        """Makes the version, or nothing."""
+        content = self._as_reached(content)
+        version = self._unchanged(content)
+        with contextlib.ExitStack() as undo:
+            waiting = tuple(self._stubs(content, undo))
+            if version is not None:
+                version, waiting = self._taken_up(content, waiting)
+            is_new = version is None
+            if version is None:
+                version = self._sealed(content)
+            undo.pop_all()
+        return Made(version, is_new, waiting)
+
+    def abandon(self) -> None:
+        """Says that there is no version after all, and the draft is as it was."""
+        self._incoming.drafts.changed(self.draft)
+
+    def give_back(self, made: Made) -> Generator[None, None, None]:
+        """Puts the stubs in the places of the files; between two batches requests may be answered, but no change.
+
+        Where that fails, files share bytes with the version, and must not be changed before the next mount.
+        """
+        try:
+            for start in range(0, len(made.waiting), STUBS_AT_ONCE):
+                batch = made.waiting[start : start + STUBS_AT_ONCE]
+                with stubs.times_kept(batch):
+                    for stub in batch:
+                        stub.put()
+                        self._adopt(stub)
+                yield
+        except BaseException as error:
+            why = f"{self.draft.title}: it is version {made.version.name}, but can be changed only after the next mount"
+            self._incoming.drafts.stick(self.draft, f"{why} ({error})")
+            raise
+
+    def protect(self, made: Made) -> None:
+        """Makes the store's files the daemon's own, when no file of the draft shares an inode with them."""
+        if made.is_new:
+            orphans.protect(self._workspace, made.version)
+
+    def free(self, made: Made) -> None:
+        """Says that the draft is the version, and may be changed again."""
+        self.owes_lineage = made.is_new
+        self._incoming.drafts.sealed(self.draft, made.version.name)
+
+    def record(self, made: Made) -> None:
+        """Writes down where a new version comes from, in the catalog and then in its manifest."""
+        record(self._workspace.catalog, made.version, self._authors)
+        if self._workspace.catalog.lineage.producer(made.version.id) is not None:
+            self._workspace.manifests.rewrite(made.version.id)
+
+    def detach(self) -> bytes:
+        """Takes the draft out of `/incoming`, on the event loop; returns where its files are, to be removed."""
+        name = self.draft.name
+        path = self._incoming.path(name)
+        away = os.fsencode(self._incoming.area.scratch / str(uuids.uuid4()))
+        if self._incoming.kind(name) is DraftKind.DIRECTORY:
+            os.chmod(path, 0o700)  # to move a directory is to write in it
+        os.rename(path, away)
+        self._incoming.nodes.cut_off(name)
+        self._incoming.drafts.remove(name)
+        return away
+
+    @property
+    def _artifact(self) -> str:
+        if self._request.artifact is not None:
+            return self._request.artifact
+        try:
+            return self.draft.name.decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidName(
+                f"{self.draft.name!r}: the name of an artifact must be UTF-8; rename it", subject=self.draft.name
+            ) from None
+
+    def _is_outdated(self) -> bool:
+        return self.draft.changes != self._changes or self._is_cancelled
+
+    def _unchanged(self, content: seal.Measured) -> Version | None:
+        """The version that the draft already is, when nothing new was asked for."""
+        catalog = self._workspace.catalog
+        artifact = catalog.artifacts.get(self._artifact)
+        if artifact is None:
+            return None
+        if self._request.version is not None:
+            if catalog.versions.get(artifact.id, self._request.version) is not None:
+                raise VersionExists(
+                    f"{artifact.name}: it already has a version {self._request.version}; choose another name",
+                    subject=artifact.name,
+                )
+            return None
+        latest = catalog.versions.latest(artifact.id)
+        return latest if latest is not None and latest.digest == content.tree.digest else None
+
+    def _taken_up(
+        self, content: seal.Measured, waiting: tuple[stubs.Stub, ...]
+    ) -> tuple[Version | None, tuple[stubs.Stub, ...]]:
+        """The version that the draft already is, now with the tags that were asked for, and the stubs to use.
+
+        Whoever removes bytes looks for stubs before he commits that: after this transaction he sees these. Bytes that
+        are in no store (any more) have no stub; their files keep their own.
+        """
+        catalog = self._workspace.catalog
+        with catalog.transaction():
+            version = self._unchanged(content)
+            if version is None:
+                return None, waiting
+            catalog.tags.add(version.id, *self._request.tags)
+            stored = catalog.blobs.known({stub.digest for stub in waiting})
+        usable = tuple(stub for stub in waiting if stub.digest in stored and stored[stub.digest].owned)
+        for stub in set(waiting) - set(usable):
+            stub.discard()
+        return version, usable
+
+    def _sealed(self, content: seal.Measured) -> Version:
+        """A new version, with the bytes that no store has yet. Its id is written down with the draft first."""
+        uuid = str(uuids.uuid4())
+        self._incoming.drafts.sealing(self.draft, uuid)
+        store = self._workspace.stores.active
+        plan = seal.plan(content, self._new(content, uuid), self._workspace.catalog, store, store)
+        with seal.bring(plan, self._workspace) as ready:
+            [version] = seal.commit(self._workspace, [ready])
+        return version
+
+    def _new(self, content: seal.Measured, uuid: str) -> NewVersion:
+        """What the version to be says of itself."""
+        owner = self._owner(content)
+        return NewVersion(
+            self._artifact,
+            content.tree,
+            uuid,
+            name=self._request.version,
+            tags=self._request.tags,
+            save_type=ArtifactSaveType.INCOMING.value,
+            user=owner,
+            owner=owner,
+            owner_group=_group(content),
+            sealed_by=self._request.sealed_by,
+            previous_id=self._previous(content),
+        )
+
+    def _previous(self, content: seal.Measured) -> int | None:
+        """The version that the draft went on from, if it keeps a content of it."""
+        catalog = self._workspace.catalog
+        if self.draft.version is None or not any(file.stand_in for file in content.files):
+            return None
+        artifact = catalog.artifacts.get(self._artifact)
+        previous = catalog.versions.get(artifact.id, self.draft.version) if artifact is not None else None
+        return previous.id if previous is not None else None
+
+    def _stubs(self, content: seal.Measured, undo: contextlib.ExitStack) -> Iterator[stubs.Stub]:
+        """Makes the stubs, to be discarded unless all goes well. What is one already is left alone."""
+        if content.in_place:
+            return
+        names: dict[int, list[bytes]] = defaultdict(list)
+        digests: dict[int, Digest] = {}
+        for file in content.files:
+            if not file.stand_in:
+                names[file.st_ino].append(file.source_path)
+                digests[file.st_ino] = file.digest.digest
+        scratch = os.fsencode(self._incoming.area.scratch / f"stub-{uuids.uuid4()}")
+        for number, paths in names.items():
+            stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
+            undo.callback(stub.discard)
+            yield stub
+
+    def _adopt(self, stub: stubs.Stub) -> None:
+        """Lets the node of a file mean the stub that took its place."""
+        self._incoming.drafts.digests.pop(stub.before, None)
+        node = self._incoming.nodes.known(stub.before)
+        if node is not None:
+            self._incoming.nodes.rebind(node, stub.number)
+            self._incoming.contents.became_stub(node, stub.digest)
+
+    def _as_reached(self, content: seal.Measured) -> seal.Measured:
+        """Closes the version to those whom the mode of `/incoming` keeps from the draft; data in place tells itself."""
+        is_open = self._incoming.area.work.stat().st_mode & stat.S_IXOTH
+        return content if content.in_place or is_open else closed(content)
+
+    def _owner(self, content: seal.Measured) -> str:
+        """Who the version is shown to belong to: the daemon's user where not all of it belongs to one."""
+        owner, *others = content.owners or {os.geteuid()}
+        return self._workspace.user if others else users.name_of(owner)
+
+
+def _group(content: seal.Measured) -> str | None:
+    """The group that all of a version belonged to, by name where it has one."""
+    if len(content.groups) != 1:
+        return None
+    [group] = content.groups
+    return users.group_name_of(group)

@@ -1,0 +1,40 @@
+"""The processes behind what happens to a draft."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Process(NamedTuple):
+    """A process, with its start time, so that a number used again is not taken for it; None where it cannot be seen."""
+
+    pid: int
+    started: int | None
+
+
+UNSEEN = Process(0, None)
+"""Any process of which nothing can be known, such as one of another PID namespace."""
+
+
+class How(StrEnum):
+    """How a process let go of a file."""
+
+    CLOSED = "closed"
+    """It goes on."""
+    EXITED = "exited"
+    """It was ending, and had not been told to."""
+    KILLED = "killed"
+    """A signal was ending it."""
+    UNKNOWN = "unknown"
+    """It cannot be seen."""
+
+
+class Ending(NamedTuple):
+    """How a process let go of a file. code: the exit status, or the number of the signal."""
+
+    how: How
+    code: int | None = None
+
+
+UNKNOWN = Ending(How.UNKNOWN)

@@ -1,0 +1,119 @@
+"""What is in a draft, with digests: looked at on a worker thread, while the draft may still change.
+
+Most files were digested while they were written, and stubs name their content; only the rest is read.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from artfs import users
+from artfs.artifacts import seal
+from artfs.content.digest import FileDigest
+from artfs.content.files import sync_filesystem
+from artfs.content.long_paths import shown
+from artfs.errors import DraftHeld
+from artfs.redaction import has_secret, redacted
+from artfs.stores.local import local_path
+from artfs_mount.incoming import stubs
+from artfs_mount.incoming.as_user import run_as
+from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.incoming import Incoming
+
+SYNC_EARLY_BYTES = 64 * 2**20
+"""More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
+
+
+def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[], bool]) -> seal.Measured:
+    """Looks at all of a draft. stop: whether it is not wanted any more.
+
+    Raises Cancelled when it is stopped, and DraftHeld for what can be no version.
+    """
+    path = Path(os.fsdecode(incoming.path(draft)))
+    if incoming.kind(draft) is DraftKind.LINK:
+        return _linked(path, mount_point, stop)
+    known = _Known(incoming.drafts.digests, os.fsencode(path))
+    measured = seal.measure(path, known=known.digest_of, cancelled=stop)
+    known.check_links(measured)
+    if sum(file.digest.size for file in measured.files if not file.stand_in) > SYNC_EARLY_BYTES:
+        sync_filesystem(incoming.area.work)
+    return measured
+
+
+def _linked(link: Path, mount_point: Path, stop: Callable[[], bool]) -> seal.Measured:
+    """Looks at what a link leads to with the rights of the link's owner, who may have nobody's but his own."""
+    owner = os.lstat(link).st_uid
+    look = functools.partial(_in_place, link, os.readlink(link), mount_point, stop)
+    try:
+        return look() if owner == os.geteuid() else run_as(users.by_uid(owner), look)
+    except PermissionError as error:
+        who = users.name_of(owner)
+        raise DraftHeld(
+            f"{link.name}: {who}, who made the link, may not read what it leads to ({error}); copy it instead",
+            subject=link.name,
+        ) from error
+
+
+def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], bool]) -> seal.Measured:
+    if has_secret(target):
+        raise DraftHeld(
+            f"{link.name}: it links to {redacted(target)}, and a secret in a link would be kept; link to the URI "
+            "without it, and give credentials in the environment",
+            subject=link.name,
+        )
+    if "://" not in target and not os.path.isabs(target):
+        raise DraftHeld(
+            f"{link.name}: a relative link registers nothing; link to an absolute path or a URI", subject=link.name
+        )
+    resolved = Path(os.path.realpath(local_path(target) or "/dev/null"))
+    if resolved.is_relative_to(mount_point):
+        raise DraftHeld(
+            f"{link.name}: {target} lies in the mount itself; copy it instead of linking it", subject=link.name
+        )
+    if mount_point.is_relative_to(resolved):
+        raise DraftHeld(f"{link.name}: the mount itself lies in {target}; link to a part of it", subject=link.name)
+    return seal.measure_in_place(target, cancelled=stop)
+
+
+class _Known:
+    """Tells `measure` the digests that need no reading, and stops it at files that are not whole."""
+
+    def __init__(self, digests: Mapping[int, FileDigest], root: bytes) -> None:
+        self._root = root
+        self._digests = digests
+        self._linked: dict[int, tuple[int, bytes]] = {}
+
+    def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | seal.Elsewhere | None:
+        why = stubs.unfinished(path)
+        if why is not None:
+            raise DraftHeld(f"{self._shown(path)}: {_reason(why)}; write it again or remove it", subject=path)
+        blob = stubs.blob_of(path)
+        if blob is not None:
+            return seal.Elsewhere(FileDigest(blob, status.st_size))
+        if status.st_nlink > 1:
+            self._linked[status.st_ino] = status.st_nlink, path
+        known = self._digests.get(status.st_ino)
+        return known if known is not None and known.size == status.st_size else None
+
+    def check_links(self, measured: seal.Measured) -> None:
+        """Refuses files with names outside the draft: through those the version's bytes could be written to."""
+        names = Counter(file.st_ino for file in measured.files)
+        for number, (links, path) in self._linked.items():
+            if names[number] < links:
+                raise DraftHeld(
+                    f"{self._shown(path)}: it has hard links outside of its draft; copy it there, or remove the links",
+                    subject=path,
+                )
+
+    def _shown(self, path: bytes) -> str:
+        return os.fsencode(shown(os.path.relpath(path, os.path.dirname(self._root)))).decode("utf-8", "replace")
+
+
+def _reason(why: bytes) -> str:
+    if why == b"open":
+        return "it was being written when the daemon stopped, so its end may be missing"
+    return f"a write to it failed ({why.decode('ascii', 'replace')})"
