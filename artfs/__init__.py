@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from artfs.functions import load_artifact, log_artifact_metadata, register_artifact, save_artifact
-    from artfs.pipelines.config import ArtifactConfig, ExternalArtifact
-    from artfs.pipelines.context import get_step_context
+    from artfs.pipelines.define.config import ArtifactConfig, ExternalArtifact
+    from artfs.pipelines.define.step import step
     from artfs.pipelines.pipeline import pipeline
-    from artfs.pipelines.step import step
+    from artfs.pipelines.task.context import get_step_context
 
 __version__ = "0.1.0"
 

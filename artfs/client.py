@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs import stacks
 from artfs.artifacts.lookup import find_artifact, find_version
-from artfs.current import current_workspace
 from artfs.errors import InvalidValue
-from artfs.home import Home
+from artfs.home.home import Home
 from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.objects import Objects
+from artfs.objects.pagination import PAGE_SIZE, Page
 from artfs.objects.tag import TagResponse
 from artfs.objects.version import ArtifactVersionResponse
-from artfs.pages import PAGE_SIZE, Page
 from artfs.scopes import current_composition
+from artfs.workspace import stacks
+from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
     from artfs.objects.run import PipelineRunResponse
-    from artfs.stacks import Stack
-    from artfs.workspace import Workspace
+    from artfs.workspace.stacks import Stack
+    from artfs.workspace.workspace import Workspace
 
 Filter = object
 """What a field must be: a value, `operator:value` such as "gt:5", "contains:x" or 'oneof:["a", "b"]', or a list of
@@ -56,7 +56,7 @@ class Client:
         if self._home is None:
             return current_workspace()
         if self._own is None:
-            from artfs.workspace import Workspace
+            from artfs.workspace.workspace import Workspace
 
             self._own = Workspace.of(self._home.existing())
         return self._own

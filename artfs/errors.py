@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from typing import ClassVar
 
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 
 
 class ArtfsError(Exception):

@@ -23,12 +23,12 @@ from fsspec.spec import AbstractFileSystem
 from artfs.artifacts.browse import Browser, Info, entry_info
 from artfs.blobs.file import BlobFile
 from artfs.blobs.window import Cursor
-from artfs.current import current_workspace
 from artfs.errors import ReadOnly
+from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
     from artfs.blobs.reader import BlobReader
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 BUFFER_SIZE = 2**17
 """What a file reads ahead; the 4 MiB blocks that are verified are kept by the workspace."""
@@ -163,8 +163,8 @@ class ArtfsFileSystem(AbstractFileSystem):
         if self._home is None:
             return current_workspace()
         if self._own is None:
-            from artfs.home import Home
-            from artfs.workspace import Workspace
+            from artfs.home.home import Home
+            from artfs.workspace.workspace import Workspace
 
             self._own = Workspace.of(Home.find(self._home).existing())
         return self._own

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from artfs.artifacts.lookup import find_version
 from artfs.artifacts.metadata import log, storable
-from artfs.current import current_workspace
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue
 from artfs.objects.objects import Objects
+from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
     from artfs.artifacts.save import MaterializerChoice
@@ -191,7 +191,7 @@ def log_artifact_metadata(
 
 def _goes_to_output_of_step(artifact_name: str | None, metadata: Mapping[str, Any]) -> bool:
     """Leave metadata to the step that runs, if it is for an output of it; answer whether it was."""
-    contexts = sys.modules.get("artfs.pipelines.context")
+    contexts = sys.modules.get("artfs.pipelines.task.context")
     context = contexts.current_context.get() if contexts is not None else None
     if context is None:
         return False

@@ -6,7 +6,7 @@ import os
 import uuid as uuids
 
 from artfs.errors import InvalidName, InvalidValue
-from artfs.printable import has_controls
+from artfs.text.printable import has_controls
 
 MAX_NAME_BYTES = 255
 """What Linux file systems allow for one path component."""

@@ -60,7 +60,7 @@ SECTIONS = (
         "Steps and pipelines: `artfs.pipelines`", "artfs.pipelines", ("Step", "Pipeline", "StepContext", "CachePolicy")
     ),
     Section("Where steps run: `artfs.pipelines.executors`", "artfs.pipelines.executors", ("Executor",)),
-    Section("Lists in pages: `artfs.pages`", "artfs.pages", ("Page",)),
+    Section("Lists in pages: `artfs.objects.pagination`", "artfs.objects.pagination", ("Page",)),
     Section("Materializers: `artfs.materializers`", "artfs.materializers.base", ("BaseMaterializer",)),
     Section("Stores of your own: `artfs.stores`", "artfs.stores.artifact_store", ("BaseArtifactStore",)),
     Section(

@@ -10,17 +10,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from artfs.artifacts.inside import Inside
 from artfs.artifacts.lookup import find_artifact, version_of
+from artfs.artifacts.paths import Inside
 from artfs.content.digest import format_digest
-from artfs.content.tree import Kind
-from artfs.times import moment
+from artfs.content.tree import EntryKind
+from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.trees import EntryRow
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 Info = dict[str, Any]
 """`name` (the path), `size`, `type` (file, directory, or link for one that leads nowhere), `mtime` in seconds since
@@ -110,7 +110,7 @@ class Browser:
     def _entry(self, tree_id: int, above: Sequence[bytes], entry: EntryRow, path: str) -> Info:
         """One name in a directory of a version, which is at `above` (components) and is shown as `path`."""
         name = f"{path}/{os.fsdecode(entry.name)}"
-        if entry.kind != Kind.SYMLINK:
+        if entry.kind != EntryKind.SYMLINK:
             return entry_info(name, entry)
         way = [*above, entry.name]
         link = {"islink": True, "destination": os.fsdecode(entry.target or b"")}
@@ -126,7 +126,7 @@ class Browser:
 
 def entry_info(path: str, entry: EntryRow, is_link: bool = False) -> Info:
     """Return what is known of a file or directory of a version."""
-    is_directory = entry.kind == Kind.DIRECTORY
+    is_directory = entry.kind == EntryKind.DIRECTORY
     assert entry.digest is not None
     return {
         "name": path,

@@ -1,6 +1,6 @@
 """One version, or an artifact with all of its versions, is removed because somebody says so.
 
-What is checked, and the change of the rows, are one transaction; the bytes go last, see `purge`. Each removed version
+What is checked, and the change of the rows, are one transaction; the bytes go last, see `sweep`. Each removed version
 leaves a tombstone, so that lineage and the history of numbers stay true.
 """
 
@@ -11,14 +11,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import shown_name
-from artfs.artifacts.purge import Loose, Swept, make_tombstones, sweep
+from artfs.artifacts.sweep import Swept, sweep
+from artfs.artifacts.tombstones import Loose, make_tombstones
+from artfs.catalog.version_rows import shown_name
 from artfs.errors import InvalidValue
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

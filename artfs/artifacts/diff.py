@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from artfs.artifacts.lookup import shown_name
+from artfs.catalog.version_rows import shown_name
 from artfs.content import diff as content_diff
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
 from artfs.errors import VersionNotFound
 
 if TYPE_CHECKING:
     from artfs.catalog.trees import EntryRow
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,16 @@ def diff(workspace: Workspace, old: Version, new: Version) -> Iterator[PathChang
         yield PathChange(
             os.fsdecode(change.path),
             cast('Literal["added", "removed", "changed"]', change.status),
-            _KINDS[Kind(node.kind)],
+            _KINDS[EntryKind(node.kind)],
             change.old_size,
             change.new_size,
         )
 
 
-_KINDS: dict[Kind, Literal["file", "directory", "link"]] = {
-    Kind.FILE: "file",
-    Kind.DIRECTORY: "directory",
-    Kind.SYMLINK: "link",
+_KINDS: dict[EntryKind, Literal["file", "directory", "link"]] = {
+    EntryKind.FILE: "file",
+    EntryKind.DIRECTORY: "directory",
+    EntryKind.SYMLINK: "link",
 }
 
 

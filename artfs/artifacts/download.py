@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import shown_name, told_if_removed
+from artfs.artifacts.lookup import told_if_removed
+from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import remove_tree, sync_directory, sync_file, write_all
 from artfs.content.long_paths import reachable, shown
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, PlaceChanged, VersionNotFound
 
 if TYPE_CHECKING:
     from artfs.blobs.reader import BlobReader
     from artfs.catalog.trees import EntryRow
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 Advance = Callable[[int], None]
 Rows = list[tuple[bytes, "EntryRow"]]
@@ -139,19 +140,19 @@ class _Copier:
         for path, row in rows:
             with reachable(full := os.path.join(top, path)) as target:
                 if replace:
-                    _make_room(target, Kind(row.kind), shown(full))
+                    _make_room(target, EntryKind(row.kind), shown(full))
                 self._put(path, row, target)
         # Innermost last made, first finished: making files changes a directory's time.
         for path, row in reversed(rows):
-            if row.kind == Kind.DIRECTORY:
+            if row.kind == EntryKind.DIRECTORY:
                 with reachable(os.path.join(top, path)) as target:
                     os.chmod(target, row.mode)
                     os.utime(target, ns=(row.mtime_ns, row.mtime_ns))
 
     def _put(self, path: bytes, row: EntryRow, target: bytes) -> None:
-        if row.kind == Kind.DIRECTORY:
+        if row.kind == EntryKind.DIRECTORY:
             os.makedirs(target, exist_ok=True)
-        elif row.kind == Kind.SYMLINK:
+        elif row.kind == EntryKind.SYMLINK:
             os.symlink(row.target or b"", target)
             os.utime(target, ns=(row.mtime_ns, row.mtime_ns), follow_symlinks=False)
         else:
@@ -175,12 +176,12 @@ class _Copier:
             raise
 
     def _add(self, archive: zipfile.ZipFile, name: str, path: bytes, row: EntryRow) -> None:
-        kinds = {Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK, Kind.FILE: stat.S_IFREG}
-        is_directory = row.kind == Kind.DIRECTORY
+        kinds = {EntryKind.DIRECTORY: stat.S_IFDIR, EntryKind.SYMLINK: stat.S_IFLNK, EntryKind.FILE: stat.S_IFREG}
+        is_directory = row.kind == EntryKind.DIRECTORY
         member = zipfile.ZipInfo(name + "/" if is_directory else name, _zip_time(row.mtime_ns))
         member.create_system = 3  # Unix: what `external_attr` means
-        member.external_attr = (kinds[Kind(row.kind)] | row.mode) << 16 | (0x10 if is_directory else 0)
-        if row.kind != Kind.FILE:
+        member.external_attr = (kinds[EntryKind(row.kind)] | row.mode) << 16 | (0x10 if is_directory else 0)
+        if row.kind != EntryKind.FILE:
             archive.writestr(member, row.target or b"")
             return
         member.file_size = row.size
@@ -219,7 +220,7 @@ def _named(error: OSError, draft: Path, target: Path) -> OSError:
     return type(error)(error.errno, error.strerror, str(target)) if error.filename == str(draft) else error
 
 
-def _make_room(target: bytes, kind: Kind, name: str) -> None:
+def _make_room(target: bytes, kind: EntryKind, name: str) -> None:
     """Remove what is where a directory or link is to be; a file takes the place of another by itself.
 
     Raises AlreadyExists for a directory in the place of anything else.
@@ -227,9 +228,9 @@ def _make_room(target: bytes, kind: Kind, name: str) -> None:
     if not os.path.lexists(target):
         return
     if os.path.isdir(target) and not os.path.islink(target):
-        if kind != Kind.DIRECTORY:
+        if kind != EntryKind.DIRECTORY:
             raise AlreadyExists(f"'{name}' is a directory, where the version has a file", subject=name)
-    elif kind != Kind.FILE:
+    elif kind != EntryKind.FILE:
         os.unlink(target)
 
 

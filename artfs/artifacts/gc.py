@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs.artifacts.orphans import folders, has_manifest, remove_orphan
-from artfs.artifacts.purge import Swept, drop_copies, give_up, remove_places
+from artfs.artifacts.sweep import Swept, drop_copies, give_up, remove_places
 from artfs.blobs import pieces
 from artfs.catalog.blobs import BlobPlace
 from artfs.catalog.version_rows import LIVE, PURGED
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
 from artfs.errors import ArtfsError
-from artfs.older import check_not_older
-from artfs.stores.local import LocalStore
+from artfs.home.older_catalog import check_not_older
+from artfs.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 Tell = Callable[[str], None]
 

@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artfs.artifacts.checkout import checkout
 from artfs.artifacts.lookup import told_if_removed
-from artfs.artifacts.standing import standing
-from artfs.content.tree import Kind
+from artfs.classes import importing_only, qualified_name
+from artfs.content.tree import EntryKind
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.builtin import is_built_in
-from artfs.materializers.classes import importing_only, qualified_name
 from artfs.materializers.registry import registry
 from artfs.names import RESERVED_PREFIX
 from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 _GIVE_FOLDERS = (None, "artfs.materializers.paths.PreexistingDataMaterializer")
 _GIVE_PATHS = (*_GIVE_FOLDERS, "artfs.materializers.paths.PathMaterializer")
@@ -44,7 +44,7 @@ def load(
     is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):
         alone = _may_look_around(workspace, version, materializer)
-        directory = standing(workspace, version, only_looked_up=is_path, alone=alone)
+        directory = checkout(workspace, version, only_looked_up=is_path, alone=alone)
     if (scope := step_scope.get()) is not None:
         scope.loaded(version)
     trusted = version.trusted or trust
@@ -74,7 +74,7 @@ def _may_look_around(workspace: Workspace, version: Version, materializer: type[
     if name not in _GIVE_FOLDERS:
         return name is not None and not is_built_in(name)
     entry = workspace.catalog.trees.entry(version.tree_id or 0, os.fsencode(version.artifact))
-    return version.files != 1 or entry is None or entry.kind != Kind.FILE
+    return version.files != 1 or entry is None or entry.kind != EntryKind.FILE
 
 
 def _path(directory: Path, version: Version) -> Path:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from artfs.catalog.version_rows import shown_name
 from artfs.errors import ArtifactNotFound, InvalidValue, VersionNotFound
 
 if TYPE_CHECKING:
@@ -117,11 +118,6 @@ def told_if_removed(catalog: Catalog, version: Version, doing: str) -> Iterator[
             raise
         name = shown_name(version)
         raise VersionNotFound(f"version {name} was removed while it was {doing}", subject=name) from error
-
-
-def shown_name(version: Version) -> str:
-    """Return how to name a version to people: `artifact/version`."""
-    return f"{version.artifact}/{version.name}"
 
 
 def _by_id(catalog: Catalog, text: str) -> Version | None:

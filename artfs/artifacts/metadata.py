@@ -12,7 +12,7 @@ from artfs.names import check_metadata_key
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 REGISTERED_FROM = "registered_from"
 """What a version of data in place says of where that is: the path or URI that the user registered."""

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.versions import Version
     from artfs.stores.base import Store
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.measure import Measured, MeasuredFile, measure
+from artfs.artifacts.scan import Scanned, ScannedFile, scan
 from artfs.catalog.new_version import NewVersion, NewVisualization
 from artfs.content import files
 from artfs.content.digest import Digest
-from artfs.content.tree import Kind, Tree
+from artfs.content.tree import EntryKind, Tree
 from artfs.enums import ArtifactSaveType
 from artfs.errors import MissingPlace, VersionExists
 from artfs.names import check_artifact_name, version_folder
@@ -35,11 +35,11 @@ class Picture:
     """A visualization of a version to be.
 
     Args:
-        file: as it was measured; its path is the one that it will have below the version's folder.
+        file: as it was scanned; its path is the one that it will have below the version's folder.
         kind: csv, html, image, markdown or json.
     """
 
-    file: MeasuredFile
+    file: ScannedFile
     kind: str
 
 
@@ -60,9 +60,9 @@ class Plan:
     """
 
     new: NewVersion
-    scanned: Measured
+    scanned: Scanned
     pictures: Sequence[Picture]
-    wanted: Mapping[Digest, MeasuredFile]
+    wanted: Mapping[Digest, ScannedFile]
     landing: Store
     store: Store
     adopt: bool
@@ -75,7 +75,7 @@ class Plan:
         return version_folder(self.new.artifact, self.new.uuid)
 
     @property
-    def files(self) -> list[MeasuredFile]:
+    def files(self) -> list[ScannedFile]:
         """All files of the version, and what shows it."""
         return [*self.scanned.files, *(each.file for each in self.pictures)]
 
@@ -85,7 +85,7 @@ class Plan:
         return self.new.folder is not None or not self.scanned.in_place
 
 
-def picture(source: str | Path, name: str, kind: str, scanned: Measured) -> Picture:
+def picture(source: str | Path, name: str, kind: str, scanned: Scanned) -> Picture:
     """Measure a visualization of a version to be.
 
     Args:
@@ -96,12 +96,12 @@ def picture(source: str | Path, name: str, kind: str, scanned: Measured) -> Pict
     """
     at = os.fsencode(source)
     same = next((file for file in scanned.files if file.source_path == at), None)
-    file = same or measure(source, entry_name=os.fsencode(name), keep=SMALL_VERSION, is_new=True).files[0]
+    file = same or scan(source, entry_name=os.fsencode(name), keep=SMALL_VERSION, is_new=True).files[0]
     return Picture(replace(file, path=PICTURES + os.fsencode(name)), kind)
 
 
 def plan(
-    scanned: Measured,
+    scanned: Scanned,
     new: NewVersion,
     catalog: Catalog,
     landing: Store,
@@ -141,7 +141,7 @@ def plan(
     return replace(made, new=_completed(made))
 
 
-def contents_of(wanted: Mapping[Digest, MeasuredFile]) -> dict[Digest, bytes | None]:
+def contents_of(wanted: Mapping[Digest, ScannedFile]) -> dict[Digest, bytes | None]:
     """Return the bytes of files, as far as they were kept when they were scanned."""
     return {digest: file.content for digest, file in wanted.items()}
 
@@ -177,11 +177,11 @@ def _completed(made: Plan) -> NewVersion:
 
 
 def wanted_of(
-    found: Sequence[MeasuredFile], landing: Store, catalog: Catalog, only: Collection[bytes] | None = None
-) -> dict[Digest, MeasuredFile]:
+    found: Sequence[ScannedFile], landing: Store, catalog: Catalog, only: Collection[bytes] | None = None
+) -> dict[Digest, ScannedFile]:
     """One file for each content that has to be brought; of `only` these contents all of them, whatever is there."""
     stored = catalog.blobs.known({file.digest.digest for file in found}) if only is None else {}
-    wanted: dict[Digest, MeasuredFile] = {}
+    wanted: dict[Digest, ScannedFile] = {}
     stand_ins: set[Digest] = set()
     for file in found:
         digest = file.digest.digest
@@ -221,9 +221,9 @@ def _is_there(blob_id: int, size: int, landing: Store, catalog: Catalog) -> bool
 
 def _can_take(
     staging: Staging,
-    scanned: Measured,
+    scanned: Scanned,
     landing: Store,
-    wanted: Mapping[Digest, MeasuredFile],
+    wanted: Mapping[Digest, ScannedFile],
     pictures: Sequence[Picture],
 ) -> bool:
     """Whether all that is in a directory, and nothing else, is what the landing area wants of a version to be."""
@@ -245,7 +245,8 @@ def _files_below(directory: bytes) -> Iterator[bytes]:
 def _has_only_all_files(tree: Tree) -> bool:
     """Whether there are neither links nor empty directories below."""
     return bool(tree.entries) and all(
-        entry.kind == Kind.FILE or (entry.tree is not None and bool(entry.tree.entries)) for _, entry in tree.walk()
+        entry.kind == EntryKind.FILE or (entry.tree is not None and bool(entry.tree.entries))
+        for _, entry in tree.walk()
     )
 
 

@@ -24,18 +24,20 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import find_artifact, shown_name
-from artfs.artifacts.purge import Advance, Loose, held_by_drafts, make_tombstones, sweep
+from artfs.artifacts.lookup import find_artifact
+from artfs.artifacts.sweep import Advance, held_by_drafts, sweep
+from artfs.artifacts.tombstones import Loose, make_tombstones
 from artfs.catalog.engine import chunks, now_us
+from artfs.catalog.version_rows import shown_name
 from artfs.catalog.versions import STAGED
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, InvalidValue, StoreError
-from artfs.older import check_not_older
-from artfs.times import moment
+from artfs.home.older_catalog import check_not_older
+from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 Age = timedelta | datetime
 

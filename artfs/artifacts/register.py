@@ -1,4 +1,4 @@
-"""Existing data becomes a version where it is: listed, measured, and not copied."""
+"""Existing data becomes a version where it is: listed, scanned, and not copied."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts import seal
-from artfs.artifacts.measure import in_place
 from artfs.artifacts.metadata import REGISTERED_FROM, storable
 from artfs.artifacts.save import checked_tags, checked_type
+from artfs.artifacts.scan import in_place
 from artfs.catalog.new_version import NewVersion
+from artfs.classes import qualified_name
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat, reachable
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import InvalidValue, SourceNotFound, StoreError
-from artfs.materializers.classes import qualified_name
 from artfs.names import check_artifact_name, name_of_version
-from artfs.redaction import has_secret, redacted
 from artfs.scopes import step_scope
-from artfs.stores.local import local_path
+from artfs.secrets.redaction import has_secret, redacted
+from artfs.stores.local.store import local_path
 from artfs.types import StorageSize, Uri
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.materializers.base import BaseMaterializer
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 
 Advance = Callable[[int], None]
@@ -54,8 +54,8 @@ def register(
 
     Args:
         producer_id: the step run that made the data; the one that runs here when not given.
-        advance: called with the number of bytes measured since the last call, from several threads.
-        expect: called with the number of bytes that were found to be measured, while they are looked for.
+        advance: called with the number of bytes scanned since the last call, from several threads.
+        expect: called with the number of bytes that were found to be scanned, while they are looked for.
 
     The other arguments, and what is raised, are as for `artfs.register_artifact`.
     """
@@ -65,7 +65,7 @@ def register(
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path = _resolved(source)
-    scanned = in_place(seal.measure(path, known=_hashed_ahead(path, advance, expect)), path)
+    scanned = in_place(seal.scan(path, known=_hashed_ahead(path, advance, expect)), path)
     facts = {"storage_size": StorageSize(scanned.tree.bytes), REGISTERED_FROM: Uri(path)}
     scope = step_scope.get()
     new = NewVersion(

@@ -14,16 +14,16 @@ from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
 from artfs.artifacts.staging import staging_directory
 from artfs.catalog.new_version import NewVersion
+from artfs.classes import qualified_name, recording_names
 from artfs.content.long_paths import lstat, reachable
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
 from artfs.errors import InvalidName, InvalidValue
+from artfs.linux.processes import umask
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name, recording_names
 from artfs.materializers.registry import registry
 from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
-from artfs.processes import umask
 from artfs.scopes import step_scope
 from artfs.stores.manifest import PICTURES
 from artfs.transfers.syncing import SMALL_VERSION
@@ -31,7 +31,7 @@ from artfs.transfers.syncing import SMALL_VERSION
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.sharing import Sharing
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveO
         workspace.classes.add({*names, qualified_name(chosen), qualified_name(data_type)})
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
         shown = _visualizations(saver, data) if options.get("include_visualizations", True) else []
-        found = seal.measure(staging.path, keep=SMALL_VERSION, is_new=True, is_staging=True)
+        found = seal.scan(staging.path, keep=SMALL_VERSION, is_new=True, is_staging=True)
         # The folder is the store's; the version's directory is as one that this program makes.
         scanned = replace(found, mode=0o777 & ~umask())
         pictures = [seal.picture(each.source, each.name, each.kind, scanned) for each in shown]
@@ -212,7 +212,7 @@ def _shown(path: str, kind: VisualizationType | str, directories: Sequence[str])
     return _Shown(Path(file), name, VisualizationType(kind).value)
 
 
-def _protect(scanned: seal.Measured, pictures: Sequence[seal.Picture], directory: str, sharing: Sharing) -> bool:
+def _protect(scanned: seal.Scanned, pictures: Sequence[seal.Picture], directory: str, sharing: Sharing) -> bool:
     """Give what was written the modes of a store; answer whether that may take it: not files that have other names."""
     written = {file.source_path: file for file in (*scanned.files, *(each.file for each in pictures))}
     if any(lstat(path).st_nlink > 1 for path in written):
@@ -221,7 +221,7 @@ def _protect(scanned: seal.Measured, pictures: Sequence[seal.Picture], directory
         with reachable(path) as at:
             os.chmod(at, sharing.stored_mode(file.entry.mode))
     own = [PICTURES[: len(PICTURES) - 1], PICTURES.split(b"/")[0]] if pictures else []
-    below = [path for path, entry in scanned.tree.walk() if entry.kind is Kind.DIRECTORY]
+    below = [path for path, entry in scanned.tree.walk() if entry.kind is EntryKind.DIRECTORY]
     for path in (*below, *own):
         with reachable(os.path.join(os.fsencode(directory), path)) as at:
             if os.path.isdir(at):

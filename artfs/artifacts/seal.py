@@ -1,6 +1,6 @@
 """The one way a version comes to be: scan, plan, bring, commit.
 
-    scan      what is there, with digests                                       (artfs.artifacts.measure)
+    scan      what is there, with digests                                       (artfs.artifacts.scan)
     plan      which of its contents no store has yet, and where they will lie. Nothing is changed
     bring     those go to `<artifact>/<version's uuid>/<path>` of the landing area, and are made durable
     commit    the rows, of one version or of several at once: from here on it exists. Then its manifest is written
@@ -25,12 +25,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.measure import Elsewhere, Known, Measured, MeasuredFile, measure, measure_in_place
 from artfs.artifacts.orphans import remove_attempt
 from artfs.artifacts.plan import Picture, Plan, contents_of, picture, plan, wanted_of
+from artfs.artifacts.scan import Elsewhere, Known, Scanned, ScannedFile, scan, scan_in_place
 from artfs.blobs import pieces
 from artfs.catalog.blobs import Place
-from artfs.catalog.new_version import Contents
+from artfs.catalog.new_version import NewContents
 from artfs.content import files
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat, reachable
@@ -42,22 +42,22 @@ from artfs.transfers.syncing import small_contents
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.stores.base import Store
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 __all__ = [
     "Elsewhere",
     "Known",
-    "Measured",
-    "MeasuredFile",
     "Picture",
     "Plan",
     "Ready",
+    "Scanned",
+    "ScannedFile",
     "bring",
     "commit",
-    "measure",
-    "measure_in_place",
     "picture",
     "plan",
+    "scan",
+    "scan_in_place",
 ]
 
 MOST_EQUAL_PLACES = 64
@@ -82,7 +82,7 @@ class Ready:
     """
 
     plan: Plan
-    contents: Contents
+    contents: NewContents
     workspace: Workspace
     _claim: contextlib.ExitStack
     _fate: _Fate = field(default_factory=_Fate)
@@ -120,7 +120,7 @@ def bring(made: Plan, workspace: Workspace) -> Ready:
         if made.has_folder and made.taken is None:
             claim.enter_context(made.landing.claim(made.folder))
         stages.reached("claimed")
-        ready = Ready(made, Contents({}), workspace, claim.pop_all())
+        ready = Ready(made, NewContents({}), workspace, claim.pop_all())
     try:
         contents = _in_place_contents(made, workspace) if made.scanned.in_place else _brought(made)
         _sync(made, contents, _lists(made))
@@ -173,7 +173,7 @@ def _finish(workspace: Workspace, readies: Sequence[Ready], versions: Sequence[V
             workspace.syncing.added(ready.contents.unsynced.keys())
 
 
-def _brought(made: Plan) -> Contents:
+def _brought(made: Plan) -> NewContents:
     """Bring files into the landing area, and return where their contents lie."""
     if made.taken is not None:
         made.taken.taken = True
@@ -183,7 +183,7 @@ def _brought(made: Plan) -> Contents:
         else:
             _check_unchanged(file)
     places = {digest: Place(made.folder + b"/" + file.path, made.landing.id) for digest, file in made.wanted.items()}
-    return Contents(places, unsynced=(small_contents(contents_of(made.wanted)) or {}) if made.late else {})
+    return NewContents(places, unsynced=(small_contents(contents_of(made.wanted)) or {}) if made.late else {})
 
 
 def _brought_again(ready: Ready, digests: Collection[bytes]) -> Ready:
@@ -201,7 +201,7 @@ def _lists(made: Plan) -> list[bytes]:
     return pieces.write(made.landing, made.folder, (file.digest for file in made.wanted.values()))
 
 
-def _sync(made: Plan, contents: Contents, lists: Sequence[bytes]) -> None:
+def _sync(made: Plan, contents: NewContents, lists: Sequence[bytes]) -> None:
     """Return when what was brought, and the directory for the manifest, are on stable storage, unless that comes later.
 
     The directory is made first, so that it is synced with those above it.
@@ -215,7 +215,7 @@ def _sync(made: Plan, contents: Contents, lists: Sequence[bytes]) -> None:
     made.landing.sync(owned)
 
 
-def _place_file(file: MeasuredFile, landing: Store, target: bytes, *, adopt: bool) -> None:
+def _place_file(file: ScannedFile, landing: Store, target: bytes, *, adopt: bool) -> None:
     # A file that its owner may not read has to be readable in the store: it cannot share the inode.
     readable = bool(file.entry.mode & 0o400)
     with (
@@ -227,24 +227,24 @@ def _place_file(file: MeasuredFile, landing: Store, target: bytes, *, adopt: boo
     _check_unchanged(file)
 
 
-def _check_unchanged(file: MeasuredFile) -> None:
+def _check_unchanged(file: ScannedFile) -> None:
     now = lstat(file.source_path)
     if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
         name = shown_path(file.source_path)
         raise ChangedWhileReading(f"'{name}' was changed while it was stored; try again", subject=name)
 
 
-def _in_place_contents(made: Plan, workspace: Workspace) -> Contents:
+def _in_place_contents(made: Plan, workspace: Workspace) -> NewContents:
     pieces.write_in_place(workspace.home, (file.digest for file in made.scanned.files))
     places = {file.digest.digest: _in_place(file) for file in made.scanned.files}
-    return Contents(places, also_at=list(_more_in_place(made.scanned, places)))
+    return NewContents(places, also_at=list(_more_in_place(made.scanned, places)))
 
 
-def _in_place(file: MeasuredFile) -> Place:
+def _in_place(file: ScannedFile) -> Place:
     return Place(file.source_path, owned=False, mtime_ns=file.entry.mtime_ns)
 
 
-def _more_in_place(scanned: Measured, places: Mapping[Digest, Place]) -> Iterator[tuple[Digest, Place]]:
+def _more_in_place(scanned: Scanned, places: Mapping[Digest, Place]) -> Iterator[tuple[Digest, Place]]:
     """Where else equal files of data in place lie: each is one more place of its content."""
     seen: Counter[Digest] = Counter()
     for file in scanned.files:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from artfs.content.files import remove_tree
 from artfs.names import version_folder
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 from artfs.stores.manifest import PICTURES
 
 if TYPE_CHECKING:
-    from artfs.home import Home
+    from artfs.home.home import Home
     from artfs.stores.base import Store
 
 

@@ -18,8 +18,8 @@ from artfs.content.digest import Digest, FileDigest, hash_file
 from artfs.content.long_paths import lstat
 
 if TYPE_CHECKING:
-    from artfs.stores.local import LocalStore
-    from artfs.workspace import Workspace
+    from artfs.stores.local.store import LocalStore
+    from artfs.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from artfs.artifacts.lookup import shown_name
 from artfs.artifacts.save import checked_tags, checked_type
+from artfs.catalog.version_rows import shown_name
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, TagNotFound
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 
 def update_artifact(

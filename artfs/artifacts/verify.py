@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artfs.artifacts.lookup import is_removed, shown_name
+from artfs.artifacts.lookup import is_removed
 from artfs.blobs.memory import Memory
 from artfs.blobs.places import Candidate
 from artfs.blobs.reader import BlobReader
+from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest, hash_all
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from artfs.catalog.blobs import Blob
     from artfs.catalog.versions import Version
     from artfs.stores.base import PlaceReader
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from artfs.artifacts.lookup import shown_name
+from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, hash_bytes
 from artfs.content.files import atomic_write
 from artfs.enums import VisualizationType
@@ -24,7 +24,7 @@ from artfs.errors import DigestMismatch
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.catalog.visualizations import Visualization
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 _MOST_ROWS = 1000
 """A table in a page is for looking at; the file itself has all rows."""
@@ -114,7 +114,7 @@ def _page(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualiz
 
 
 def _facts(workspace: Workspace, version: Version) -> str:
-    from artfs.html import facts
+    from artfs.text.html import facts
 
     return facts(workspace.catalog.metadata.get(version.id), shown_name(version))
 

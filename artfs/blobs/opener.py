@@ -17,8 +17,8 @@ from artfs.errors import ContentNotFound
 if TYPE_CHECKING:
     from artfs.catalog.blobs import Blob
     from artfs.catalog.catalog import Catalog
-    from artfs.home import Home
-    from artfs.stores.opened import Stores
+    from artfs.home.home import Home
+    from artfs.home.stores import HomeStores
 
 MEMORY_BYTES = 8 * BLOCK_SIZE
 """What is kept in memory for all readers of a process together."""
@@ -33,7 +33,7 @@ class BlobOpener:
         stores: have the bytes.
     """
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Callable[[], Stores]) -> None:
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Callable[[], HomeStores]) -> None:
         self.memory = Memory(MEMORY_BYTES)
         self.places = Places(home, catalog, stores)
         self._home = home

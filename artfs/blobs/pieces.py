@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import write_all
-from artfs.stores.local import LocalReader
+from artfs.stores.local.store import LocalReader
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
-    from artfs.home import Home
+    from artfs.home.home import Home
     from artfs.stores.base import PlaceReader, Store
 
 _FOLDER = b".artfs/pieces"

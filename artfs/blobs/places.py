@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.blobs import pieces
 from artfs.errors import ArtfsError, StoreError
-from artfs.stores.inplace import is_local, open_in_place
+from artfs.stores.in_place import is_local, open_in_place
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
     from artfs.catalog.catalog import Catalog
     from artfs.content.digest import Digest
-    from artfs.home import Home
+    from artfs.home.home import Home
+    from artfs.home.stores import HomeStores
     from artfs.stores.base import PlaceReader
-    from artfs.stores.opened import Stores
 
 AVOIDED_SECONDS = 60.0
 
@@ -97,7 +97,7 @@ class Places:
         stores: opens them.
     """
 
-    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Callable[[], Stores]) -> None:
+    def __init__(self, home: Home, catalog: Callable[[], Catalog], stores: Callable[[], HomeStores]) -> None:
         self._home = home
         self._catalog = catalog
         self._stores = stores

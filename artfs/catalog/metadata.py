@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
-from artfs.catalog.values import Encoded, decode, encode
+from artfs.catalog.values import EncodedValue, decode, encode
 from artfs.errors import InvalidValue
 from artfs.names import check_metadata_key
 
@@ -169,4 +169,4 @@ def _columns(key: str, value: object) -> dict[str, Any]:
 
 def _logged(row: Row) -> Logged:
     key, type_, text, number, json, created_us = row
-    return Logged(key, decode(Encoded(type_, text, number, json)), type_, created_us)
+    return Logged(key, decode(EncodedValue(type_, text, number, json)), type_, created_us)

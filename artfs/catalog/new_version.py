@@ -88,7 +88,7 @@ class NewVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class NewContents:
     """The bytes of a version to be.
 
     Args:

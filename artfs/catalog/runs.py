@@ -24,7 +24,7 @@ from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_p
 from artfs.catalog.machines import Machines
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
-from artfs.redaction import redacted, redacted_values
+from artfs.secrets.redaction import redacted, redacted_values
 
 RUNNING = "running"
 
@@ -51,7 +51,7 @@ _FIELDS = Fields(
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class PipelineRow:
     """A name with runs."""
 
     id: int
@@ -266,19 +266,21 @@ class Runs:
         found: int = scalar(self._engine.one(sql, {**parameters, "scope": pipeline_id}))
         return found
 
-    def pipelines(self) -> Sequence[Pipeline]:
+    def pipelines(self) -> Sequence[PipelineRow]:
         """Return all pipelines, by name."""
-        return [Pipeline(*row) for row in self._engine.query("SELECT id, name, created_us FROM pipeline ORDER BY name")]
+        return [
+            PipelineRow(*row) for row in self._engine.query("SELECT id, name, created_us FROM pipeline ORDER BY name")
+        ]
 
-    def pipeline(self, name: str) -> Pipeline | None:
+    def pipeline(self, name: str) -> PipelineRow | None:
         """Return the pipeline of that name."""
         row = self._engine.one("SELECT id, name, created_us FROM pipeline WHERE name = :name", {"name": name})
-        return Pipeline(*row) if row else None
+        return PipelineRow(*row) if row else None
 
-    def pipeline_by_id(self, pipeline_id: int) -> Pipeline | None:
+    def pipeline_by_id(self, pipeline_id: int) -> PipelineRow | None:
         """Return the pipeline of that row id."""
         row = self._engine.one("SELECT id, name, created_us FROM pipeline WHERE id = :id", {"id": pipeline_id})
-        return Pipeline(*row) if row else None
+        return PipelineRow(*row) if row else None
 
     def delete(self, run_id: int) -> None:
         """Forget a run, its step runs and what was logged for them. Versions that it made stay, without a producer.

@@ -12,7 +12,7 @@ _COLUMNS = "id, name, store_id, created_us"
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class StackRow:
     """A stack and the store that it writes to."""
 
     id: int
@@ -27,16 +27,16 @@ class Stacks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def get(self, name: str) -> Stack | None:
+    def get(self, name: str) -> StackRow | None:
         """Return the stack of that name."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM stack WHERE name = :name", {"name": name})
-        return Stack(*row) if row else None
+        return StackRow(*row) if row else None
 
-    def list(self) -> Sequence[Stack]:
+    def list(self) -> Sequence[StackRow]:
         """Return all stacks, by name."""
-        return [Stack(*row) for row in self._engine.query(f"SELECT {_COLUMNS} FROM stack ORDER BY name")]
+        return [StackRow(*row) for row in self._engine.query(f"SELECT {_COLUMNS} FROM stack ORDER BY name")]
 
-    def register(self, name: str, store_id: int) -> Stack:
+    def register(self, name: str, store_id: int) -> StackRow:
         """Add a stack.
 
         Raises AlreadyExists if the name is taken.
@@ -48,9 +48,9 @@ class Stacks:
         )
         if row is None:
             raise AlreadyExists(f"a stack named '{name}' exists already: choose another name", subject=name)
-        return Stack(*row)
+        return StackRow(*row)
 
-    def update(self, name: str, store_id: int) -> Stack:
+    def update(self, name: str, store_id: int) -> StackRow:
         """Let a stack write to another store."""
         row = self._engine.one(
             f"UPDATE stack SET store_id = :store WHERE name = :name RETURNING {_COLUMNS}",
@@ -58,7 +58,7 @@ class Stacks:
         )
         if row is None:
             raise _unknown(name)
-        return Stack(*row)
+        return StackRow(*row)
 
     def delete(self, name: str) -> None:
         """Remove a stack; what was written through it stays."""

@@ -12,7 +12,7 @@ from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_u
 from artfs.catalog.machines import Machines
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
-from artfs.redaction import redacted, redacted_values
+from artfs.secrets.redaction import redacted, redacted_values
 
 RUNNING = "running"
 

@@ -17,7 +17,7 @@ PACKED = "packed"
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class StoreRow:
     """A registered store.
 
     Args:
@@ -49,23 +49,23 @@ class Stores:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def get(self, name: str) -> Store | None:
+    def get(self, name: str) -> StoreRow | None:
         """Return the store of that name."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE name = :name", {"name": name})
         return _store(row) if row else None
 
-    def by_id(self, store_id: int) -> Store | None:
+    def by_id(self, store_id: int) -> StoreRow | None:
         """Return the store of that row id."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE id = :id", {"id": store_id})
         return _store(row) if row else None
 
-    def list(self) -> Sequence[Store]:
+    def list(self) -> Sequence[StoreRow]:
         """Return all stores, by name."""
         return [_store(row) for row in self._engine.query(f"SELECT {_COLUMNS} FROM store ORDER BY name")]
 
     def register(
         self, name: str, flavor: str, root: str, options: Mapping[str, Any] | None = None, *, marked: bool = False
-    ) -> Store:
+    ) -> StoreRow:
         """Add a store; `marked` if its root bears its mark.
 
         Raises AlreadyExists if the name is taken.
@@ -126,6 +126,6 @@ _USES = {
 }
 
 
-def _store(row: Row) -> Store:
+def _store(row: Row) -> StoreRow:
     id_, name, flavor, root, options, created_us, connector_id, layout = row
-    return Store(id_, name, flavor, root, json.loads(options), created_us, connector_id, layout)
+    return StoreRow(id_, name, flavor, root, json.loads(options), created_us, connector_id, layout)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from artfs.catalog.engine import Engine, Row, chunks, id_lists, in_list, insert_rows, scalar
 from artfs.catalog.sound import check_entry_names, check_root_names, damaged_directory
 from artfs.content.digest import Digest, FileDigest
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 
 _TREE = "id, digest, record_digest, files, directories, bytes"
 _ENTRY = (
@@ -375,7 +375,7 @@ def _loaded_entry(row: Row, loaded: Mapping[int, Tree]) -> Entry:
     name, kind, mode, mtime_ns, child_id, target, digest, size, blocks = row
     file = FileDigest(digest, size, blocks) if digest is not None else None
     tree = loaded[child_id] if child_id is not None else None
-    return Entry(name, Kind(kind), mode, mtime_ns, file, tree, target)
+    return Entry(name, EntryKind(kind), mode, mtime_ns, file, tree, target)
 
 
 def _entry_parameters(

@@ -9,7 +9,7 @@ from artfs.catalog.engine import Engine, chunks, in_list, now_us
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class UserRow:
     """Somebody, by login name."""
 
     id: int
@@ -23,15 +23,15 @@ class Users:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def get(self, name: str) -> User | None:
+    def get(self, name: str) -> UserRow | None:
         """Return the user of that name."""
         row = self._engine.one('SELECT id, name, created_us FROM "user" WHERE name = :name', {"name": name})
-        return User(*row) if row else None
+        return UserRow(*row) if row else None
 
-    def by_id(self, user_id: int) -> User | None:
+    def by_id(self, user_id: int) -> UserRow | None:
         """Return the user of that row id."""
         row = self._engine.one('SELECT id, name, created_us FROM "user" WHERE id = :id', {"id": user_id})
-        return User(*row) if row else None
+        return UserRow(*row) if row else None
 
     def names(self, user_ids: Collection[int]) -> dict[int, str]:
         """Return the names of users, by row id."""
@@ -41,7 +41,7 @@ class Users:
             found.update(self._engine.query(f'SELECT id, name FROM "user" WHERE id IN ({names})', parameters))
         return found
 
-    def ensure(self, name: str) -> User:
+    def ensure(self, name: str) -> UserRow:
         """Return the user of that name, made if there is none."""
         found = self.get(name)
         if found is None:
@@ -53,6 +53,6 @@ class Users:
         assert found is not None
         return found
 
-    def list(self) -> Sequence[User]:
+    def list(self) -> Sequence[UserRow]:
         """Return all users, by name."""
-        return [User(*row) for row in self._engine.query('SELECT id, name, created_us FROM "user" ORDER BY name')]
+        return [UserRow(*row) for row in self._engine.query('SELECT id, name, created_us FROM "user" ORDER BY name')]

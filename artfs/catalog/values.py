@@ -21,7 +21,7 @@ from artfs.types import Path as NamedPath
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedValue:
     """A value as columns."""
 
     type: str
@@ -36,7 +36,7 @@ class Encoded:
         return round(self.number * 1_000_000) if is_time and self.number is not None else None
 
 
-def encode(value: object) -> Encoded:
+def encode(value: object) -> EncodedValue:
     """Return the columns of a value.
 
     Known are None, bool, int, float, str, datetime, date, Path, Uri, DType, StorageSize, and list, tuple, set,
@@ -46,16 +46,16 @@ def encode(value: object) -> Encoded:
     """
     type_ = _type_of(value)
     if type_ in _CONTAINERS:
-        return Encoded(type_, json=json.dumps(_to_json(value)))
+        return EncodedValue(type_, json=json.dumps(_to_json(value)))
     if type_ == "none":
-        return Encoded(type_)
+        return EncodedValue(type_)
     text = _TO_TEXT.get(type_, str)(value)
     if not _fits_a_column(text):
-        return Encoded(type_, json=json.dumps(text))
-    return Encoded(type_, text, _number(value))
+        return EncodedValue(type_, json=json.dumps(text))
+    return EncodedValue(type_, text, _number(value))
 
 
-def decode(encoded: Encoded) -> Any:
+def decode(encoded: EncodedValue) -> Any:
     """Return the value that was encoded."""
     if encoded.type in _CONTAINERS:
         return _from_json(json.loads(encoded.json or "null"))

@@ -93,3 +93,8 @@ def version_of(row: Row) -> Version:
     for flag in _FLAGS:
         values[flag] = bool(row[flag])
     return Version(*values)
+
+
+def shown_name(version: Version) -> str:
+    """Return how to name a version to people: `artifact/version`."""
+    return f"{version.artifact}/{version.name}"

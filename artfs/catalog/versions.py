@@ -11,7 +11,7 @@ from artfs.catalog.engine import BATCH, FROM_THE_FIRST, Engine, chunks, in_batch
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.machines import Machines
 from artfs.catalog.metadata import VersionMetadata
-from artfs.catalog.new_version import Contents, NewVersion
+from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.catalog.sound import sound_name
 from artfs.catalog.steps import check_producer
 from artfs.catalog.tags import Tags
@@ -46,7 +46,7 @@ class Versions:
         self._users = Users(engine)
         self._visualizations = Visualizations(engine)
 
-    def create(self, new: NewVersion, contents: Contents) -> Version:
+    def create(self, new: NewVersion, contents: NewContents) -> Version:
         """Make a version of bytes that are on stable storage, or come to be with it. All is committed, or nothing.
 
         Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes

@@ -24,9 +24,9 @@ from artfs.cli.selection import artifact_named, complete_artifact, complete_vers
 from artfs.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from artfs.artifacts.purge import Swept
+    from artfs.artifacts.sweep import Swept
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 add_tags_option = click.option("--tag", "-t", "add_tags", multiple=True, help="A tag to put on it.")
 remove_tags_option = click.option("--remove-tag", "-r", "remove_tags", multiple=True, help="A tag to take off.")

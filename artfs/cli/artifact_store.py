@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.printing import (
-    Column,
+    TableColumn,
     count,
     json_option,
     listed,
@@ -45,7 +45,7 @@ COMMANDS = {
 
 FLAVOR_COLUMNS = [text("flavor"), listed("schemes"), text("source"), text("problem")]
 
-COLUMNS: dict[str, Column] = {
+COLUMNS: dict[str, TableColumn] = {
     "name": text("name"),
     "flavor": text("flavor"),
     "path": text("path"),
@@ -116,7 +116,7 @@ def register(session: Session, name: str, flavor_name: str, path: str, options: 
 
     Its root is made if it is not there. New versions go to it once a stack that uses it is active: see `artfs stack`.
     """
-    from artfs.stores.registration import register_store
+    from artfs.workspace.registration import register_store
 
     settings = dict(_setting(option) for option in options)
     if flavor_name == "local" and "://" not in path:
@@ -143,7 +143,7 @@ def update(session: Session, name: str, path: str | None, options: tuple[str, ..
 
     Move or copy its folder first, with nothing saving to it. Running mounts and programs go on in the new place.
     """
-    from artfs.stores.moving import update_store
+    from artfs.workspace.moving import update_store
 
     settings = dict(_setting(option) for option in options)
     if path is None and not settings:
@@ -191,7 +191,7 @@ def describe(session: Session, name: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    record: list[tuple[Column, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
+    record: list[tuple[TableColumn, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
     print_record([*record, *((text(f"option.{key}"), value) for key, value in row.options.items())])
 
 
@@ -203,7 +203,7 @@ def delete(session: Session, name: str) -> None:
 
     What lies in it is left as it is.
     """
-    from artfs.stores.registration import delete_store
+    from artfs.workspace.registration import delete_store
 
     with session.workspace() as workspace:
         delete_store(workspace, name)

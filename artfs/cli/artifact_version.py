@@ -9,7 +9,7 @@ import click
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.paging import paged, wanted
 from artfs.cli.printing import (
-    Column,
+    TableColumn,
     count,
     json_option,
     listed,
@@ -32,7 +32,7 @@ COMMANDS = {
     "delete": Lazy("artfs.cli.artifact_changes:delete_version", "Remove versions, and the bytes that only they need."),
 }
 
-COLUMNS: dict[str, Column] = {
+COLUMNS: dict[str, TableColumn] = {
     "artifact": text("artifact"),
     "version": text("version"),
     "id": text("id"),
@@ -105,5 +105,5 @@ def describe(session: Session, version: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    record: list[tuple[Column, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
+    record: list[tuple[TableColumn, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
     print_record([*record, *((text(f"metadata.{key}"), value) for key, value in facts["metadata"].items())])

@@ -52,7 +52,7 @@ def restore(session: Session, file: Path) -> None:
     numbers go on after those, and nothing is removed until the newer catalog is back or `artfs catalog accept` gives
     them up.
     """
-    from artfs.catalog_files import restore as put_back
+    from artfs.workspace.catalog_files import restore as put_back
 
     session.home.existing()
     before = put_back(session.home, file)
@@ -101,7 +101,7 @@ def accept(session: Session, context: click.Context, words: str | None) -> None:
             f"artfs catalog accept '{ACCEPTED}'",
             context,
         )
-    from artfs.older import catch_up, give_up
+    from artfs.home.older_catalog import catch_up, give_up
 
     with session.workspace() as workspace:
         catch_up(workspace.catalog, workspace.stores)

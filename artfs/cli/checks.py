@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from artfs import mounts
 from artfs.cli import daemons
 from artfs.cli.reporting import explain
 from artfs.errors import ArtfsError, OlderCatalog, StoreError
-from artfs.home import Home
-from artfs.modes import WrongMode, stores_of, wrong_modes
+from artfs.home.home import Home
+from artfs.linux import mounts
+from artfs.workspace.modes import WrongMode, stores_of, wrong_modes
 
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONFIGURATION = Path("/etc/fuse.conf")
@@ -212,7 +212,7 @@ def modes(home: Home) -> Check:
 
 def wrong_in(home: Home) -> Iterator[WrongMode]:
     """Yield what has a wrong mode in a home, and, where its catalog can be opened, in its stores."""
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
     stores: Sequence[tuple[Path, Sequence[str]]] = []
     if home.catalog_path.exists():
@@ -265,9 +265,9 @@ def stores(home: Home) -> Iterator[Check]:
     """Whether the stores are there, and the catalog knows what is in them."""
     if _has_no_catalog_yet(home):
         return
-    from artfs.older import check_not_older
-    from artfs.stores.moving import what_is_at
-    from artfs.workspace import Workspace
+    from artfs.home.older_catalog import check_not_older
+    from artfs.workspace.moving import what_is_at
+    from artfs.workspace.workspace import Workspace
 
     away: list[Check] = []
     try:
@@ -293,7 +293,7 @@ def manifests(home: Home) -> Iterator[Check]:
     if _has_no_catalog_yet(home):
         return
     from artfs.artifacts.orphans import unlisted
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
     try:
         with Workspace(home) as workspace:

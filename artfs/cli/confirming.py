@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from artfs.printable import printable
+from artfs.text.printable import printable
 
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.home import Home
-from artfs.mounts import without_links
+from artfs.home.home import Home
+from artfs.linux.mounts import without_links
 
 PROC = Path("/proc")
 DAEMON = b"artfs_mount"
@@ -18,7 +18,7 @@ MOUNT_POINT = b"--mount-point"
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class MountUser:
     """A process that has something below a mount open."""
 
     pid: int
@@ -26,7 +26,7 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
+class AreaState:
     """A folder in which a mount keeps its drafts between starts.
 
     Args:
@@ -44,7 +44,7 @@ class Area:
     drafts: list[str]
 
 
-def areas(home: Home) -> list[Area]:
+def areas(home: Home) -> list[AreaState]:
     """Return the areas of a home."""
     if not home.mounts.is_dir():
         return []
@@ -64,14 +64,14 @@ def is_daemon(pid: int) -> bool:
     return DAEMON in _arguments(pid)
 
 
-def users_of(mount_point: Path) -> list[User]:
+def users_of(mount_point: Path) -> list[MountUser]:
     """Return the processes that use something below a mount, of those that this user may look at."""
     found = []
     for pid in _processes():
         process = PROC / str(pid)
         if pid != os.getpid() and any(path.is_relative_to(mount_point) for path in _used_by(process)):
             with suppress(OSError):  # it has ended by now
-                found.append(User(pid, (process / "comm").read_text("utf-8", "replace").strip()))
+                found.append(MountUser(pid, (process / "comm").read_text("utf-8", "replace").strip()))
     return found
 
 
@@ -108,11 +108,11 @@ def _used_by(process: Path) -> Iterator[Path]:
             yield Path(line.split(maxsplit=5)[-1])
 
 
-def _area(path: Path) -> Area:
+def _area(path: Path) -> AreaState:
     facts = _read_json(path / "mount.json")
     point, pid = facts.get("mount_point"), facts.get("pid")
     records = [_read_json(record) for record in sorted(path.glob("drafts/*.json"))]
-    return Area(
+    return AreaState(
         path,
         Path(point) if isinstance(point, str) else None,
         isinstance(pid, int) and is_daemon(pid),

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from artfs import mounts
 from artfs.cli.printing import json_option, print_json, readable_size, say, waiting
 from artfs.cli.reporting import FAILED, complain, explain
 from artfs.cli.session import Session, pass_session
 from artfs.describe.owed import owed
 from artfs.errors import DraftHeld, DraftNotFound, InvalidValue, MountError
+from artfs.linux import mounts
 from artfs.names import check_tag_name, check_version_name
 
 if TYPE_CHECKING:
-    from artfs.home import Home
+    from artfs.home.home import Home
     from artfs.transfers.pending import Owed
 
 SYNC = "user.artfs.sync"
@@ -105,7 +105,7 @@ def _asked(root: Path) -> dict[str, Any]:
 
 def _home_of(root: Path) -> Home | None:
     """The home that a mount shows; None if this user cannot work in it."""
-    from artfs.home import Home
+    from artfs.home.home import Home
 
     home = Home(Path(mounts.read_status(root)["home"]))
     return home if home.is_writable else None
@@ -113,7 +113,7 @@ def _home_of(root: Path) -> Home | None:
 
 def _left(home: Home, give_up: float | None, show: Callable[[str], None]) -> list[Owed]:
     """What a home still owes when it was waited for."""
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
     def show_owed(left: Sequence[Owed]) -> None:
         show(f"bringing {left[0].what} to {left[0].store}, {readable_size(sum(each.left for each in left))} left")

@@ -19,7 +19,7 @@ def exec_command(context: click.Context, name: str | None, command: tuple[str, .
     Versions that it read become the inputs of a run, drafts that it wrote its outputs: they are versions when this
     returns, if the command ended well. Ends with the command's own exit code.
     """
-    from artfs.pipelines.command import run_command
+    from artfs.pipelines.run.command import run_command
 
     session = context.find_object(Session)
     assert session is not None

@@ -8,10 +8,10 @@ import click
 
 from artfs.cli.printing import say
 from artfs.cli.session import Session, pass_session
-from artfs.modes import stores_of, wrong_modes
+from artfs.workspace.modes import stores_of, wrong_modes
 
 if TYPE_CHECKING:
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 FORGOTTEN = "forget all versions"
 """What one has to type to begin anew where a home is."""
@@ -62,7 +62,7 @@ def _begin_anew(session: Session, context: click.Context, words: str) -> None:
             f"artfs init --begin-anew '{FORGOTTEN}'",
             context,
         )
-    from artfs.catalog_files import begin_anew
+    from artfs.workspace.catalog_files import begin_anew
 
     aside = begin_anew(session.home)
     say(f"made a new artfs home at {session.home.path}; what was there before is in {aside}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from artfs.describe.plain import plain
-from artfs.printable import printable
+from artfs.text.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,7 +27,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     Args:
@@ -43,41 +43,41 @@ class Column:
     right: bool = False
 
 
-def text(title: str) -> Column:
+def text(title: str) -> TableColumn:
     """A column of texts; None is empty."""
-    return Column(title, _optional(str), _optional(str))
+    return TableColumn(title, _optional(str), _optional(str))
 
 
-def count(title: str) -> Column:
+def count(title: str) -> TableColumn:
     """A column of whole numbers."""
-    return Column(title, _optional(lambda value: f"{value:,}"), _optional(str), right=True)
+    return TableColumn(title, _optional(lambda value: f"{value:,}"), _optional(str), right=True)
 
 
-def size(title: str) -> Column:
+def size(title: str) -> TableColumn:
     """A column of numbers of bytes."""
-    return Column(title, _optional(readable_size), _optional(str), right=True)
+    return TableColumn(title, _optional(readable_size), _optional(str), right=True)
 
 
-def moment(title: str) -> Column:
+def moment(title: str) -> TableColumn:
     """A column of times, in ISO 8601."""
-    return Column(title, _optional(readable_time), _optional(str))
+    return TableColumn(title, _optional(readable_time), _optional(str))
 
 
-def took(title: str) -> Column:
+def took(title: str) -> TableColumn:
     """A column of durations in seconds."""
     shown = _optional(readable_duration)
-    return Column(title, shown, shown)
+    return TableColumn(title, shown, shown)
 
 
-def listed(title: str) -> Column:
+def listed(title: str) -> TableColumn:
     """A column of lists of texts."""
-    return Column(title, ", ".join, ",".join)
+    return TableColumn(title, ", ".join, ",".join)
 
 
-def yes_no(title: str) -> Column:
+def yes_no(title: str) -> TableColumn:
     """A column of answers."""
     answer = _optional(lambda value: "yes" if value else "no")
-    return Column(title, answer, answer)
+    return TableColumn(title, answer, answer)
 
 
 def say(line: str = "", *, err: bool = False, **style: Any) -> None:
@@ -96,7 +96,7 @@ def print_text(lines: str) -> None:
     click.echo(printable(lines, keep="\n"), nl=False)
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+def print_table(columns: Sequence[TableColumn], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """Print rows; in a pipe each as soon as it is there, however many there are.
 
     Args:
@@ -115,7 +115,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, emp
         click.echo(empty)
 
 
-def print_described(columns: Mapping[str, Column], things: Iterable[Mapping[str, Any]], *, empty: str) -> None:
+def print_described(columns: Mapping[str, TableColumn], things: Iterable[Mapping[str, Any]], *, empty: str) -> None:
     """Print a table of things as `artfs.describe` describes them.
 
     Args:
@@ -126,7 +126,7 @@ def print_described(columns: Mapping[str, Column], things: Iterable[Mapping[str,
     print_table(list(columns.values()), ([thing[key] for key in columns] for thing in things), empty=empty)
 
 
-def print_record(properties: Sequence[tuple[Column, Any]]) -> None:
+def print_record(properties: Sequence[tuple[TableColumn, Any]]) -> None:
     """Print one thing, a line a property; those without a value are left out on a terminal."""
     on_terminal = sys.stdout.isatty()
     # Titles too: they may be keys of metadata.
@@ -262,7 +262,7 @@ def waiting(label: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: shown.update(Text(printable(text)))
 
 
-def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
+def _print_rich(columns: Sequence[TableColumn], rows: Sequence[Sequence[Any]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

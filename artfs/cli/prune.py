@@ -26,7 +26,7 @@ from artfs.cli.printing import (
 from artfs.cli.reporting import complain
 from artfs.cli.selection import artifact_named, complete_artifact
 from artfs.cli.session import Session, pass_session
-from artfs.times import iso
+from artfs.text.times import iso
 
 if TYPE_CHECKING:
     from artfs.artifacts.prune import Decision, Pruned, PrunePlan

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from artfs.errors import ArtfsError
-from artfs.printable import printable
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
+from artfs.text.printable import printable
 
 UNLISTED = "a version that the catalog does not know, as an older one was restored"
 FAILED = 1

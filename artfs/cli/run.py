@@ -13,7 +13,7 @@ from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.lineage import COLOURS
 from artfs.cli.paging import paged, wanted
 from artfs.cli.printing import (
-    Column,
+    TableColumn,
     json_option,
     moment,
     print_described,
@@ -26,7 +26,7 @@ from artfs.cli.printing import (
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 from artfs.errors import InvalidValue, RunNotFound
-from artfs.printable import printable
+from artfs.text.printable import printable
 
 if TYPE_CHECKING:
     from artfs.catalog import Catalog
@@ -42,7 +42,7 @@ COMMANDS = {
     "delete": Lazy("artfs.cli.run:delete", "Forget runs, with their steps, logs and what was logged for them."),
 }
 
-COLUMNS: dict[str, Column] = {
+COLUMNS: dict[str, TableColumn] = {
     "pipeline": text("pipeline"),
     "run": text("run"),
     "status": text("status"),

@@ -96,7 +96,7 @@ def _version_names(context: click.Context, artifact: str) -> Sequence[str]:
 def catalog_to_complete(context: click.Context) -> Iterator[Catalog | None]:
     """The catalog, if there is a usable one: an error would only spoil the user's prompt."""
     from artfs.catalog import Catalog
-    from artfs.home import Home
+    from artfs.home.home import Home
 
     given: Path | None = context.find_root().params.get("home")
     home = Home.find(given)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from artfs.home import Home
-    from artfs.workspace import Workspace
+    from artfs.home.home import Home
+    from artfs.workspace.workspace import Workspace
 
 
 class Session:
@@ -31,7 +31,7 @@ class Session:
     @cached_property
     def home(self) -> Home:
         """The home; it need not exist."""
-        from artfs.home import Home
+        from artfs.home.home import Home
 
         return Home.find(self._explicit_home)
 
@@ -42,8 +42,8 @@ class Session:
         Raises HomeError when there is none.
         """
         home = self.home.existing()
-        from artfs.log_format import SafeFormatter
-        from artfs.workspace import Workspace
+        from artfs.text.log_format import SafeFormatter
+        from artfs.workspace.workspace import Workspace
 
         if logging.lastResort is not None:
             logging.lastResort.setFormatter(SafeFormatter())  # warnings come out beside what commands print

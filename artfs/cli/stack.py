@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 from artfs.cli.artifact_store import complete_store
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.printing import (
-    Column,
+    TableColumn,
     json_option,
     moment,
     print_described,
@@ -34,7 +34,7 @@ COMMANDS = {
     "delete": Lazy("artfs.cli.stack:delete", "Forget a stack; its artifact store and its versions stay."),
 }
 
-COLUMNS: dict[str, Column] = {
+COLUMNS: dict[str, TableColumn] = {
     "name": text("name"),
     "active": yes_no("active"),
     "artifact_store": text("artifact store"),
@@ -69,7 +69,7 @@ def stack() -> None:
 @pass_session
 def register(session: Session, name: str, store: str, activate: bool) -> None:
     """Make a stack, whose versions go to an artifact store."""
-    from artfs.stacks import activate_stack, register_stack
+    from artfs.workspace.stacks import activate_stack, register_stack
 
     with session.workspace() as workspace:
         register_stack(workspace, name, store)
@@ -88,7 +88,7 @@ def list_(session: Session, as_json: bool) -> None:
     Columns: name, whether it is the active one, its artifact store, that store's path, when it was registered.
     """
     from artfs.describe.stores import stacks
-    from artfs.stacks import list_stacks
+    from artfs.workspace.stacks import list_stacks
 
     with session.workspace() as workspace:
         found = stacks(workspace, list_stacks(workspace))
@@ -105,7 +105,7 @@ def list_(session: Session, as_json: bool) -> None:
 def describe(session: Session, name: str | None, as_json: bool) -> None:
     """Show one stack, or the active one."""
     from artfs.describe.stores import stacks
-    from artfs.stacks import active_stack, find_stack
+    from artfs.workspace.stacks import active_stack, find_stack
 
     with session.workspace() as workspace:
         found = find_stack(workspace, name) if name is not None else active_stack(workspace)
@@ -124,7 +124,7 @@ def set_(session: Session, name: str) -> None:
 
     Mounts and programs that are running go on with the one that they began with.
     """
-    from artfs.stacks import activate_stack
+    from artfs.workspace.stacks import activate_stack
 
     with session.workspace() as workspace:
         activate_stack(workspace, name)
@@ -136,7 +136,7 @@ def set_(session: Session, name: str) -> None:
 @pass_session
 def delete(session: Session, name: str) -> None:
     """Forget a stack; its artifact store and its versions stay."""
-    from artfs.stacks import delete_stack
+    from artfs.workspace.stacks import delete_stack
 
     with session.workspace() as workspace:
         delete_stack(workspace, name)

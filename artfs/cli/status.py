@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from artfs import mounts
 from artfs.cli.printing import (
     count,
     json_option,
@@ -28,7 +27,8 @@ from artfs.cli.printing import (
 from artfs.cli.session import Session, pass_session
 from artfs.describe.owed import owed
 from artfs.errors import MountError
-from artfs.times import iso
+from artfs.linux import mounts
+from artfs.text.times import iso
 
 OWED = {
     "what": text("owed"),

@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from artfs import mounts
 from artfs.cli import daemons
 from artfs.cli.printing import say, waiting
 from artfs.errors import MountError, NotMounted
+from artfs.linux import mounts
 
 SHOWN_AT_MOST = 5
 

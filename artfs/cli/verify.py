@@ -16,7 +16,7 @@ from artfs.errors import StoreError
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 
 @click.command()

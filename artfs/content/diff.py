@@ -1,7 +1,7 @@
 """What differs between two trees, without looking into subtrees that are equal.
 
-Works on anything that has the few attributes of `Node`: `content.tree` values, or rows of the catalog whose entries
-are loaded only when asked for.
+Works on anything that has the few attributes of `TreeEntry`: `content.tree` values, or rows of the catalog whose
+entries are loaded only when asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, overload
 
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 
 
-class Node(Protocol):
+class TreeEntry(Protocol):
     """An entry of a tree. A link may have no digest: its target is compared too."""
 
     @property
@@ -31,18 +31,18 @@ class Node(Protocol):
     def size(self) -> int: ...
 
 
-class Root(Protocol):
+class TreeTop(Protocol):
     """The top of a tree: only its digest is asked for."""
 
     @property
     def digest(self) -> bytes | None: ...
 
 
-N = TypeVar("N", bound=Node)
+N = TypeVar("N", bound=TreeEntry)
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[N]):
+class EntryChange(Generic[N]):
     """One path that is not the same in both trees. `old` is None when it was added, `new` when it was removed."""
 
     path: bytes
@@ -66,12 +66,14 @@ class Change(Generic[N]):
 
 
 @overload
-def diff(old: Tree, new: Tree) -> Iterator[Change[Entry]]: ...
+def diff(old: Tree, new: Tree) -> Iterator[EntryChange[Entry]]: ...
 @overload
-def diff(old: Root, new: Root, children: Callable[[Any], Iterable[N]], prefix: bytes = b"") -> Iterator[Change[N]]: ...
 def diff(
-    old: Root, new: Root, children: Callable[[Any], Iterable[N]] = attrgetter("entries"), prefix: bytes = b""
-) -> Iterator[Change[N]]:
+    old: TreeTop, new: TreeTop, children: Callable[[Any], Iterable[N]], prefix: bytes = b""
+) -> Iterator[EntryChange[N]]: ...
+def diff(
+    old: TreeTop, new: TreeTop, children: Callable[[Any], Iterable[N]] = attrgetter("entries"), prefix: bytes = b""
+) -> Iterator[EntryChange[N]]:
     """Yield every path that was added, removed or changed between two directories, in name order, parents first.
 
     A directory is itself changed only when its mode or kind is; everything below an added or removed directory is
@@ -91,7 +93,7 @@ def diff(
         path, before, after = pair
         both_directories = _is_directory(before) and _is_directory(after)
         if before is None or after is None or not _same(before, after, ignore_content=both_directories):
-            yield Change(path, before, after)
+            yield EntryChange(path, before, after)
         below_before = before if _is_directory(before) else None
         below_after = after if _is_directory(after) else None
         if below_before is not None or below_after is not None:
@@ -99,7 +101,7 @@ def diff(
 
 
 def _pairs(
-    old: Root | None, new: Root | None, children: Callable[[Any], Iterable[N]], prefix: bytes
+    old: TreeTop | None, new: TreeTop | None, children: Callable[[Any], Iterable[N]], prefix: bytes
 ) -> list[tuple[bytes, N | None, N | None]]:
     """What has the same path in two directories, either of which may be missing; nothing when they are equal."""
     if old is not None and new is not None and old.digest == new.digest:
@@ -109,11 +111,11 @@ def _pairs(
     return [(prefix + name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())]
 
 
-def _is_directory(node: Node | None) -> bool:
-    return node is not None and node.kind == Kind.DIRECTORY
+def _is_directory(node: TreeEntry | None) -> bool:
+    return node is not None and node.kind == EntryKind.DIRECTORY
 
 
-def _same(old: Node, new: Node, *, ignore_content: bool) -> bool:
+def _same(old: TreeEntry, new: TreeEntry, *, ignore_content: bool) -> bool:
     if old.kind != new.kind or old.mode != new.mode:
         return False
     return ignore_content or (old.digest == new.digest and old.target == new.target)

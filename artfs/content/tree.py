@@ -18,7 +18,7 @@ RawPath = bytes
 """A name or a relative path, as the file system has it."""
 
 
-class Kind(IntEnum):
+class EntryKind(IntEnum):
     """What an entry is. The numbers are part of digests and of the catalog: never change one."""
 
     FILE = 1
@@ -41,7 +41,7 @@ class Entry:
     """
 
     name: bytes
-    kind: Kind
+    kind: EntryKind
     mode: int
     mtime_ns: int
     file: FileDigest | None = None
@@ -139,7 +139,7 @@ class Tree:
     @cached_property
     def bytes(self) -> int:
         """Bytes of all files at any depth; a content that lies there twice counts twice."""
-        return sum(entry.size for entry in self.entries if entry.kind is not Kind.SYMLINK)
+        return sum(entry.size for entry in self.entries if entry.kind is not EntryKind.SYMLINK)
 
     def walk(self, prefix: RawPath = b"") -> Iterator[tuple[RawPath, Entry]]:
         """Yield every path below with its entry, a directory before what is in it."""
@@ -186,7 +186,7 @@ class _Builder:
         pending = [(builder, components[-1], entry)]
         while pending:
             builder, name, entry = pending.pop()
-            if entry.kind is Kind.DIRECTORY:
+            if entry.kind is EntryKind.DIRECTORY:
                 child = builder.child(name)
                 child.own = entry
                 pending.extend((child, inner.name, inner) for inner in entry.entries)
@@ -212,14 +212,14 @@ class _Builder:
             entries = list(builder.leaves.values())
             for name, child in builder.children.items():
                 own_mode, own_mtime = (child.own.mode, child.own.mtime_ns) if child.own else (mode, mtime_ns)
-                entries.append(Entry(name, Kind.DIRECTORY, own_mode, own_mtime, tree=built.pop(child)))
+                entries.append(Entry(name, EntryKind.DIRECTORY, own_mode, own_mtime, tree=built.pop(child)))
             built[builder] = Tree.of(entries)
         return built[self]
 
 
 def _check_entry(entry: Entry) -> None:
     given = (entry.file is not None, entry.tree is not None, entry.target is not None)
-    if given != (entry.kind is Kind.FILE, entry.kind is Kind.DIRECTORY, entry.kind is Kind.SYMLINK):
+    if given != (entry.kind is EntryKind.FILE, entry.kind is EntryKind.DIRECTORY, entry.kind is EntryKind.SYMLINK):
         raise ValueError(f"entry {entry.name!r} has not what a {entry.kind.name.lower()} has")
     if not entry.name or entry.name in (b".", b"..") or b"/" in entry.name or b"\0" in entry.name:
         raise ValueError(f"{entry.name!r} cannot be a name in a directory")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from artfs.times import iso, iso_or_none
+from artfs.text.times import iso, iso_or_none
 
 if TYPE_CHECKING:
     from artfs.transfers.pending import Owed

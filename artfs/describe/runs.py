@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from artfs.lineage.labels import step_label
-from artfs.times import iso, iso_or_none
+from artfs.text.times import iso, iso_or_none
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog

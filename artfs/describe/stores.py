@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from artfs.errors import ArtfsError
-from artfs.times import iso
+from artfs.text.times import iso
 
 if TYPE_CHECKING:
-    from artfs.catalog.stores import Store as StoreRow
-    from artfs.stacks import Stack
-    from artfs.workspace import Workspace
+    from artfs.catalog.stores import StoreRow
+    from artfs.workspace.stacks import Stack
+    from artfs.workspace.workspace import Workspace
 
 
 def stores(workspace: Workspace, rows: Sequence[StoreRow]) -> list[dict[str, Any]]:

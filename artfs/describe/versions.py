@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.content.digest import format_digest
 from artfs.lineage.labels import step_path, version_label
-from artfs.times import iso, iso_or_none
+from artfs.text.times import iso, iso_or_none
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact

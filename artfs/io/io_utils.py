@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from artfs.errors import InvalidValue
-from artfs.home import Home
+from artfs.home.home import Home
 from artfs.io import fileio
 from artfs.io.fileio import convert_to_str
 from artfs.stores.flavor import PathType
-from artfs.stores.local import local_path
+from artfs.stores.local.store import local_path
 
 __all__ = [
     "convert_to_str",
@@ -124,7 +124,7 @@ def get_grandparent(dir_path: PathType) -> str:
 
 
 def get_global_config_directory() -> str:
-    """Return artfs's own directory, see `artfs.home`."""
+    """Return artfs's own directory, see `artfs.home.home`."""
     return str(Home.find().path)
 
 

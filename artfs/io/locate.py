@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs.current import current_workspace
 from artfs.errors import ReadOnly, StoreError
-from artfs.home import Home
+from artfs.home.home import Home
 from artfs.io.plain import PlainFiles
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.flavor import PathType
-from artfs.stores.local import local_path
+from artfs.stores.local.store import local_path
+from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
-    from artfs.catalog.stores import Store as StoreRow
-    from artfs.workspace import Workspace
+    from artfs.catalog.stores import StoreRow
+    from artfs.workspace.workspace import Workspace
 
 _VERSION_DIRECTORY = re.compile(r"([0-9a-f]{32})(\..*)?")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from artfs.lineage.labels import duration, slot_label, step_label, version_label
-from artfs.printable import printable
+from artfs.text.printable import printable
 
 if TYPE_CHECKING:
     from artfs.lineage.graph import Graph, Key

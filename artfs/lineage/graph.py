@@ -28,7 +28,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Arrow:
     """An arrow: from a version to what reads it, or from a step run to what it gave out; `use` says in which slot."""
 
     source: Key
@@ -48,7 +48,7 @@ class Graph:
 
     versions: Mapping[int, VersionFacts]
     steps: Mapping[int, StepFacts]
-    links: Sequence[Link]
+    links: Sequence[Arrow]
     focus: Key | None = None
     hidden: int = 0
     is_cut: bool = False
@@ -128,7 +128,7 @@ class _Walk:
         self._most = most
         self.versions: dict[int, VersionFacts] = {}
         self.steps: dict[int, StepFacts] = {}
-        self._links: dict[Link, None] = {}
+        self._links: dict[Arrow, None] = {}
         self._is_cut = False
 
     def both_ways(
@@ -198,15 +198,15 @@ class _Walk:
                 self._links[_giving(given.get(pair) or Use(pair[0], "", 0, pair[1], "made"))] = None
 
 
-def _reading(use: Use) -> Link:
-    return Link(Key("version", use.version_id), Key("step", use.step_run_id), use)
+def _reading(use: Use) -> Arrow:
+    return Arrow(Key("version", use.version_id), Key("step", use.step_run_id), use)
 
 
-def _giving(use: Use) -> Link:
-    return Link(Key("step", use.step_run_id), Key("version", use.version_id), use)
+def _giving(use: Use) -> Arrow:
+    return Arrow(Key("step", use.step_run_id), Key("version", use.version_id), use)
 
 
-def _without_circles(links: list[Link], doubtful: Iterable[Link]) -> list[Link]:
+def _without_circles(links: list[Arrow], doubtful: Iterable[Arrow]) -> list[Arrow]:
     """The links, and those of the doubtful ones that close no circle."""
     after: dict[Key, list[Key]] = defaultdict(list)
     for link in links:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from artfs import __version__
 from artfs.content.digest import format_digest
-from artfs.times import iso
+from artfs.text.times import iso
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog

@@ -11,7 +11,7 @@ from artfs.lineage.labels import duration, slot_label, step_label, version_label
 
 if TYPE_CHECKING:
     from artfs.catalog.lineage import StepFacts
-    from artfs.lineage.graph import Graph, Link
+    from artfs.lineage.graph import Arrow, Graph
 
 SIGNS: Final = {
     "completed": "✓",
@@ -59,8 +59,8 @@ def run_tree(graph: Graph) -> Iterator[Line]:
     for id_ in graph.steps:
         chosen = max(parents[id_], key=lambda parent: (deepest[parent], parent), default=None)
         children[chosen].append(id_)
-    reads: dict[int, list[Link]] = defaultdict(list)
-    gives: dict[int, list[Link]] = defaultdict(list)
+    reads: dict[int, list[Arrow]] = defaultdict(list)
+    gives: dict[int, list[Arrow]] = defaultdict(list)
     for link in graph.links:
         (reads if link.target.kind == "step" else gives)[link.use.step_run_id].append(link)
 
@@ -76,9 +76,11 @@ def run_tree(graph: Graph) -> Iterator[Line]:
     yield from draw(None, "")
 
 
-def _branches(graph: Graph, root: Key, near: Callable[[Key], list[tuple[Link, Key]]], seen: set[Key]) -> Iterator[Line]:
+def _branches(
+    graph: Graph, root: Key, near: Callable[[Key], list[tuple[Arrow, Key]]], seen: set[Key]
+) -> Iterator[Line]:
     # A stack and no recursion: a chain of versions may be longer than Python's.
-    waiting: list[tuple[str, bool, Link, Key]] = []
+    waiting: list[tuple[str, bool, Arrow, Key]] = []
 
     def push(key: Key, indent: str) -> None:
         found = near(key)
@@ -115,7 +117,7 @@ def _state(step: StepFacts) -> str:
     return f"{SIGNS.get(step.status, '?')} {step.name}  {step.status}{f' {took}' if took else ''}"
 
 
-def _slots(graph: Graph, links: Sequence[Link]) -> str:
+def _slots(graph: Graph, links: Sequence[Arrow]) -> str:
     """`data=iris/3, test=iris/4`."""
     return ", ".join(f"{slot_label(link.use)}={version_label(graph.versions[link.use.version_id])}" for link in links)
 

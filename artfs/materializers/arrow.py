@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
 from artfs.types import DType
@@ -51,7 +51,7 @@ class TableMaterializer(BaseMaterializer):
         """Show the first rows and the schema."""
         title = f"Table of {data.num_rows:,} rows and {data.num_columns:,} columns"
         first = _rows_as_html(data.slice(0, _SHOWN_ROWS))
-        return pages.write_page(self, "table.html", title, first, pages.table(_describe(data.schema).items()))
+        return html_page.write_page(self, "table.html", title, first, html_page.table(_describe(data.schema).items()))
 
 
 class ArrayMaterializer(BaseMaterializer):
@@ -111,7 +111,7 @@ def _describe(schema: pa.Schema) -> dict[str, DType]:
 
 def _rows_as_html(table: pa.Table | pa.RecordBatch) -> str:
     columns = [[_shown(value) for value in column] for column in table.columns]
-    return pages.grid(table.schema.names, zip(*columns, strict=True))
+    return html_page.grid(table.schema.names, zip(*columns, strict=True))
 
 
 def _shown(value: Any) -> str:

@@ -22,12 +22,12 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.classes import qualified_name
 from artfs.content.files import walk_files
 from artfs.content.long_paths import lstat
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import InvalidValue
 from artfs.materializers import builtin
-from artfs.materializers.classes import qualified_name
 from artfs.types import StorageSize
 
 
@@ -136,7 +136,7 @@ class BaseMaterializer(ABC):
         return path
 
 
-class Defined:
+class DefinedMaterializers:
     """The materializers that classes of this process defined, by what they save. There is one, `defined`.
 
     `artfs.materializers.registry` chooses among them, the built-in ones and those that packages announce.
@@ -164,7 +164,7 @@ class Defined:
                 self.types[qualified_name(associated)] = associated
 
 
-defined = Defined()
+defined = DefinedMaterializers()
 
 
 def _name_of_type(associated: type | str, materializer: type[BaseMaterializer]) -> str:

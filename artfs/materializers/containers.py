@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Sized
 from typing import Any, ClassVar
 
-from artfs.materializers.json_base import JsonMaterializer
+from artfs.materializers.json.materializer import JsonMaterializer
 
 
 class ContainerMaterializer(JsonMaterializer):

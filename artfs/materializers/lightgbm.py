@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.classes import is_importable, qualified_name, recorded_name
 from artfs.enums import ArtifactType, VisualizationType
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import is_importable, qualified_name, recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
 from artfs.materializers.registry import registry
@@ -118,7 +118,7 @@ def _describe(booster: lightgbm.Booster) -> dict[str, Any]:
 def _show(materializer: BaseMaterializer, booster: lightgbm.Booster) -> dict[str, VisualizationType]:
     gains = zip(booster.feature_name(), booster.feature_importance("gain"), strict=True)
     rows = sorted(gains, key=lambda pair: pair[1], reverse=True)
-    facts = pages.table(_describe(booster).items())
-    return pages.write_page(
-        materializer, "booster.html", "LightGBM model", facts, pages.grid(["feature", "gain"], rows)
+    facts = html_page.table(_describe(booster).items())
+    return html_page.write_page(
+        materializer, "booster.html", "LightGBM model", facts, html_page.grid(["feature", "gain"], rows)
     )

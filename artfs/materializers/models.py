@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from artfs.materializers.json_base import JsonMaterializer
+from artfs.materializers.json.materializer import JsonMaterializer
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

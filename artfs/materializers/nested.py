@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.json_base import JsonMaterializer
+from artfs.materializers.json.materializer import JsonMaterializer
 from artfs.materializers.pickle import CloudpickleMaterializer
 
 

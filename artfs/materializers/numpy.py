@@ -15,12 +15,12 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
+from artfs.classes import recorded_name
 from artfs.content.files import LARGE_FILE, start_writing
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import Opaque, load_nested, save_nested
 from artfs.materializers.registry import registry
@@ -66,9 +66,9 @@ class NumpyArrayMaterializer(BaseMaterializer):
             path = self.visualization_path("array.png")
             picture.save(path)
             return {os.fspath(path): VisualizationType.IMAGE}
-        facts = pages.table(self.extract_metadata(data).items())
+        facts = html_page.table(self.extract_metadata(data).items())
         text = np.array2string(data, threshold=1000, edgeitems=10, max_line_width=120)
-        return pages.write_page(self, "array.html", "Array", facts, pages.preformatted(text))
+        return html_page.write_page(self, "array.html", "Array", facts, html_page.preformatted(text))
 
 
 class NumpyScalarMaterializer(BaseMaterializer):

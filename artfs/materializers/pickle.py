@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, ClassVar
 
 import cloudpickle
 
+from artfs.classes import MOVED, qualified_name
 from artfs.enums import ArtifactType
 from artfs.errors import MaterializerError, UntrustedPickle
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,13 @@ class Pickler(cloudpickle.Pickler):
         if isinstance(obj, type) and (generic := vars(obj).get("__pydantic_generic_metadata__")) and generic["args"]:
             return operator.getitem, (generic["origin"], generic["args"])
         return super().reducer_override(obj)
+
+
+class Unpickler(pickle.Unpickler):
+    """Finds the classes of artfs that a pickle names where an older release had them."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        return super().find_class(MOVED.get(module, module), name)
 
 
 class CloudpickleMaterializer(BaseMaterializer):
@@ -114,7 +121,7 @@ class CloudpickleMaterializer(BaseMaterializer):
 
     def undump(self, file: BinaryIO) -> Any:
         """Read what `dump` wrote."""
-        return pickle.load(file)
+        return Unpickler(file).load()
 
     def _try_out(self, data: Any, path: Path) -> None:
         """Unpickle it once: some classes only find out then that they cannot, when the value may be gone."""

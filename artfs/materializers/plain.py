@@ -17,7 +17,7 @@ from uuid import UUID
 from artfs.enums import ArtifactType
 from artfs.errors import MaterializerError
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.json_base import JsonMaterializer
+from artfs.materializers.json.materializer import JsonMaterializer
 
 _LONGEST_SHOWN = 200
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import load_nested, save_nested
@@ -148,15 +148,15 @@ def _describe(schema: pl.Schema) -> dict[str, DType]:
 
 def _show(materializer: BaseMaterializer, frame: pl.DataFrame, title: str) -> dict[str, VisualizationType]:
     shown = frame[:, :_SHOWN_COLUMNS]
-    parts = [pages.section(f"First {min(_SHOWN_ROWS, shown.height)} rows", _as_html(shown.head(_SHOWN_ROWS)))]
+    parts = [html_page.section(f"First {min(_SHOWN_ROWS, shown.height)} rows", _as_html(shown.head(_SHOWN_ROWS)))]
     summarized = shown.head(_DESCRIBED_ROWS).select(pl.selectors.numeric() | pl.selectors.temporal())
     if summarized.width and summarized.height:
         of = "" if shown.height <= _DESCRIBED_ROWS else f" of the first {_DESCRIBED_ROWS:,} rows"
-        parts.append(pages.section(f"Summary{of}", _as_html(summarized.describe())))
-    parts.append(pages.section("Columns", pages.table(_describe(shown.schema).items())))
-    return pages.write_page(materializer, "table.html", title, *parts)
+        parts.append(html_page.section(f"Summary{of}", _as_html(summarized.describe())))
+    parts.append(html_page.section("Columns", html_page.table(_describe(shown.schema).items())))
+    return html_page.write_page(materializer, "table.html", title, *parts)
 
 
 def _as_html(frame: pl.DataFrame) -> str:
     rows = (["" if cell is None else cell for cell in row] for row in frame.iter_rows())
-    return pages.grid(frame.columns, rows)
+    return html_page.grid(frame.columns, rows)

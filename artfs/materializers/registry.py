@@ -18,10 +18,10 @@ import threading
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, get_origin
 
+from artfs.classes import dotted, find_by_name, importing_only, is_importable, qualified_name
 from artfs.errors import ClassNotFound, MaterializerNotFound, UntrustedClass, UntrustedPickle
 from artfs.materializers import builtin
-from artfs.materializers.base import BaseMaterializer, Defined, defined
-from artfs.materializers.classes import dotted, find_by_name, importing_only, is_importable, qualified_name
+from artfs.materializers.base import BaseMaterializer, DefinedMaterializers, defined
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class MaterializerRegistry:
     """The materializers that this process knows. There is one, `registry`."""
 
-    def __init__(self, defined: Defined) -> None:
+    def __init__(self, defined: DefinedMaterializers) -> None:
         self._installing = threading.RLock()  # held while entry points are read; never needed to define a class
         self._defined = defined
         self._announced: dict[str, EntryPoint] = {}  # installed for a type, and not imported yet

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
 from artfs.types import DType
@@ -68,6 +68,6 @@ class SparseMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: Any) -> dict[str, VisualizationType]:
         """Show the facts and the first stored values."""
-        facts = pages.table(self.extract_metadata(data).items())
-        first = pages.preformatted(str(data)[:_SHOWN_CHARACTERS])
-        return pages.write_page(self, "sparse.html", f"Sparse {type(data).__name__}", facts, first)
+        facts = html_page.table(self.extract_metadata(data).items())
+        first = html_page.preformatted(str(data)[:_SHOWN_CHARACTERS])
+        return html_page.write_page(self, "sparse.html", f"Sparse {type(data).__name__}", facts, first)

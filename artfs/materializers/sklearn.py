@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.classes import qualified_name
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError, UntrustedPickle
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import is_pickled, load_pickled, save_pickled
 

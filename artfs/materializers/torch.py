@@ -6,20 +6,19 @@ Only the rest, the Python objects around them, is pickled.
 
 from __future__ import annotations
 
-import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
+from artfs.classes import qualified_name
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import load_nested, save_nested
-from artfs.materializers.pickle import CloudpickleMaterializer, Pickler
+from artfs.materializers.pickle import CloudpickleMaterializer, Pickler, Unpickler
 from artfs.materializers.safetensors import read, write
 from artfs.types import DType
 
@@ -73,8 +72,8 @@ class TensorMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: torch.Tensor) -> dict[str, VisualizationType]:
         """Show the facts and the first and last elements."""
-        facts = pages.table(self.extract_metadata(data).items())
-        return pages.write_page(self, "tensor.html", "Tensor", facts, pages.preformatted(str(data.detach())))
+        facts = html_page.table(self.extract_metadata(data).items())
+        return html_page.write_page(self, "tensor.html", "Tensor", facts, html_page.preformatted(str(data.detach())))
 
 
 class StateDictMaterializer(BaseMaterializer):
@@ -157,9 +156,9 @@ class TorchObjectMaterializer(CloudpickleMaterializer):
 
     def save_visualizations(self, data: Any) -> dict[str, VisualizationType]:
         """Show the layers of a module."""
-        text = pages.preformatted(str(data))
-        facts = pages.table(self.extract_metadata(data).items())
-        return pages.write_page(self, "module.html", type(data).__name__, facts, text)
+        text = html_page.preformatted(str(data))
+        facts = html_page.table(self.extract_metadata(data).items())
+        return html_page.write_page(self, "module.html", type(data).__name__, facts, text)
 
 
 class DatasetMaterializer(TorchObjectMaterializer):
@@ -250,7 +249,7 @@ class _Pickler(Pickler):
         return name
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(Unpickler):
     def __init__(self, file: BinaryIO, tensors: Mapping[str, torch.Tensor]) -> None:
         super().__init__(file)
         self._tensors = tensors
@@ -292,7 +291,7 @@ def _list_tensors(materializer: BaseMaterializer, data: Any, title: str) -> dict
         (name, tuple(tensor.shape), tensor.dtype, tensor.device)
         for name, tensor in list(tensors.items())[:_SHOWN_TENSORS]
     ]
-    facts = pages.table(_describe(iter(tensors.values())).items())
-    return pages.write_page(
-        materializer, "tensors.html", title, facts, pages.grid(["tensor", "shape", "dtype", "device"], rows)
+    facts = html_page.table(_describe(iter(tensors.values())).items())
+    return html_page.write_page(
+        materializer, "tensors.html", title, facts, html_page.grid(["tensor", "shape", "dtype", "device"], rows)
     )

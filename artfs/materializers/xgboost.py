@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.classes import is_importable, qualified_name, recorded_name
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.errors import MaterializerError
-from artfs.materializers import pages
+from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import is_importable, qualified_name, recorded_name
 from artfs.materializers.libraries import needs
 from artfs.materializers.nested import is_pickled, load_nested, load_pickled, save_nested, save_pickled
 from artfs.materializers.registry import registry
@@ -156,5 +156,7 @@ def _show(materializer: BaseMaterializer, booster: xgboost.Booster) -> dict[str,
     is_linear = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear"
     gains = {} if is_linear else booster.get_score(importance_type="gain")  # linear models have no gains
     rows = sorted(gains.items(), key=lambda pair: pair[1], reverse=True)
-    facts = pages.table(_describe(booster).items())
-    return pages.write_page(materializer, "booster.html", "XGBoost model", facts, pages.grid(["feature", "gain"], rows))
+    facts = html_page.table(_describe(booster).items())
+    return html_page.write_page(
+        materializer, "booster.html", "XGBoost model", facts, html_page.grid(["feature", "gain"], rows)
+    )

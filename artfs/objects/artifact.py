@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from artfs import html
 from artfs.artifacts.lookup import LATEST, version_of
 from artfs.describe.versions import artifacts
+from artfs.objects.pagination import Page
 from artfs.objects.references import LateReference, StepInput
-from artfs.pages import Page
-from artfs.times import moment
+from artfs.text import html
+from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -15,9 +15,9 @@ from artfs.describe.versions import artifacts, versions
 from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.late import LateArtifactVersion
 from artfs.objects.lineage import VersionLineage
+from artfs.objects.pagination import PAGE_SIZE, Page
 from artfs.objects.run import PipelineRunResponse, StepRunResponse
 from artfs.objects.version import ArtifactVersionResponse
-from artfs.pages import PAGE_SIZE, Page
 from artfs.runs import find_run
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from artfs.catalog.runs import Run
     from artfs.catalog.steps import StepRun
     from artfs.catalog.versions import Version
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 _SHOWN = ("artifact", "version", "type", "bytes", "tags", "created", "id")
 """What a notebook shows of each version of a page."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from artfs import html
 from artfs.catalog.runs import Run
 from artfs.catalog.steps import Input, Output, StepRun
 from artfs.describe.runs import run
@@ -15,7 +14,8 @@ from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
 from artfs.lineage.explain import Explanation, explain_step
 from artfs.runs import log_file
-from artfs.times import moment
+from artfs.text import html
+from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from datetime import datetime

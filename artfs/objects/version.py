@@ -16,13 +16,13 @@ from uuid import UUID
 
 import humanize
 
-from artfs import html
 from artfs.content.digest import format_digest
 from artfs.describe.versions import versions
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import ArtifactNotFound, VersionNotFound
 from artfs.objects.references import StepInput, VersionReference
-from artfs.times import moment
+from artfs.text import html
+from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -142,7 +142,7 @@ class ArtifactVersionResponse(StepInput):
     @property
     def uri(self) -> str:
         """The directory or URI that its files are in."""
-        from artfs.artifacts.standing import location
+        from artfs.artifacts.checkout import location
 
         return location(self._objects.workspace, self._version)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from artfs.pipelines.config import ArtifactConfig, CachePolicy, ExternalArtifact
-from artfs.pipelines.context import StepContext, get_step_context
+from artfs.pipelines.define.config import ArtifactConfig, CachePolicy, ExternalArtifact
+from artfs.pipelines.define.step import Step, step
 from artfs.pipelines.pipeline import Pipeline, pipeline
-from artfs.pipelines.step import Step, step
+from artfs.pipelines.task.context import StepContext, get_step_context
 
 __all__ = [
     "ArtifactConfig",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
-from artfs.pipelines.config import Options, checked_parameters
-from artfs.pipelines.graph import Composition
+from artfs.pipelines.define.composition import Composition
+from artfs.pipelines.define.config import StepOptions, checked_parameters
 from artfs.runs import RUN_VARIABLE
 from artfs.scopes import current_composition
 
 if TYPE_CHECKING:
     from artfs.objects.run import PipelineRunResponse
-    from artfs.pipelines.runner import RunOptions
+    from artfs.pipelines.run.runner import RunOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,12 +28,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Pipeline:
     """A function that says which steps are given what. Calling it runs them."""
 
-    def __init__(self, function: Callable[..., Any], name: str, options: Options, run: RunOptions) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, options: StepOptions, run: RunOptions) -> None:
         self.function = function
         self.name = check_artifact_name(name)
         self.options = options
         self.run_options = run
-        self._steps: Mapping[str, Options] = {}
+        self._steps: Mapping[str, StepOptions] = {}
         functools.update_wrapper(self, function)
 
     def __repr__(self) -> str:
@@ -67,10 +67,10 @@ class Pipeline:
             executor: `threads` or `processes`.
             workers: how many steps may run at once.
         """
-        from artfs.pipelines.configuration import read_configuration
+        from artfs.pipelines.define.file import read_configuration
 
         found = read_configuration(config_path) if config_path is not None else None
-        options = Options(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        options = StepOptions(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
         options = options.over(found.pipeline) if found else options
         run = replace(
             self.run_options,
@@ -100,9 +100,9 @@ class Pipeline:
         return bound
 
     def _run(self, parameters: inspect.BoundArguments) -> PipelineRunResponse:
-        from artfs.current import current_workspace
         from artfs.objects.objects import Objects
-        from artfs.pipelines.runner import Runner
+        from artfs.pipelines.run.runner import Runner
+        from artfs.workspace.current import current_workspace
 
         config = {
             "parameters": checked_parameters(parameters.arguments, f"pipeline '{self.name}'"),
@@ -161,10 +161,10 @@ def pipeline(
         ...     train(data=load(), rate=rate)
         >>> training(rate=0.2)
     """
-    from artfs.pipelines.runner import RunOptions
+    from artfs.pipelines.run.runner import RunOptions
 
     def decorate(function: Callable[..., Any]) -> Pipeline:
-        options = Options(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        options = StepOptions(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
         return Pipeline(
             function,
             function.__name__ if name is None else name,

@@ -10,7 +10,7 @@ from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.backend import Backend, Capabilities, Listed, PlaceReader, Stored
 from artfs.stores.base import Store
 from artfs.stores.flavor import StoreFlavor
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 
 __all__ = [
     "Backend",

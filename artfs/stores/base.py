@@ -1,8 +1,8 @@
 """A store of a home: a backend, and what making a version asks of it beyond the narrow side.
 
 In a directory of this machine bytes are adopted by hard link, claimed against gc and synced in bulk, and the root bears
-a mark: `artfs.stores.local`. Elsewhere an object is durable when it was put, and nobody but a whole version's manifest
-speaks for it: there is nothing to do.
+a mark: `artfs.stores.local.store`. Elsewhere an object is durable when it was put, and nobody but a whole version's
+manifest speaks for it: there is nothing to do.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class BuiltIn:
 
 
 BUILT_IN: Mapping[str, BuiltIn] = {
-    "local": BuiltIn("artfs.stores.local:LocalStore", ("/", "file://")),
+    "local": BuiltIn("artfs.stores.local.store:LocalStore", ("/", "file://")),
     "s3": BuiltIn("artfs.stores.s3:S3Store", ("s3://",), "s3"),
     "gcs": BuiltIn("artfs.stores.gcs:GCSStore", ("gs://",), "gcs"),
     "azure": BuiltIn("artfs.stores.azure:AzureStore", ("abfs://", "az://"), "azure"),

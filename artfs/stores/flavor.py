@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from artfs.errors import InvalidValue, OutsideStore
-from artfs.redaction import has_secret, redacted
+from artfs.secrets.redaction import has_secret, redacted
 from artfs.stores.built_in import RESERVED
 
 PathType = str | bytes | Path

@@ -41,7 +41,7 @@ class Newest:
     row: int
 
 
-class History:
+class StoreHistory:
     """What the store at a root remembers. Safe to use from many processes.
 
     Args:

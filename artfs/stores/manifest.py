@@ -33,7 +33,7 @@ from annotated_types import Ge, Le, Len
 from blake3 import blake3
 
 from artfs.content.digest import BLOCK_SIZE, DIGEST_SIZE, Digest, FileDigest, format_digest, parse_digest
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 from artfs.errors import InvalidName, ManifestInvalid
 from artfs.names import check_artifact_name, check_entry_name, check_relative_path, check_version_name
 
@@ -83,7 +83,7 @@ class Producer:
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class ManifestInput:
     """A version that the producer read."""
 
     slot: str
@@ -96,7 +96,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ManifestPicture:
     """A visualization: a file below `.artfs/visualizations`. The places are as those of an entry."""
 
     name: str
@@ -147,8 +147,8 @@ class Head:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Value] | None = None
     producer: Producer | None = None
-    inputs: tuple[Input, ...] = ()
-    visualizations: tuple[Picture, ...] = ()
+    inputs: tuple[ManifestInput, ...] = ()
+    visualizations: tuple[ManifestPicture, ...] = ()
     purged_us: _Time | None = None
     purge_reason: str | None = None
 
@@ -178,7 +178,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ManifestPlace:
     """Where a content lies: below the root of a store of the home (None: the same), or where it was registered."""
 
     path: bytes
@@ -199,7 +199,7 @@ class Manifest:
 
     head: Head
     tree: Tree | None
-    places: Mapping[Digest, Where]
+    places: Mapping[Digest, ManifestPlace]
     trusted: bool
 
 
@@ -336,18 +336,20 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _where(line: Line, own: bytes) -> Where:
+def _where(line: Line, own: bytes) -> ManifestPlace:
     if line.at is not None:
-        return Where(os.fsencode(line.at), in_place=True)
-    return Where(check_relative_path(os.fsencode(line.key)) if line.key is not None else own, line.store)
+        return ManifestPlace(os.fsencode(line.at), in_place=True)
+    return ManifestPlace(check_relative_path(os.fsencode(line.key)) if line.key is not None else own, line.store)
 
 
-def _places_of_pictures(head: Head, folder: bytes) -> dict[Digest, Where]:
+def _places_of_pictures(head: Head, folder: bytes) -> dict[Digest, ManifestPlace]:
     own = {each: folder + b"/" + PICTURES + os.fsencode(each.name) for each in head.visualizations}
     for each in head.visualizations:
         check_entry_name(os.fsencode(each.name), at_root=True)
     return {
-        parse_digest(each.digest): Where(check_relative_path(os.fsencode(each.key) if each.key else key), each.store)
+        parse_digest(each.digest): ManifestPlace(
+            check_relative_path(os.fsencode(each.key) if each.key else key), each.store
+        )
         for each, key in own.items()
     }
 
@@ -386,13 +388,13 @@ class _Builder:
         assert line is not None, "the outermost is never closed"
         name = os.fsencode(line.name)
         self._above = self._above[: -len(name) - 1]
-        entry = Entry(name, Kind.DIRECTORY, line.mode, line.mtime_ns, tree=Tree(tuple(entries)))
+        entry = Entry(name, EntryKind.DIRECTORY, line.mode, line.mtime_ns, tree=Tree(tuple(entries)))
         self._open[-1][1].append(entry)
 
 
 def _leaf(name: bytes, line: Line) -> Entry:
     if line.target is not None:
-        return Entry(name, Kind.SYMLINK, line.mode, line.mtime_ns, target=os.fsencode(line.target))
+        return Entry(name, EntryKind.SYMLINK, line.mode, line.mtime_ns, target=os.fsencode(line.target))
     if line.digest is None or line.size is None:
         raise ValueError("a file has no size")
     blocks = bytes.fromhex(line.blocks) if line.blocks is not None else None
@@ -400,5 +402,5 @@ def _leaf(name: bytes, line: Line) -> Entry:
     if blocks is not None and len(blocks) != count * DIGEST_SIZE:
         raise ValueError(f"a file of {line.size} bytes has {count} blocks")
     return Entry(
-        name, Kind.FILE, line.mode, line.mtime_ns, file=FileDigest(parse_digest(line.digest), line.size, blocks)
+        name, EntryKind.FILE, line.mode, line.mtime_ns, file=FileDigest(parse_digest(line.digest), line.size, blocks)
     )

@@ -1,7 +1,7 @@
 """Which class serves which flavour of artifact store.
 
     local             a directory of this machine
-    s3, gcs, azure    object stores, each in a module of its own on top of `artfs.stores.fsspec_store`, with its extra
+    s3, gcs, azure    object stores, each in a module of its own on top of `artfs.stores.remote.fsspec`, with its extra
     custom            any class that extends BaseArtifactStore; the option `class` says which: `package.module:Class`
 
 A class that has a `flavor` (or `FLAVOR`) of its own is registered by being defined. So that other processes find it
@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from artfs.classes import dotted, untrusted_class
 from artfs.errors import InvalidValue, MissingLibrary, StoreError
-from artfs.materializers.classes import dotted, untrusted_class
 from artfs.stores import making
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.backend import Backend

@@ -33,7 +33,7 @@ from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import COPYING
 from artfs.content.long_paths import shown as _shown
 from artfs.errors import ArtfsError, DigestMismatch, InvalidValue, PlaceExists, StoreError
-from artfs.stores.local import local_path
+from artfs.stores.local.store import local_path
 from artfs.transfers.arrival import put
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.copies import Copy, InStore
     from artfs.catalog.versions import Version
-    from artfs.home import Home
+    from artfs.home.home import Home
+    from artfs.home.stores import HomeStores
     from artfs.stores.base import Store
-    from artfs.stores.opened import Stores
     from artfs.transfers.landing import Landing
 
 BATCH_FILES = 64
@@ -97,7 +97,7 @@ class Delivery:
         self,
         row: PendingRow,
         catalog: Catalog,
-        stores: Stores,
+        stores: HomeStores,
         landing: Landing,
         home: Home,
         is_stopped: Callable[[], bool] = lambda: False,

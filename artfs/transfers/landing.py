@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.errors import StoreError
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
-    from artfs.home import Home
+    from artfs.home.home import Home
     from artfs.stores.base import Store
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from artfs.home import Home
+    from artfs.home.home import Home
 
 
 class Locks:

@@ -24,14 +24,14 @@ from artfs.catalog.engine import chunks
 from artfs.content.digest import Digest, hash_bytes
 from artfs.errors import ArtfsError
 from artfs.stages import stages
-from artfs.stores.local import FEW_FILES
+from artfs.stores.local.store import FEW_FILES
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.unsynced import UnsyncedPlace
-    from artfs.home import Home
+    from artfs.home.home import Home
+    from artfs.home.stores import HomeStores
     from artfs.stores.base import Store
-    from artfs.stores.opened import Stores
     from artfs.transfers.background import Background
 
 SMALL_FILE = 16 * 2**10
@@ -76,7 +76,7 @@ class Syncing:
         self,
         home: Home,
         catalog: Callable[[], Catalog],
-        stores: Stores,
+        stores: HomeStores,
         background: Background,
         write_manifests: Callable[[], None],
     ) -> None:

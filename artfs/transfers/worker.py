@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from artfs.errors import ArtfsError
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 from artfs.transfers.background import Background
 from artfs.transfers.delivery import Delivery, Stopped
 from artfs.transfers.landing import Landing
@@ -31,8 +31,8 @@ from artfs.transfers.syncing import Syncing
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.pending import PendingRow
-    from artfs.home import Home
-    from artfs.stores.opened import Stores
+    from artfs.home.home import Home
+    from artfs.home.stores import HomeStores
 
 LOOK_AGAIN_SECONDS = 1.0
 """So often the worker looks for what other processes have come to owe."""
@@ -62,7 +62,7 @@ class Worker:
         self,
         home: Home,
         catalog: Callable[[], Catalog],
-        stores: Stores,
+        stores: HomeStores,
         write_manifests: Callable[[], None],
         clock: Clock | None = None,
     ) -> None:

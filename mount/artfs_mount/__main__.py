@@ -15,10 +15,10 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from artfs.errors import ArtfsError, MountError
-from artfs.home import Home
-from artfs.log_format import SafeFormatter
-from artfs.redaction import redacted
-from artfs.workspace import Workspace
+from artfs.home.home import Home
+from artfs.secrets.redaction import redacted
+from artfs.text.log_format import SafeFormatter
+from artfs.workspace.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
 from artfs_mount.incoming import area as areas
 

@@ -23,11 +23,13 @@ import pyfuse3
 import trio
 
 from artfs.errors import ArtfsError, MountError
-from artfs.mounts import Mounted, is_left, mounted_at
+from artfs.linux.mounts import Mounted, is_left, mounted_at
 from artfs.transfers.pending import told
 from artfs.transfers.worker import Worker
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount import leaving, mountpoint, tuning
+from artfs_mount.fuse.inodes import Inodes
+from artfs_mount.fuse.operations import Operations
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
@@ -35,12 +37,10 @@ from artfs_mount.incoming.commit import DraftCommit
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.recovery import recover
-from artfs_mount.inodes import Inodes
-from artfs_mount.operations import Operations
+from artfs_mount.loop.supervisor import Supervisor, Work
+from artfs_mount.loop.threads import in_thread
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
-from artfs_mount.supervisor import Supervisor, Work
-from artfs_mount.threads import in_thread
 from artfs_mount.tree.tree import MountTree
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from artfs.errors import MountError
-from artfs.mounts import is_dead, mounted_at, unmount, without_links
+from artfs.linux.mounts import is_dead, mounted_at, unmount, without_links
 
 
 def prepare(path: Path) -> Path:

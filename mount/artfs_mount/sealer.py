@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from artfs.artifacts.seal import Measured
+from artfs.artifacts.seal import Scanned
 from artfs.catalog.versions import Version
 from artfs.errors import ArtfsError, Cancelled, DraftHeld
 from artfs_mount import tuning
@@ -25,12 +25,12 @@ from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.commit import DraftCommit, Made, Request
-from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.commit import DraftCommit, MadeVersion, Request
+from artfs_mount.incoming.complete.rule import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
-from artfs_mount.supervisor import Supervisor, Work
-from artfs_mount.threads import in_thread
+from artfs_mount.loop.supervisor import Supervisor, Work
+from artfs_mount.loop.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ class Sealer:
             self._settle()
         return made.version
 
-    async def _make(self, commit: DraftCommit, *, remove: bool, to_the_end: bool) -> Made:
+    async def _make(self, commit: DraftCommit, *, remove: bool, to_the_end: bool) -> MadeVersion:
         commit.look()
         try:
             content = await self._snapshot(commit)
@@ -261,21 +261,21 @@ class Sealer:
         log.info("draft %s is version %s", commit.draft.title, made.version.name)
         return made
 
-    async def _snapshot(self, commit: DraftCommit) -> Measured:
+    async def _snapshot(self, commit: DraftCommit) -> Scanned:
         try:
             return await in_thread(commit.snapshot, seconds=None)
         except BaseException:
             commit.cancel()  # the thread goes on when the daemon ends
             raise
 
-    async def _commit(self, commit: DraftCommit, content: Measured) -> Made:
+    async def _commit(self, commit: DraftCommit, content: Scanned) -> MadeVersion:
         try:
             return await in_thread(commit.commit, content, seconds=None)
         except BaseException:
             commit.abandon()
             raise
 
-    async def _record(self, commit: DraftCommit, made: Made) -> None:
+    async def _record(self, commit: DraftCommit, made: MadeVersion) -> None:
         """Writes down where a version comes from. It exists whatever becomes of this."""
         try:
             await in_thread(commit.record, made, seconds=None)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from artfs.errors import DigestMismatch, PlaceChanged
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 from artfs_mount.incoming.callers import Caller
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _TOLD = (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.ETIMEDOUT)
 
 
 @dataclass(frozen=True)
-class Failure:
+class ToldFailure:
     """An error worth telling. at: seconds since 1970 UTC."""
 
     at: float
@@ -38,7 +38,7 @@ class Status:
 
     def __init__(self, facts: dict[str, Any]) -> None:
         self._facts = facts
-        self._failures: deque[Failure] = deque(maxlen=ERRORS_KEPT)
+        self._failures: deque[ToldFailure] = deque(maxlen=ERRORS_KEPT)
         self._count = 0
         self._sections: dict[str, Callable[[Caller], Any]] = {}
 
@@ -93,4 +93,4 @@ class Status:
 
     def _remember(self, request: str, message: str) -> None:
         self._count += 1
-        self._failures.append(Failure(time.time(), request, redacted(message)))
+        self._failures.append(ToldFailure(time.time(), request, redacted(message)))

@@ -85,7 +85,7 @@ LISTING = """
 import json, os, subprocess, sys, time
 from pathlib import Path
 from artfs import save_artifact
-from artfs.current import current_workspace
+from artfs.workspace.current import current_workspace
 
 STEPS = INPUTS = 100
 

@@ -164,7 +164,7 @@ def versions(library: str, directory: Path, number: int) -> None:
 def large_catalog(library: str, directory: Path, number: int) -> None:
     """Ask a catalog of `number` versions, a hundred of each artifact, for the newest, a filtered page and a plan."""
     from artfs.client import Client
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
     shutil.rmtree(directory / "large", ignore_errors=True)
     with Workspace.open(directory / "large") as workspace:
@@ -196,14 +196,14 @@ def large_catalog(library: str, directory: Path, number: int) -> None:
 def _fill(workspace: Any, number: int) -> None:
     from artfs.catalog.blobs import Place
     from artfs.content.digest import Digest, FileDigest
-    from artfs.content.tree import Entry, Kind, Tree
+    from artfs.content.tree import Entry, EntryKind, Tree
 
     catalog, store = workspace.catalog, workspace.stores.active
     for start in range(0, number, 1_000):
         with catalog.transaction():
             for index in range(start, start + 1_000):
                 content = FileDigest(Digest(index.to_bytes(32, "big")), 1_000, None)
-                tree = Tree((Entry(b"data.json", Kind.FILE, 0o644, index, content, None, None),))
+                tree = Tree((Entry(b"data.json", EntryKind.FILE, 0o644, index, content, None, None),))
                 catalog.versions.create(
                     f"artifact-{index % (number // 100)}",
                     tree,

@@ -62,14 +62,14 @@ def make_version(home: Path, artifact: str, files: int, folders: int) -> None:
     """Make a version of so many files in so many folders, each of other content; and small artifacts beside it."""
     from artfs.catalog.blobs import Place
     from artfs.content.digest import FileDigest, hash_bytes
-    from artfs.content.tree import Entry, Kind, Tree
-    from artfs.workspace import Workspace
+    from artfs.content.tree import Entry, EntryKind, Tree
+    from artfs.workspace.workspace import Workspace
 
     def entries(count: int) -> Any:
         for number in range(count):
             content = b"%d" % number
             path = b"%04d/%07d.bin" % (number % folders, number) if folders > 1 else b"%07d.bin" % number
-            yield path, Entry(b"-", Kind.FILE, 0o644, 7, file=FileDigest(hash_bytes(content), len(content)))
+            yield path, Entry(b"-", EntryKind.FILE, 0o644, 7, file=FileDigest(hash_bytes(content), len(content)))
 
     with Workspace.open(home) as workspace:
         store_id = workspace.stores.active.id

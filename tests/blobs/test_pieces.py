@@ -19,7 +19,7 @@ from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, LIST_SIZE, PIECE_SIZE, FileDigest, Hasher, hash_file
 from artfs.errors import DigestMismatch
 from artfs.stores.base import PlaceReader
-from artfs.stores.local import LocalReader
+from artfs.stores.local.store import LocalReader
 
 SIZE = 5 * BLOCK_SIZE + 3 * PIECE_SIZE + 777
 NOISE = random.Random(1).randbytes(SIZE)

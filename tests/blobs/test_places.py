@@ -17,11 +17,11 @@ from artfs.blobs import places as places_module
 from artfs.catalog.blobs import Blob, Place
 from artfs.client import Client
 from artfs.content.digest import BLOCK_SIZE, PIECE_SIZE, Digest
-from artfs.current import current_workspace
 from artfs.errors import ContentNotFound, MissingLibrary
 from artfs.stores.base import Store
-from artfs.stores.registration import register_store
-from artfs.workspace import Workspace
+from artfs.workspace.current import current_workspace
+from artfs.workspace.registration import register_store
+from artfs.workspace.workspace import Workspace
 from support.stores import FileStore, stored_files
 
 SIZE = 2 * BLOCK_SIZE + PIECE_SIZE + 77

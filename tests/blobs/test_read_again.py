@@ -12,7 +12,7 @@ from artfs.blobs.places import Candidate
 from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, Hasher
 from artfs.errors import DigestMismatch
-from artfs.stores.local import LocalReader
+from artfs.stores.local.store import LocalReader
 
 
 def test_a_part_of_a_block_read_again_is_not_hashed_again_but_a_change_is_seen(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from artfs.blobs.places import Candidate, Failure
 from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file, tagged
 from artfs.errors import DigestMismatch, InvalidValue, PlaceChanged, ReaderClosed, StoreError
-from artfs.stores.inplace import open_in_place
-from artfs.stores.local import LocalReader
+from artfs.stores.in_place import open_in_place
+from artfs.stores.local.store import LocalReader
 
 SIZES = [0, 1, 5000, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 3 * BLOCK_SIZE, 3 * BLOCK_SIZE + 777]
 NOISE = os.urandom(SIZES[-1])

@@ -17,7 +17,7 @@ from artfs.catalog.engines.sqlite import SQLITE, SQLiteEngine
 from artfs.catalog.schema import SCHEMA_VERSION, TABLES, statements
 from artfs.catalog.schema import migrations as steps
 from artfs.catalog.schema.growth import differences
-from artfs.catalog.schema.migrations import Step, bring_up, current, migrate
+from artfs.catalog.schema.migrations import Migration, bring_up, current, migrate
 from artfs.errors import CatalogCorrupt
 from support.catalogs import save
 from support.older import SCHEMAS, older_home
@@ -236,8 +236,8 @@ def _rename_mood(engine: Engine) -> None:
     engine.execute("ALTER TABLE artifact RENAME COLUMN temper TO mood")
 
 
-_add = Step(SCHEMA_VERSION + 1, _add_mood)
-_rename = Step(SCHEMA_VERSION + 2, _rename_mood)
+_add = Migration(SCHEMA_VERSION + 1, _add_mood)
+_rename = Migration(SCHEMA_VERSION + 2, _rename_mood)
 
 
 def _kill_at(statement: int) -> None:

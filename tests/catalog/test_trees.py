@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from artfs.catalog import Catalog
 from artfs.content.digest import BLOCK_SIZE, Hasher, hash_bytes
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 from support.catalogs import save, tree_with
 from support.trees import file_entry, flat, trees
 
@@ -50,7 +50,7 @@ def test_rows_say_what_entries_say(shared_catalog: Catalog, tree: Tree) -> None:
         row = walked[path]
         assert (row.name, row.kind, row.mode, row.mtime_ns) == (entry.name, entry.kind, entry.mode, entry.mtime_ns)
         assert (row.size, row.target) == (entry.size, entry.target)
-        assert row.digest == (None if entry.kind is Kind.SYMLINK else entry.digest)
+        assert row.digest == (None if entry.kind is EntryKind.SYMLINK else entry.digest)
         totals = (entry.tree.directories, entry.tree.files, entry.tree.bytes) if entry.tree else (None, None, None)
         assert (row.directories, row.files, row.bytes) == totals
         assert shared_catalog.trees.find(tree_id, path) == row
@@ -80,7 +80,7 @@ def test_a_large_directory_is_read_in_pieces(catalog: Catalog) -> None:
 def test_a_tree_may_be_as_deep_as_it_likes(catalog: Catalog) -> None:
     tree = tree_with({b"f": b"1"})
     for _ in range(3000):
-        tree = Tree.of([Entry(b"d", Kind.DIRECTORY, 0o755, 0, tree=tree)])
+        tree = Tree.of([Entry(b"d", EntryKind.DIRECTORY, 0o755, 0, tree=tree)])
     tree_id = _saved(catalog, tree)
     assert catalog.trees.load(tree_id).record_digest == tree.record_digest
     assert sum(1 for _ in catalog.trees.walk(tree_id)) == 3001
@@ -89,7 +89,7 @@ def test_a_tree_may_be_as_deep_as_it_likes(catalog: Catalog) -> None:
 def test_shared_subtrees_cost_nothing(catalog: Catalog) -> None:
     tree = tree_with({b"f": b"1"})
     for _ in range(40):  # 2**40 paths
-        tree = Tree.of([Entry(name, Kind.DIRECTORY, 0o755, 0, tree=tree) for name in (b"a", b"b")])
+        tree = Tree.of([Entry(name, EntryKind.DIRECTORY, 0o755, 0, tree=tree) for name in (b"a", b"b")])
     tree_id = _saved(catalog, tree)
     assert catalog.trees.load(tree_id).record_digest == tree.record_digest
 
@@ -98,7 +98,7 @@ def test_blocks_of_large_files_are_kept(catalog: Catalog) -> None:
     hasher = Hasher()
     hasher.update(b"x" * (BLOCK_SIZE + 1))
     file = hasher.finish()
-    tree_id = _saved(catalog, Tree.of([Entry(b"large", Kind.FILE, 0o644, 0, file)]))
+    tree_id = _saved(catalog, Tree.of([Entry(b"large", EntryKind.FILE, 0o644, 0, file)]))
     assert catalog.trees.load(tree_id).entries[0].file == file
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from artfs.catalog import Catalog, Place
-from artfs.catalog.new_version import Contents, NewVersion
+from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.content.tree import Tree
 from artfs.errors import InvalidName, InvalidValue, MissingPlace, PlaceExists, VersionExists, VersionNotFound
 from support.catalogs import places_for, save, tree_with
@@ -103,12 +103,12 @@ def test_bytes_that_are_nowhere_are_named_and_nothing_is_changed(catalog: Catalo
     tree = tree_with({b"a": b"known", b"b": b"new", b"c": b"newer"})
     before = _everything(catalog)
     with pytest.raises(MissingPlace) as missing:
-        catalog.versions.create(NewVersion("other", tree, str(uuid4())), Contents({}))
+        catalog.versions.create(NewVersion("other", tree, str(uuid4())), NewContents({}))
     assert missing.value.digests == {tree.entries[1].digest, tree.entries[2].digest}
     assert _everything(catalog) == before
 
     new = {digest: Place(digest) for digest in missing.value.digests}
-    version = catalog.versions.create(NewVersion("other", tree, str(uuid4())), Contents(new))
+    version = catalog.versions.create(NewVersion("other", tree, str(uuid4())), NewContents(new))
     assert version.id > known.id
 
 

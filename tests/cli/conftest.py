@@ -14,10 +14,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from artfs.artifacts.measure import measure
+from artfs.artifacts.scan import scan
 from artfs.catalog.versions import Version
 from artfs.cli import cli
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.mount import ARTFS
 from support.versions import seal
 
@@ -84,7 +84,7 @@ def seal_files(workspace: Workspace, tmp_path: Path) -> Seal:
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        return seal(measure(folder), workspace, artifact, adopt=False, **facts)
+        return seal(scan(folder), workspace, artifact, adopt=False, **facts)
 
     return make
 

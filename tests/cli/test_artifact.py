@@ -12,7 +12,7 @@ from click.testing import Result
 
 from artfs.catalog.versions import Version
 from artfs.content.digest import format_digest
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 Run = Callable[..., Result]
 Seal = Callable[..., Version]

@@ -11,7 +11,7 @@ from click.testing import Result
 
 from artfs import save_artifact
 from artfs.catalog.versions import Version
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 Run = Callable[..., Result]
 Seal = Callable[..., Version]

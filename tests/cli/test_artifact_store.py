@@ -31,12 +31,12 @@ class ShelfStore(LocalStore):
 SAVE_AND_READ = """
 import sys, fsspec
 from pathlib import Path
-from artfs.artifacts.measure import measure
-from artfs.workspace import Workspace
+from artfs.artifacts.scan import scan
+from artfs.workspace.workspace import Workspace
 from support.versions import seal
 
 with Workspace.open() as workspace:
-    seal(measure(Path(sys.argv[1])), workspace, "iris", adopt=False)
+    seal(scan(Path(sys.argv[1])), workspace, "iris", adopt=False)
 print(fsspec.filesystem("artfs").cat_file("iris/1/file").decode())
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from artfs import save_artifact
 from artfs.artifacts.save import save
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from cli.conftest import Run
 
 

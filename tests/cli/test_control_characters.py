@@ -14,7 +14,6 @@ from click.testing import Result
 from artfs.artifacts.metadata import log
 from artfs.catalog.versions import Version
 from artfs.errors import InvalidName, InvalidValue
-from artfs.html import facts
 from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import version_graph
 from artfs.lineage.svg import to_svg
@@ -26,7 +25,8 @@ from artfs.names import (
     check_tag_name,
     check_version_name,
 )
-from artfs.workspace import Workspace
+from artfs.text.html import facts
+from artfs.workspace.workspace import Workspace
 from support.tampering import tamper
 
 Run = Callable[..., Result]

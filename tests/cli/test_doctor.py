@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import pytest
 from click.testing import Result
 
-from artfs import mounts, save_artifact
+from artfs import save_artifact
 from artfs.catalog import Catalog
 from artfs.cli import checks
 from artfs.cli.checks import Level
-from artfs.current import current_workspace
-from artfs.home import Home
+from artfs.home.home import Home
+from artfs.linux import mounts
+from artfs.workspace.current import current_workspace
 from support.mount import ARTFS
 
 Run = Callable[..., Result]

@@ -14,8 +14,8 @@ from artfs.catalog import Catalog
 from artfs.cli import reporting
 from artfs.cli.reporting import explain
 from artfs.errors import ArtifactNotFound
-from artfs.home import Home
-from artfs.printable import printable
+from artfs.home.home import Home
+from artfs.text.printable import printable
 from support.mount import ARTFS
 
 Run = Callable[..., Result]
@@ -138,7 +138,7 @@ def test_a_traceback_only_when_asked_for(artfs: Process) -> None:
 
 
 def test_a_defect_is_told_in_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("artfs.home.Home.create", lambda self: 1 / 0)
+    monkeypatch.setattr("artfs.home.home.Home.create", lambda self: 1 / 0)
     assert_one_line(run("init"), "unexpected ZeroDivisionError", "please report it")
 
 
@@ -146,7 +146,7 @@ def test_an_interrupt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: Home) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("artfs.home.Home.create", interrupted)
+    monkeypatch.setattr("artfs.home.home.Home.create", interrupted)
     result = run("init")
     assert result.exit_code == reporting.INTERRUPTED
     assert "artfs: interrupted" in result.stderr

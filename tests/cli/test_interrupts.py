@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from artfs.artifacts.register import register
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.mount import ARTFS
 from support.stores import stored_files
 

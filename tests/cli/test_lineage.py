@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from artfs.catalog.versions import Version
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.catalogs import save
 from support.lineage import Recorder
 

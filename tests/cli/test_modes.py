@@ -17,9 +17,9 @@ from artfs.cli import checks
 from artfs.cli.checks import Level
 from artfs.content.files import walk_files
 from artfs.content.long_paths import reachable
-from artfs.current import current_workspace
-from artfs.home import Home
-from artfs.modes import stores_of, wrong_modes
+from artfs.home.home import Home
+from artfs.workspace.current import current_workspace
+from artfs.workspace.modes import stores_of, wrong_modes
 from support.deep import dig
 
 Run = Callable[..., Result]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from artfs import mounts
 from artfs.cli import daemons
 from artfs.errors import MountError, NotMounted
-from artfs.home import Home
+from artfs.home.home import Home
+from artfs.linux import mounts
 
 MOUNTINFO = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -99,8 +99,8 @@ def test_areas(home: Path) -> None:
     (home / "mounts" / "2").mkdir()
     first, second = daemons.areas(Home(home))
     # The process is there, but it is no daemon of artfs: the id was given out again.
-    assert first == daemons.Area(area, Path("/mnt/x"), False, os.getpid(), ["a", "c"])
-    assert second == daemons.Area(home / "mounts" / "2", None, False, None, [])
+    assert first == daemons.AreaState(area, Path("/mnt/x"), False, os.getpid(), ["a", "c"])
+    assert second == daemons.AreaState(home / "mounts" / "2", None, False, None, [])
     assert daemons.daemon_of(Path("/mnt/x")) is None
 
 

@@ -11,7 +11,7 @@ import pytest
 from artfs.catalog.versions import Version
 from artfs.stores.base import Store
 from artfs.transfers.pending import owe_copy
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.transfers import is_whole_in, local_store
 
 from .conftest import Run, Seal

@@ -11,7 +11,7 @@ from click.testing import Result
 from artfs.catalog.versions import Version
 from artfs.cli.selection import version_named, versions_named
 from artfs.errors import ArtifactNotFound, VersionNotFound
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 Seal = Callable[..., Version]
 

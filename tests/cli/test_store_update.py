@@ -15,9 +15,9 @@ from click.testing import Result
 
 from artfs import load_artifact, save_artifact
 from artfs.catalog import Catalog
-from artfs.current import current_workspace
 from artfs.errors import StoreError
 from artfs.stores.mark import MARK
+from artfs.workspace.current import current_workspace
 
 Run = Callable[..., Result]
 

@@ -12,7 +12,7 @@ from click.testing import Result
 from artfs.artifacts.load import load
 from artfs.catalog.versions import Version
 from artfs.errors import CatalogCorrupt
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.tampering import tamper
 
 Run = Callable[..., Result]

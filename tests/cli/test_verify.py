@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from artfs.artifacts.measure import measure_in_place
+from artfs.artifacts.scan import scan_in_place
 from artfs.artifacts.verify import verify
 from artfs.catalog.versions import Version
 from artfs.content.digest import BLOCK_SIZE
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.stores import stored_files
 from support.versions import seal
 
@@ -88,7 +88,7 @@ def test_data_that_was_registered_in_place_and_changed(run: Run, workspace: Work
     folder = tmp_path / "set"
     folder.mkdir()
     (folder / "x").write_bytes(b"as it was")
-    seal(measure_in_place(folder), workspace, "set", save_type="preexisting")
+    seal(scan_in_place(folder), workspace, "set", save_type="preexisting")
     assert run("verify", "set").exit_code == 0
     (folder / "x").write_bytes(b"as it is!")
     result = run("verify", "set")

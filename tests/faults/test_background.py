@@ -12,8 +12,8 @@ import pytest
 
 from artfs.artifacts.save import save
 from artfs.transfers.pending import owe_copy
-from artfs.workspace import Workspace
-from artfs_mount.supervisor import Work
+from artfs.workspace.workspace import Workspace
+from artfs_mount.loop.supervisor import Work
 from support.drafts import commit, versions
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, new_base, remove_base

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs import mounts
+from artfs.linux import mounts
 from support.drafts import NEVER_BY_ITSELF, commit, raises
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, Mount, is_mounted, new_base, remove_base

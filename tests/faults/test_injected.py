@@ -13,7 +13,7 @@ from pathlib import Path
 import pyfuse3
 import pytest
 
-from artfs_mount.operations import Operations
+from artfs_mount.fuse.operations import Operations
 from support.drafts import commit, errors, raises, state, versions
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, new_base

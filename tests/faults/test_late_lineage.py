@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, state, versions
 from support.faulty_mount import FaultyMount, killed_at
 from support.mount import MYSELF, Mount, new_base, remove_base

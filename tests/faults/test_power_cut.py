@@ -19,7 +19,7 @@ import pytest
 from artfs.artifacts.load import load
 from artfs.catalog import unsynced
 from artfs.transfers import syncing
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import save_on_and_on
 from support.drafts import commit, drafts
 from support.mount_fixtures import StartMount

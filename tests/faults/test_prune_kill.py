@@ -11,7 +11,7 @@ from artfs.artifacts.gc import Garbage
 from artfs.artifacts.orphans import unlisted
 from artfs.artifacts.verify import verify
 from artfs.client import Client
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import library_and_die
 from support.kills import KILLS, killed_while, let_it_be_old
 

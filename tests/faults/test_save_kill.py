@@ -13,7 +13,7 @@ from artfs.artifacts.verify import verify
 from artfs.artifacts.visualize import read_visualization
 from artfs.client import Client
 from artfs.errors import VersionNotFound
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import library_and_die
 from support.kills import KILLS, killed_while
 

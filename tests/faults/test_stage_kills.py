@@ -12,7 +12,7 @@ import pytest
 from artfs.artifacts.gc import Garbage, gc
 from artfs.artifacts.orphans import unlisted
 from artfs.artifacts.verify import verify
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import work_and_die
 from support.kills import let_it_be_old
 

@@ -26,12 +26,12 @@ READ = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
 SEAL = """
 import sys
 from pathlib import Path
-from artfs.artifacts.seal import measure
+from artfs.artifacts.seal import scan
 from support.versions import seal
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 with Workspace.open() as workspace:
-    seal(measure(Path(sys.argv[2])), workspace, sys.argv[3], store=workspace.stores.by_name(sys.argv[1]), adopt=False)
+    seal(scan(Path(sys.argv[2])), workspace, sys.argv[3], store=workspace.stores.by_name(sys.argv[1]), adopt=False)
 """
 
 pytestmark = [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs_mount.threads import QUERIES_AT_ONCE, READS_AT_ONCE
+from artfs_mount.loop.threads import QUERIES_AT_ONCE, READS_AT_ONCE
 from support.drafts import NEVER_BY_ITSELF, commit
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, Mount, new_base, remove_base

@@ -14,7 +14,7 @@ import pytest
 
 from artfs.artifacts.save import save
 from artfs.transfers.pending import owe_copy
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.transfers import is_whole_in, local_store
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file system")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from artfs.catalog.versions import LIVE
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import transfer_and_die
 from support.stores import FileStore
 from support.transfers import contents_of, is_whole_in, local_store

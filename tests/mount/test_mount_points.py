@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts.measure import measure
+from artfs.artifacts.scan import scan
 from artfs.catalog import Catalog
-from artfs.home import Home
-from artfs.mounts import is_dead
-from artfs.workspace import Workspace
+from artfs.home.home import Home
+from artfs.linux.mounts import is_dead
+from artfs.workspace.workspace import Workspace
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, versions
 from support.mount import MYSELF, Done, Mount, is_mounted, new_base, plain_user
 from support.mount_fixtures import StartMount
@@ -134,7 +134,7 @@ class TestTwoDaemons:
         with Workspace.open(one.home) as workspace:
             for number in range(1, 4):
                 (tmp_path / "file").write_bytes(b"%d" % number)
-                seal(measure(tmp_path / "file"), workspace, "made elsewhere", adopt=False)
+                seal(scan(tmp_path / "file"), workspace, "made elsewhere", adopt=False)
                 for mount in (one, other):
                     assert (mount.artifacts / "made elsewhere" / "latest" / "file").read_bytes() == b"%d" % number
 

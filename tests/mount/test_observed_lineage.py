@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.mount import Mount
 
 TRAIN = """

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from artfs.artifacts.measure import measure
+from artfs.artifacts.scan import scan
 from artfs.errors import InvalidValue
-from artfs.stores.registration import register_store
-from artfs.workspace import Workspace
+from artfs.workspace.registration import register_store
+from artfs.workspace.workspace import Workspace
 from support.mount import Mount
 from support.versions import seal
 
@@ -26,7 +26,7 @@ def test_a_version_in_another_store_is_in_the_mount_at_once(mount: Mount, tmp_pa
     (tmp_path / "file").write_text("content")
     with Workspace.open(mount.home) as workspace:
         store = register_store(workspace, "disk", "local", str(tmp_path / "disk"))
-        seal(measure(tmp_path / "file"), workspace, "iris", store=store, adopt=False)
+        seal(scan(tmp_path / "file"), workspace, "iris", store=store, adopt=False)
     assert (mount.path / "artifacts/iris/latest/file").read_text() == "content"
 
 

@@ -10,7 +10,7 @@ from artfs.artifacts.save import save
 from artfs.catalog.versions import Version
 from artfs.stores.base import Store
 from artfs.transfers.pending import owe_copy
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support.mount import Mount
 from support.mount_fixtures import StartMount
 from support.transfers import is_whole_in, local_store

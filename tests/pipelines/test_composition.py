@@ -314,11 +314,11 @@ def test_a_pipeline_in_a_pipeline_gives_it_its_steps() -> None:
 
 
 def test_a_thousand_calls_of_one_step_get_names_of_their_own() -> None:
-    from artfs.pipelines.config import Options
-    from artfs.pipelines.graph import Composition
+    from artfs.pipelines.define.composition import Composition
+    from artfs.pipelines.define.config import StepOptions
     from artfs.scopes import current_composition
 
-    composition = Composition("many", Options())
+    composition = Composition("many", StepOptions())
     token = current_composition.set(composition)
     try:
         for _ in range(1000):

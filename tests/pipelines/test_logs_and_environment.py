@@ -110,7 +110,7 @@ def test_the_commit_and_whether_files_differ_from_it_are_recorded(
 ) -> None:
     from dulwich import porcelain
 
-    from artfs.pipelines.environment import environment
+    from artfs.pipelines.fingerprint.environment import environment
 
     (tmp_path / "train.py").write_text("1")
     porcelain.init(str(tmp_path))
@@ -126,7 +126,7 @@ def test_the_commit_and_whether_files_differ_from_it_are_recorded(
 def test_a_repository_with_a_merge_in_conflict_differs_from_its_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artfs.pipelines.environment import environment
+    from artfs.pipelines.fingerprint.environment import environment
 
     def git(*words: str, status: int = 0) -> None:
         named = ["-c", "user.name=a", "-c", "user.email=a@b"]

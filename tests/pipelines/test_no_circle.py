@@ -16,7 +16,7 @@ from artfs import load_artifact, pipeline, save_artifact, step
 from artfs.catalog.versions import Version
 from artfs.client import Client
 from artfs.errors import InvalidValue
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming import lineage
 from artfs_mount.incoming.observed import Actor, Author
 

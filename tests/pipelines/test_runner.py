@@ -12,7 +12,7 @@ import pytest
 from artfs import pipeline, save_artifact, step
 from artfs.client import Client
 from artfs.errors import AlreadyExists, InvalidValue
-from artfs.pipelines import execution
+from artfs.pipelines.task import execution
 from support.runs import PATIENCE, latest, statuses
 
 

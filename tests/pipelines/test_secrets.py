@@ -9,10 +9,10 @@ import pytest
 
 from artfs import pipeline, register_artifact, step
 from artfs.client import Client
-from artfs.current import current_workspace
 from artfs.errors import InvalidValue
-from artfs.stores.local import LocalStore
-from artfs.stores.registration import register_store
+from artfs.stores.local.store import LocalStore
+from artfs.workspace.current import current_workspace
+from artfs.workspace.registration import register_store
 
 SECRET = "hunter2Z9qSecret"
 

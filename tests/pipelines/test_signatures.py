@@ -12,7 +12,7 @@ import pytest
 
 from artfs import ArtifactConfig, pipeline, step
 from artfs.errors import InvalidName, InvalidValue
-from artfs.pipelines.signature import signature_of
+from artfs.pipelines.define.signature import signature_of
 
 
 def slots(function: Any) -> list[str]:
@@ -96,7 +96,7 @@ def test_outputs_are_named_by_annotation_or_position(function: Any, expected: li
 
 def test_a_function_without_source_is_read_from_its_code() -> None:
     program = """
-from artfs.pipelines.signature import signature_of
+from artfs.pipelines.define.signature import signature_of
 def literal() -> tuple[int, str]: return one, "a"
 def constants() -> tuple[int, str]: return 1, "a"
 def value() -> tuple[int, str]: return both

@@ -19,7 +19,7 @@ from artfs.content.digest import hash_file
 from artfs.errors import DigestMismatch, InvalidValue, PlaceExists, StoreError, StoreTimeout
 from artfs.stores.backend import Progress, Stored
 from artfs.stores.base import Store
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 from artfs.stores.making import check_options, make_store
 from artfs.stores.remote.deadline import ATTEMPTS, MOST_LEFT, DeadlineStore, Patience
 from support.faulty_store import DRIP_BYTES, DRIP_SECONDS, SCHEME, FaultyStore, StoreFault

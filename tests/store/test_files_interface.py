@@ -10,7 +10,7 @@ import pytest
 
 from artfs.errors import InvalidValue, OutsideStore, StoreError
 from artfs.stores import Backend, BaseArtifactStore, LocalStore
-from artfs.stores.local_files import LocalFiles
+from artfs.stores.local.files import LocalFiles
 from support.stores import FileStore, MemoryStore
 
 

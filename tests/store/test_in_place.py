@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.stores.inplace import open_in_place
+from artfs.stores.in_place import open_in_place
 
 
 def test_a_file_is_read_where_it_is(tmp_path: Path) -> None:

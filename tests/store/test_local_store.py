@@ -16,10 +16,11 @@ import pytest
 from artfs.content import files
 from artfs.content.long_paths import reachable
 from artfs.errors import InvalidName, InvalidValue, OutsideStore, PlaceExists, StoreError
-from artfs.stores import beneath, local
 from artfs.stores.base import Store
-from artfs.stores.local import LocalStore
-from artfs.stores.local_files import LocalFiles
+from artfs.stores.local import openat2
+from artfs.stores.local import store as local
+from artfs.stores.local.files import LocalFiles
+from artfs.stores.local.store import LocalStore
 from artfs.stores.registry import store_class
 
 
@@ -40,7 +41,7 @@ def any_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """With the kernel's own check, and as on a kernel that does not have it."""
     if request.param == "compared paths":
         # No such system call: the kernel answers ENOSYS.
-        monkeypatch.setattr(beneath, "_SYS_OPENAT2", 100_000)
+        monkeypatch.setattr(openat2, "_SYS_OPENAT2", 100_000)
 
 
 def a_file(directory: Path, content: bytes = b"content", name: str = "source") -> Path:
@@ -196,7 +197,7 @@ class TestClaims:
 
     def test_a_claim_ends_with_its_process(self, store: LocalStore) -> None:
         program = (
-            "import os, sys; from artfs.stores.local import LocalStore\n"
+            "import os, sys; from artfs.stores.local.store import LocalStore\n"
             "with LocalStore(sys.argv[1]).claim(b'iris/0123'): os._exit(9)"
         )
         assert subprocess.run([sys.executable, "-c", program, store.root], check=False).returncode == 9

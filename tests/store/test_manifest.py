@@ -11,18 +11,18 @@ from dataclasses import replace
 import pytest
 
 from artfs.content.digest import BLOCK_SIZE, FileDigest, format_digest, hash_bytes
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 from artfs.errors import ManifestInvalid
 from artfs.stores.manifest import (
     PURGED,
     Head,
-    Input,
     Line,
     Manifest,
-    Picture,
+    ManifestInput,
+    ManifestPicture,
+    ManifestPlace,
     Producer,
     Value,
-    Where,
     read,
     state_of,
     written,
@@ -34,8 +34,8 @@ TREE = Tree.from_files(
     {
         b"a": file(b"a"),
         b"deep/er/\xff\xfe": file(b"not UTF-8"),
-        b"deep/link": Entry(b"link", Kind.SYMLINK, 0o777, 5, target=b"../\xe9"),
-        b"empty": Entry(b"empty", Kind.DIRECTORY, 0o700, 6, tree=Tree(())),
+        b"deep/link": Entry(b"link", EntryKind.SYMLINK, 0o777, 5, target=b"../\xe9"),
+        b"empty": Entry(b"empty", EntryKind.DIRECTORY, 0o700, 6, tree=Tree(())),
     },
     mtime_ns=-1,
 )
@@ -67,8 +67,10 @@ HEAD = Head(
     tags=("best", "raw \u00e9"),
     metadata={"rows": Value("int", "3", 3.0), "inf": Value("float", "inf", float("inf"))},
     producer=Producer("s", "fit", "r", "first", "training", "pipeline"),
-    inputs=(Input("x", 0, "declared", "20000000-0000-4000-8000-000000000000", "raw", "1", format_digest(bytes(32))),),
-    visualizations=(Picture("page.html", "html", format_digest(hash_bytes(b"page")), 4),),
+    inputs=(
+        ManifestInput("x", 0, "declared", "20000000-0000-4000-8000-000000000000", "raw", "1", format_digest(bytes(32))),
+    ),
+    visualizations=(ManifestPicture("page.html", "html", format_digest(hash_bytes(b"page")), 4),),
 )
 
 
@@ -97,8 +99,8 @@ def parsed(content: bytes, key: bytes = KEY) -> Manifest:
 def test_what_is_written_is_read_again() -> None:
     found = parsed(text())
     assert (found.head, found.tree, found.trusted) == (HEAD, TREE, True)
-    assert found.places[hash_bytes(b"not UTF-8")] == Where(FOLDER + b"/deep/er/\xff\xfe")
-    assert found.places[hash_bytes(b"page")] == Where(FOLDER + b"/.artfs/visualizations/page.html")
+    assert found.places[hash_bytes(b"not UTF-8")] == ManifestPlace(FOLDER + b"/deep/er/\xff\xfe")
+    assert found.places[hash_bytes(b"page")] == ManifestPlace(FOLDER + b"/.artfs/visualizations/page.html")
 
 
 def test_it_is_json_with_a_line_for_each_entry() -> None:
@@ -111,16 +113,16 @@ def test_it_is_json_with_a_line_for_each_entry() -> None:
 
 def test_content_may_lie_elsewhere() -> None:
     changed = [replace(line, key="other/\udcff") if line.name == "a" else line for line in lines()]
-    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == Where(b"other/\xff")
+    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == ManifestPlace(b"other/\xff")
     changed = [replace(line, key="other/a", store="disk") if line.name == "a" else line for line in lines()]
-    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == Where(b"other/a", "disk")
+    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == ManifestPlace(b"other/a", "disk")
     changed = [replace(line, at="/data/a") if line.name == "a" else line for line in lines()]
-    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == Where(b"/data/a", in_place=True)
+    assert parsed(text(HEAD, changed)).places[hash_bytes(b"a")] == ManifestPlace(b"/data/a", in_place=True)
 
 
 def test_large_contents_have_the_digests_of_their_blocks() -> None:
     large = FileDigest(hash_bytes(b"large"), BLOCK_SIZE + 1, bytes(64))
-    tree = Tree((Entry(b"large", Kind.FILE, 0o644, 1, file=large),))
+    tree = Tree((Entry(b"large", EntryKind.FILE, 0o644, 1, file=large),))
     head = replace(HEAD, digest=format_digest(tree.digest), files=1, bytes=large.size)
     found = parsed(text(head, lines(tree))).tree
     assert found is not None and found.entries[0].file == large

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from artfs.catalog import Catalog, Place
-from artfs.catalog.new_version import Contents, NewVersion
+from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.catalog.trees import files_of
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
@@ -35,5 +35,5 @@ def save(
     uuid = facts.pop("uuid", None) or str(uuid4())
     places = facts.pop("places", None)
     given = {name: facts.pop(name) for name in ("also_at", "unsynced") if name in facts}
-    contents = Contents(places_for(tree, uuid) if places is None else places, **given)
+    contents = NewContents(places_for(tree, uuid) if places is None else places, **given)
     return catalog.versions.create(NewVersion(artifact, tree, uuid, **facts), contents)

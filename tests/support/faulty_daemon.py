@@ -30,18 +30,18 @@ PARTS = (
     "artfs.catalog.listings:Listings.newest_tagged",
     "artfs.catalog.versions:Versions.create",
     "artfs.content.stream:SequentialHasher.write",
-    "artfs.stores.local:LocalStore.open_place",
-    "artfs.stores.local:LocalStore.place",
+    "artfs.stores.local.store:LocalStore.open_place",
+    "artfs.stores.local.store:LocalStore.place",
     "artfs.blobs.reader:BlobReader.close",
     "artfs.blobs.reader:BlobReader.prefetch",
     "artfs.transfers.worker:Worker._start_lanes",
     "artfs_mount.__main__:_Ready.succeeded",
     "artfs_mount.daemon:_heard",
-    "artfs_mount.handles:DraftHandle.read",
-    "artfs_mount.handles:DraftHandle.write",
-    "artfs_mount.handles:Handles.__len__",
-    "artfs_mount.handles:Handles.add",
-    "artfs_mount.handles:Handles.close",
+    "artfs_mount.fuse.handles:DraftHandle.read",
+    "artfs_mount.fuse.handles:DraftHandle.write",
+    "artfs_mount.fuse.handles:Handles.__len__",
+    "artfs_mount.fuse.handles:Handles.add",
+    "artfs_mount.fuse.handles:Handles.close",
     "artfs_mount.incoming.attributes:FileAttributes.change",
     "artfs_mount.incoming.attributes:FileAttributes.get_attribute",
     "artfs_mount.incoming.attributes:FileAttributes.list_attributes",
@@ -69,11 +69,11 @@ PARTS = (
     "artfs_mount.incoming.namespace:Namespace.sync_directory",
     "artfs_mount.incoming.stubs:Stub.put",
     "artfs_mount.incoming.stubs:make",
-    "artfs_mount.inodes:Inodes.attributes",
-    "artfs_mount.inodes:Inodes.forget",
-    "artfs_mount.inodes:Inodes.lookup",
-    "artfs_mount.inodes:Inodes.names",
-    "artfs_mount.operations:os.statvfs",
+    "artfs_mount.fuse.inodes:Inodes.attributes",
+    "artfs_mount.fuse.inodes:Inodes.forget",
+    "artfs_mount.fuse.inodes:Inodes.lookup",
+    "artfs_mount.fuse.inodes:Inodes.names",
+    "artfs_mount.fuse.operations:os.statvfs",
     "artfs_mount.sealer:_delete",
     "artfs_mount.tree.dot_artfs:VersionText._made",
     "artfs_mount.tree.nearness:Nearness._is_near",
@@ -181,8 +181,9 @@ def main() -> int:
     for part in PARTS:
         break_part(part, Path(os.environ[VARIABLE]))
     break_stages(Path(os.environ[VARIABLE]))
-    from artfs_mount import controller, handles, operations, threads
     from artfs_mount.__main__ import main as serve
+    from artfs_mount.fuse import controller, handles, operations
+    from artfs_mount.loop import threads
 
     controller.METADATA_SECONDS = operations.METADATA_SECONDS = threads.METADATA_SECONDS = DEADLINE_SECONDS
     handles.READ_SECONDS = DEADLINE_SECONDS

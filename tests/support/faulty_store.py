@@ -18,7 +18,7 @@ from typing import Any
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.backend import Backend, Capabilities, Listed, PlaceReader, Progress, Stored
 from artfs.stores.flavor import StoreFlavor
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 
 SCHEME = "faulty://"
 CLASS = "support.faulty_store:FaultyStore"

@@ -24,7 +24,7 @@ from uuid import uuid4
 import numpy as np
 
 from artfs import register_artifact, save_artifact
-from artfs.artifacts.purge import make_tombstones
+from artfs.artifacts.tombstones import make_tombstones
 from artfs.client import Client
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from artfs.classes import qualified_name
 from artfs.materializers.base import BaseMaterializer
-from artfs.materializers.classes import qualified_name
 from artfs.materializers.registry import materializer_for, registry
 
 Cases = Mapping[str, Callable[[], Any]]

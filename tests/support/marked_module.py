@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from artfs.materializers.base import BaseMaterializer
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 
 with open({mark!r}, "a") as mark:
     mark.write("imported\\n")

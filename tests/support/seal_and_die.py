@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from artfs.artifacts.measure import measure
-from artfs.workspace import Workspace
+from artfs.artifacts.scan import scan
+from artfs.workspace.workspace import Workspace
 from support.stages import killed_at
 from support.versions import seal as sealed
 
@@ -27,7 +27,7 @@ def main(home: Path, sources: Path, stage: str | None = None, count: str = "1") 
         while True:
             source = sources / f"{os.getpid()}-{number}"
             _write(source, f"{os.getpid()} {number}")
-            version = sealed(measure(source), workspace, "iris", adopt=number % 2 == 0)
+            version = sealed(scan(source), workspace, "iris", adopt=number % 2 == 0)
             print(version.uuid, flush=True)
             number += 1
 

@@ -10,7 +10,7 @@ import fsspec
 
 from artfs.stores import BaseArtifactStore
 from artfs.stores.flavor import PathType
-from artfs.stores.fsspec_store import FsspecStore
+from artfs.stores.remote.fsspec import FsspecStore
 
 
 class MemoryStore(FsspecStore):

@@ -20,7 +20,7 @@ from typing import Any
 
 from artfs.transfers import delivery
 from artfs.transfers.pending import owe_copy
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from support import stores  # noqa: F401 - so that its flavours are known
 from support.transfers import landed
 

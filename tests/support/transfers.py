@@ -7,17 +7,17 @@ from pathlib import Path
 from uuid import uuid4
 
 from artfs.catalog.blobs import Place
-from artfs.catalog.new_version import Contents, NewVersion
+from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.catalog.pending import PendingRow
 from artfs.catalog.versions import STAGED, Version
 from artfs.content.digest import hash_bytes
 from artfs.content.tree import Tree
 from artfs.stores.base import Store
-from artfs.stores.registration import register_store
 from artfs.transfers.arrival import is_there
 from artfs.transfers.pending import owe_upload
 from artfs.transfers.retrying import Clock
-from artfs.workspace import Workspace
+from artfs.workspace.registration import register_store
+from artfs.workspace.workspace import Workspace
 from support.trees import file_entry
 
 
@@ -81,7 +81,7 @@ def landed(workspace: Workspace, store: Store, contents: dict[bytes, bytes], art
             for digest, path in places.items()
         }
         new = NewVersion(artifact, tree, str(uuid), state=STAGED, store_id=store.id)
-        version = catalog.versions.create(new, Contents(staged))
+        version = catalog.versions.create(new, NewContents(staged))
         owe_upload(catalog, version, sum(map(len, contents.values())))
     return version
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from artfs.content.digest import FileDigest, hash_bytes
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 
 names = st.binary(min_size=1, max_size=4).filter(lambda name: name not in (b".", b"..") and not {0, 47} & set(name))
 modes = st.sampled_from([0o644, 0o755, 0o600, 0o444])
@@ -14,21 +14,21 @@ times = st.integers(min_value=-(2**62), max_value=2**62)
 
 def file_entry(content: bytes, name: bytes = b"file", mode: int = 0o644, mtime_ns: int = 0) -> Entry:
     """An entry for a file with that content."""
-    return Entry(name, Kind.FILE, mode, mtime_ns, file=FileDigest(hash_bytes(content), len(content)))
+    return Entry(name, EntryKind.FILE, mode, mtime_ns, file=FileDigest(hash_bytes(content), len(content)))
 
 
 def _link(name: bytes, mtime_ns: int, target: bytes) -> Entry:
-    return Entry(name, Kind.SYMLINK, 0o777, mtime_ns, target=target)
+    return Entry(name, EntryKind.SYMLINK, 0o777, mtime_ns, target=target)
 
 
 files = st.builds(file_entry, st.binary(max_size=3), names, modes, times)
 links = st.builds(
-    lambda name, mtime, target: Entry(name, Kind.SYMLINK, 0o777, mtime, target=target), names, times, names
+    lambda name, mtime, target: Entry(name, EntryKind.SYMLINK, 0o777, mtime, target=target), names, times, names
 )
 
 
 def _directory(entries: list[Entry], name: bytes, mode: int, mtime_ns: int) -> Entry:
-    return Entry(name, Kind.DIRECTORY, mode, mtime_ns, tree=tree_of(entries))
+    return Entry(name, EntryKind.DIRECTORY, mode, mtime_ns, tree=tree_of(entries))
 
 
 def tree_of(entries: list[Entry]) -> Tree:

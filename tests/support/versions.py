@@ -6,15 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 from artfs.artifacts import seal as making
-from artfs.artifacts.measure import Measured
+from artfs.artifacts.scan import Scanned
 from artfs.catalog.new_version import NewVersion
 from artfs.catalog.versions import Version
 from artfs.stores.base import Store
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 
 def planned(
-    scanned: Measured,
+    scanned: Scanned,
     workspace: Workspace,
     artifact: str,
     *,
@@ -29,7 +29,7 @@ def planned(
     return making.plan(scanned, new, workspace.catalog, store, store, adopt=adopt)
 
 
-def seal(scanned: Measured, workspace: Workspace, artifact: str, **facts: Any) -> Version:
+def seal(scanned: Scanned, workspace: Workspace, artifact: str, **facts: Any) -> Version:
     """Make a version of what was scanned."""
     with making.bring(planned(scanned, workspace, artifact, **facts), workspace) as ready:
         [version] = making.commit(workspace, [ready])

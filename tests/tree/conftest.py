@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from artfs.artifacts.measure import measure
+from artfs.artifacts.scan import scan
 from artfs.catalog.blobs import Place
-from artfs.catalog.new_version import Contents, NewVersion
+from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.catalog.versions import Version
 from artfs.content.tree import Entry, Tree
-from artfs.workspace import Workspace
-from artfs_mount.tree.node import Directory, Node
+from artfs.workspace.workspace import Workspace
+from artfs_mount.tree.node import Directory, TreeNode
 from artfs_mount.tree.tree import MountTree
 from support.entries import file
 from support.versions import seal
@@ -43,8 +43,8 @@ def tree(workspace: Workspace) -> MountTree:
 def at(tree: MountTree) -> At:
     """Returns the node at a path of the mount, by looking up one component after the other."""
 
-    def find(path: str) -> Node:
-        node: Node = tree.root
+    def find(path: str) -> TreeNode:
+        node: TreeNode = tree.root
         for component in os.fsencode(path).split(b"/"):
             assert isinstance(node, Directory)
             node = node.lookup(component)
@@ -58,7 +58,7 @@ def seal_folder(workspace: Workspace) -> Seal:
     """Makes a version of a real file or folder: `seal_folder(path, "name", tags=["best"])`."""
 
     def make(path: Path, artifact: str, **facts: Any) -> Version:
-        return seal(measure(path), workspace, artifact, adopt=False, **facts)
+        return seal(scan(path), workspace, artifact, adopt=False, **facts)
 
     return make
 
@@ -75,6 +75,6 @@ def record(workspace: Workspace) -> Record:
             for path, entry in tree.walk()
             if entry.file is not None
         }
-        return workspace.catalog.versions.create(NewVersion(artifact, tree, identifier, **facts), Contents(places))
+        return workspace.catalog.versions.create(NewVersion(artifact, tree, identifier, **facts), NewContents(places))
 
     return make

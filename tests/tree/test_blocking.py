@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import trio
 
-from artfs.workspace import Workspace
-from artfs_mount.threads import Questions
+from artfs.workspace.workspace import Workspace
+from artfs_mount.loop.threads import Questions
 from artfs_mount.tree.blocking import Slow, WouldBlock
-from artfs_mount.tree.node import Directory, Generated, Link, Node
+from artfs_mount.tree.node import Directory, Generated, Link, TreeNode
 from artfs_mount.tree.tree import MountTree, found, told
 from support.entries import file
 from support.lineage import Recorder
@@ -52,7 +52,7 @@ def filled(record: Record, workspace: Workspace) -> Workspace:
     ],
 )
 def test_listings_and_what_is_made_are_refused_on_the_loop(filled: Workspace, path: str, slow: Slow) -> None:
-    node: Node = MountTree(filled, status=lambda: b"", loop_thread=threading.get_ident()).root
+    node: TreeNode = MountTree(filled, status=lambda: b"", loop_thread=threading.get_ident()).root
     for component in os.fsencode(path).split(b"/"):
         assert isinstance(node, Directory)
         node = node.lookup(component) if component != b"1" or not path.startswith("artifacts/x/1") else _known(node)
@@ -165,10 +165,10 @@ async def _walk(tree: MountTree, questions: Questions, directory: Directory) -> 
     return count
 
 
-def _known(artifact: Any) -> Node:
+def _known(artifact: Any) -> TreeNode:
     """The version, once it is known whose it is."""
     asking = threading.Thread(target=lambda: artifact.lookup(b"1"))
     asking.start()
     asking.join()
-    node: Node = artifact.lookup(b"1")
+    node: TreeNode = artifact.lookup(b"1")
     return node

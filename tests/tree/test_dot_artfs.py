@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from artfs.catalog.blobs import Place
-from artfs.catalog.new_version import Contents, NewVersion, NewVisualization
+from artfs.catalog.new_version import NewContents, NewVersion, NewVisualization
 from artfs.content.digest import FileDigest, format_digest, hash_bytes
 from artfs.content.tree import Tree
 from artfs.describe.versions import versions
 from artfs.errors import DigestMismatch
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.blocking import Slow, WouldBlock
-from artfs_mount.tree.node import Directory, Link, Node
+from artfs_mount.tree.node import Directory, Link, TreeNode
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile
 from support.entries import directory, file, link, names
@@ -144,7 +144,7 @@ def test_files_without_a_known_digest_claim_none(workspace: Workspace, at: At) -
     }
     tree = Tree.from_files({b"known": known, b"unknown": unknown})
     identifier = "8e4c6a0e-0000-4000-8000-000000000000"
-    workspace.catalog.versions.create(NewVersion("x", tree, identifier, save_type="preexisting"), Contents(places))
+    workspace.catalog.versions.create(NewVersion("x", tree, identifier, save_type="preexisting"), NewContents(places))
     assert at("artifacts/x/1/.artfs/B3SUMS").content().endswith(b"  known\n")
     assert at("artifacts/x/1/.artfs/B3SUMS").content().count(b"\n") == 1
     manifest = json.loads(at("artifacts/x/1/.artfs/manifest.json").content())
@@ -175,7 +175,7 @@ def test_visualizations_are_read_from_the_store_and_checked(record: Record, at: 
     digests = {b"x/page.html": shown.file.digest, b"x/f": tree.entries[0].digest}
     places = {digest: Place(path, store.id) for path, digest in digests.items()}
     new = NewVersion("x", tree, "c0ffee00-0000-4000-8000-000000000000", visualizations=[shown])
-    workspace.catalog.versions.create(new, Contents(places))
+    workspace.catalog.versions.create(new, NewContents(places))
     node = at("artifacts/x/1/.artfs/visualizations/page.html")
     assert names(at("artifacts/x/1/.artfs/visualizations")) == [b"page.html"]
     assert (node.attributes().size, node.content()) == (6, b"<html>")
@@ -210,7 +210,7 @@ def test_a_purged_version_has_nothing_to_say(record: Record, at: At, workspace: 
         MountTree(workspace, status=lambda: b"").node(texts[NAMES.index(b"B3SUMS")].ino)
 
 
-def _export(node: Node, to: bytes) -> None:
+def _export(node: TreeNode, to: bytes) -> None:
     """What `cp -r` would do."""
     if isinstance(node, Directory):
         os.mkdir(to)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from artfs.catalog.catalog import Catalog
-from artfs.workspace import Workspace
-from artfs_mount.tree.node import Node
+from artfs.workspace.workspace import Workspace
+from artfs_mount.tree.node import TreeNode
 from artfs_mount.tree.tree import MountTree
 from support.entries import names
 
@@ -136,7 +136,9 @@ def test_everything_listed_is_found_from_its_number_alone(record: Record, at: At
     record("x", tags=["a", "b"])
     record("y")
     new_daemon = MountTree(workspace, status=lambda: b"")
-    known: list[Node] = [node for path in ("", "artifacts", "artifacts/x") for _, node in _entries(new_daemon, path)]
+    known: list[TreeNode] = [
+        node for path in ("", "artifacts", "artifacts/x") for _, node in _entries(new_daemon, path)
+    ]
     assert len(known) == 6 + 2 + 4
     for node in known:
         found = new_daemon.node(node.ino)

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from artfs.catalog.versions import Version
-from artfs.workspace import Workspace
-from artfs_mount.tree.node import FOREVER, Directory, Generated, Link, Node
+from artfs.workspace.workspace import Workspace
+from artfs_mount.tree.node import FOREVER, Directory, Generated, Link, TreeNode
 from artfs_mount.tree.tree import MountTree
 from support.catalogs import save
 from support.entries import names
@@ -41,7 +41,7 @@ def chain(recorder: Recorder) -> list[Version]:
     return [raw, clean, model]
 
 
-def walk(node: Directory, path: str = "") -> Iterator[tuple[str, Node]]:
+def walk(node: Directory, path: str = "") -> Iterator[tuple[str, TreeNode]]:
     """Everything below a directory, links not followed."""
     for name, child in node.entries():
         here = f"{path}/{name.decode()}"
@@ -50,9 +50,9 @@ def walk(node: Directory, path: str = "") -> Iterator[tuple[str, Node]]:
             yield from walk(child, here)
 
 
-def resolved(tree: MountTree, path: str) -> Node:
+def resolved(tree: MountTree, path: str) -> TreeNode:
     """What a path leads to, all links followed; as the kernel does it, with relative links alone."""
-    node: Node = tree.root
+    node: TreeNode = tree.root
     done = ""
     waiting = [part for part in path.split("/") if part]
     while waiting:

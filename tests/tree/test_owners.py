@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from artfs import users
-from artfs.home import Home
-from artfs.workspace import Workspace
+from artfs.home.home import Home
+from artfs.linux import users
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.modes import Modes
 from artfs_mount.tree.tree import MountTree
 from support.entries import directory, file, link

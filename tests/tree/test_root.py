@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.inode import INCOMING_ROOT
 from artfs_mount.tree.node import FOREVER
 from artfs_mount.tree.tree import MountTree

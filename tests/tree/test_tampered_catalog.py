@@ -11,7 +11,7 @@ import pytest
 
 from artfs.catalog.versions import Version
 from artfs.errors import CatalogCorrupt
-from artfs_mount.errno import code_of
+from artfs_mount.fuse.errno import code_of
 from support.tampering import tamper
 
 At = Callable[[str], Any]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.node import Text
 from artfs_mount.tree.tree import MountTree
 

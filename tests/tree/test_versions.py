@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from artfs.catalog.engine import Engine
 from artfs.content.tree import Entry
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import FOREVER, Directory, Node
+from artfs_mount.tree.node import FOREVER, Directory, TreeNode
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile, VersionRoot
 from support.entries import directory, file, link, names
@@ -162,7 +162,7 @@ def test_directories_with_equal_content_are_told_apart(record: Record, workspace
     version = record("x", entries)
     paths = [(), (b"a",), (b"a", b"sub"), (b"b",), (b"b", b"sub"), (b"c",), (b"c", b"sub")]
     for ordinal, path in zip((0, 1, 2, 4, 5, 7, 8), paths, strict=True):  # a file is in each `sub`
-        node: Node = tree.node(inode.version_entry(version.id, 0))
+        node: TreeNode = tree.node(inode.version_entry(version.id, 0))
         for component in path:
             assert isinstance(node, Directory)
             node = node.lookup(component)
@@ -208,7 +208,7 @@ def test_the_directory_of_a_purged_version_is_an_error_and_not_empty(
 
 
 def test_numbers_of_nothing_are_not_found(tree: MountTree) -> None:
-    for kind in set(inode.Kind) - {inode.Kind.ORDER}:  # an order may be about anything
+    for kind in set(inode.InodeKind) - {inode.InodeKind.ORDER}:  # an order may be about anything
         with pytest.raises(FileNotFoundError):
             node = tree.node(inode.pack(kind, 0xABCDEF012345))
             node.attributes()
@@ -216,8 +216,8 @@ def test_numbers_of_nothing_are_not_found(tree: MountTree) -> None:
         tree.node(0x7F << inode.PAYLOAD_BITS)
 
 
-def _nodes_below(top: Node) -> list[Any]:
-    found: list[Node] = []
+def _nodes_below(top: TreeNode) -> list[Any]:
+    found: list[TreeNode] = []
     assert isinstance(top, Directory)
     for _, node in top.entries():
         found += [node, *(_nodes_below(node) if isinstance(node, Directory) else [])]

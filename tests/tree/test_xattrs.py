@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from artfs.content.digest import format_digest, hash_bytes
 from artfs.describe.plain import plain
 from artfs.errors import InvalidName, InvalidValue
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.json_text import parsed, typed
 from support.entries import file
 

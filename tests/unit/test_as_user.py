@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from artfs.users import NOBODY, User, by_name, by_uid, name_of
+from artfs.linux.users import NOBODY, Account, by_name, by_uid, name_of
 from artfs_mount.incoming.as_user import run_as
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the rights of others")
 
-BEA = User(31_234, 31_234, frozenset({31_300}))
+BEA = Account(31_234, 31_234, frozenset({31_300}))
 
 
 @pytest.fixture
@@ -75,6 +75,6 @@ def test_the_thread_alone_gives_its_rights_up(folder: Path) -> None:
 
 def test_users_are_found_by_the_names_that_they_are_given() -> None:
     assert (name_of(0), by_name("root")) == ("root", by_uid(0))
-    assert (name_of(31_234), by_name("31234")) == ("31234", User(31_234, NOBODY, frozenset()))
+    assert (name_of(31_234), by_name("31234")) == ("31234", Account(31_234, NOBODY, frozenset()))
     assert by_name("nobody of this name") is None
     assert by_name("99999999999") is None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.processes import groups_of
+from artfs.linux.processes import groups_of
 from artfs_mount.incoming.callers import Caller
 
 OWNER, GROUP, OTHER = 31_234, 31_300, 31_235

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artfs_mount.incoming.complete.completeness import Decision, Facts, Hold, Seal, Wait, decide
 from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.complete.rule import Decision, Facts, Hold, Seal, Wait, decide
 from artfs_mount.incoming.complete.settings import Quiet
 
 QUIET = Quiet(file=2, directory=10)

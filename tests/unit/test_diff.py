@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 
 from artfs.content.diff import diff
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 from support.trees import file_entry, flat, trees
 
 
@@ -51,7 +51,7 @@ def test_equal_subtrees_are_not_looked_into() -> None:
 def test_a_directory_changes_itself_only_by_its_mode() -> None:
     def tree(mode: int, content: bytes) -> Tree:
         inner = Tree((file_entry(content, b"f"),))
-        return Tree((Entry(b"d", Kind.DIRECTORY, mode, 0, tree=inner),))
+        return Tree((Entry(b"d", EntryKind.DIRECTORY, mode, 0, tree=inner),))
 
     assert [c.path for c in diff(tree(0o755, b"1"), tree(0o755, b"2"))] == [b"d/f"]
     assert [c.path for c in diff(tree(0o755, b"1"), tree(0o700, b"1"))] == [b"d"]
@@ -60,7 +60,7 @@ def test_a_directory_changes_itself_only_by_its_mode() -> None:
 class Row:
     """A link as the catalog has it: without a digest."""
 
-    name, kind, mode, size, digest = b"link", int(Kind.SYMLINK), 0o777, 1, None
+    name, kind, mode, size, digest = b"link", int(EntryKind.SYMLINK), 0o777, 1, None
 
     def __init__(self, target: bytes) -> None:
         self.target = target

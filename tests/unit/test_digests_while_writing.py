@@ -14,7 +14,7 @@ from artfs.content.digest import Digest, hash_bytes
 from artfs_mount.incoming.contents import Contents, Reader
 from artfs_mount.incoming.drafts import Drafts
 from artfs_mount.incoming.namespace import RENAME_EXCHANGE, Namespace
-from artfs_mount.incoming.nodes import Node, Nodes
+from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
 ME = os.getuid(), os.getgid(), os.getpid()
 
@@ -25,13 +25,13 @@ class Incoming:
     def __init__(self, base: Path) -> None:
         (base / "work").mkdir()
         (base / "records").mkdir()
-        self.nodes = Nodes(os.fsencode(base / "work"))
+        self.nodes = DraftNodes(os.fsencode(base / "work"))
         self.drafts = Drafts(base / "records")
         self.namespace = Namespace(self.nodes, self.drafts)
         self.contents = Contents(self.nodes, self.drafts, _no_stubs)
         self.one, self.two = (self._make_draft(name) for name in (b"one", b"two"))
 
-    def write(self, draft: Node, name: bytes, *pieces: tuple[int, bytes]) -> Node:
+    def write(self, draft: DraftNode, name: bytes, *pieces: tuple[int, bytes]) -> DraftNode:
         """Makes a file of pieces, each with its offset, in this order."""
         node, descriptor = self.namespace.make_file(
             draft, name, os.O_EXCL, 0o644, os.getuid(), os.getgid(), os.getpid()
@@ -43,12 +43,12 @@ class Incoming:
         self.contents.close(file)
         return node
 
-    def digest(self, node: Node) -> Digest | None:
+    def digest(self, node: DraftNode) -> Digest | None:
         """The digest that sealing would believe."""
         known = self.drafts.digests.get(node.backing)
         return known.digest if known is not None else None
 
-    def _make_draft(self, name: bytes) -> Node:
+    def _make_draft(self, name: bytes) -> DraftNode:
         node = self.namespace.make_directory(self.nodes.root, name, 0o755, *ME)
         node.lookups += 1
         return node

@@ -10,10 +10,10 @@ import pytest
 
 from artfs.catalog.versions import Version
 from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import stubs
-from artfs_mount.incoming.commit import STUBS_AT_ONCE, DraftCommit, Made, Request
+from artfs_mount.incoming.commit import STUBS_AT_ONCE, DraftCommit, MadeVersion, Request
 from artfs_mount.incoming.complete.events import Opened, Stamp
 from artfs_mount.incoming.drafts import Draft, State, Who
 from artfs_mount.incoming.incoming import Incoming
@@ -41,7 +41,7 @@ class Drafts:
     def begin(self, draft: Draft, **wishes: str | tuple[str, ...]) -> DraftCommit:
         return DraftCommit(self.incoming, self.mount_point, draft, Request(**wishes))  # type: ignore[arg-type]
 
-    def seal(self, draft: Draft, **wishes: str | tuple[str, ...]) -> tuple[DraftCommit, Made]:
+    def seal(self, draft: Draft, **wishes: str | tuple[str, ...]) -> tuple[DraftCommit, MadeVersion]:
         """All steps, up to the lineage."""
         commit = self.begin(draft, **wishes)
         commit.check()

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from artfs_mount.handles import OWN_DESCRIPTORS, Handles, TextHandle
+from artfs_mount.fuse.handles import OWN_DESCRIPTORS, Handles, TextHandle
 from artfs_mount.incoming.callers import Caller
 
 LIMIT = OWN_DESCRIPTORS + 400

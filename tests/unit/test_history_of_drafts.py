@@ -11,31 +11,31 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from artfs_mount.incoming.complete.completeness import Decision, Facts, Seal, Wait, decide
 from artfs_mount.incoming.complete.events import (
     Arrived,
     Changed,
     Closed,
+    DraftPath,
     Event,
     Failed,
     Left,
     Linked,
     Made,
     Opened,
-    Place,
     Removed,
     Stamp,
     Truncated,
     Written,
 )
-from artfs_mount.incoming.complete.facts import Carried, DraftKind, Handle, PathFacts
-from artfs_mount.incoming.complete.history import PATHS_KEPT, History
+from artfs_mount.incoming.complete.facts import Carried, DraftKind, HandleFacts, PathFacts
+from artfs_mount.incoming.complete.history import PATHS_KEPT, DraftHistory
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
+from artfs_mount.incoming.complete.rule import Decision, Facts, Seal, Wait, decide
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.contents import Contents, OpenFile, Reader
 from artfs_mount.incoming.drafts import WRITERS_KEPT, Drafts
 from artfs_mount.incoming.namespace import RENAME_EXCHANGE, Namespace
-from artfs_mount.incoming.nodes import Node, Nodes
+from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
 TRAIN, OTHER = Process(10, 1), Process(11, 2)
 KILLED = Ending(How.KILLED, 9)
@@ -46,8 +46,8 @@ def at(seconds: float, by: Process | None = TRAIN) -> Stamp:
     return Stamp(seconds, by)
 
 
-def history(*events: Event) -> History:
-    found = History()
+def history(*events: Event) -> DraftHistory:
+    found = DraftHistory()
     for event in events:
         found.add(event)
     return found
@@ -99,7 +99,7 @@ PATHS: dict[str, tuple[Iterable[Event], dict[bytes, PathFacts]]] = {
     "linked": ((Linked(b"d/n", at(4), b"m"),), {b"d/n": PathFacts(4, TRAIN, made_at=4)}),
     "a mode set later": ((*SAVED, Changed(b"m", at(4, None))), {b"m": PathFacts(4, None, made_at=1, closed_at=3)}),
     "left": (
-        (*SAVED, Left(b"n", at(4), Place(b"other", b"n"))),
+        (*SAVED, Left(b"n", at(4), DraftPath(b"other", b"n"))),
         {b"m": PathFacts(3, TRAIN, made_at=1, closed_at=3), b"": PathFacts(4, TRAIN)},
     ),
     "renamed into place": (
@@ -130,7 +130,7 @@ HANDLES: dict[str, tuple[Iterable[Event], dict[int, bytes], int]] = {
     ),
     "removed, with a name not known": ((Opened(b"m", at(1), 1, True), Removed(b"m", at(2), last=False)), {1: b"m"}, 1),
     "arrived": (
-        (Arrived(b"d", at(2), b"e", Carried({}, {1: Handle(b"m", 1, TRAIN, writes=True, appends=False)})),),
+        (Arrived(b"d", at(2), b"e", Carried({}, {1: HandleFacts(b"m", 1, TRAIN, writes=True, appends=False)})),),
         {1: b"d/m"},
         1,
     ),
@@ -248,7 +248,7 @@ class Files(RuleBasedStateMachine):
         self.base = self.folder / str(len(os.listdir(self.folder)))
         for name in ("work", "records"):
             (self.base / name).mkdir(parents=True)
-        self.nodes = Nodes(os.fsencode(self.base / "work"))
+        self.nodes = DraftNodes(os.fsencode(self.base / "work"))
         self.drafts = Drafts(self.base / "records")
         self.namespace = Namespace(self.nodes, self.drafts)
         self.contents = Contents(self.nodes, self.drafts, _no_stubs)
@@ -258,13 +258,13 @@ class Files(RuleBasedStateMachine):
         for file in self.open:
             self.contents.close(file)
 
-    def directories(self) -> list[Node]:
+    def directories(self) -> list[DraftNode]:
         return [node for node in self.nodes if node is self.nodes.root or (node.is_directory and node.links)]
 
-    def directory(self, number: int) -> Node:
+    def directory(self, number: int) -> DraftNode:
         return self.directories()[number % len(self.directories())]
 
-    def file(self, number: int) -> Node | None:
+    def file(self, number: int) -> DraftNode | None:
         files = [node for node in self.nodes if node.is_file and node.links]
         return files[number % len(files)] if files else None
 
@@ -333,10 +333,10 @@ class Files(RuleBasedStateMachine):
         assert told.keys() == {number for number, (_, names) in places.items() if names}
         for number, (draft, path, writes) in told.items():
             file, names = places[number]
-            assert Place(draft, path) in names
+            assert DraftPath(draft, path) in names
             assert writes == file.writes
 
-    def names_of(self, node: Node) -> set[Place]:
+    def names_of(self, node: DraftNode) -> set[DraftPath]:
         return {
             self.nodes.place_in(parent, name)
             for parent, name in node.links
@@ -344,7 +344,7 @@ class Files(RuleBasedStateMachine):
         }
 
 
-def kept(node: Node) -> Node:
+def kept(node: DraftNode) -> DraftNode:
     """A node as the kernel keeps it."""
     node.lookups += 1
     return node

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artfs.errors import HomeError
-from artfs.home import Home
+from artfs.home.home import Home
 
 
 def test_the_home_is_what_was_said_then_the_variable_then_the_usual(

@@ -46,6 +46,23 @@ def test_sql_is_recognised(source: str) -> None:
     assert list(_sql_lines(source))
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_pages_on_the_house_name_what_is_there(page: str) -> None:
+    """Each file and folder they name is there, whatever folder the text is about."""
+    named = set(re.findall(r"`((?:\w+/)*\w+(?:\.py|/))`", (ROOT / page).read_text("utf-8")))
+    there = {f"/{path.relative_to(ROOT)}{'/' if path.is_dir() else ''}" for path in _of_the_project()}
+    assert len(named) > 20
+    assert {name for name in named if not any(path.endswith(f"/{name}") for path in there)} == set()
+
+
+def _of_the_project() -> Iterator[Path]:
+    yield from (
+        path
+        for top in ("artfs", "mount", "tests", "scripts", "docs")
+        for path in (ROOT / top, *(ROOT / top).rglob("*"))
+    )
+
+
 def test_importing_artfs_loads_nothing_heavy() -> None:
     heavy = {"fsspec", "numpy", "pandas", "pydantic", "pyfuse3", "rich", "sqlite3", "sqlite_utils", "torch", "trio"}
     assert heavy & _modules_after("import artfs") == set()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from artfs.catalog.catalog import Catalog
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming.lineage import record
 from artfs_mount.incoming.observed import VERSIONS_REMEMBERED, Actor, Author
 from support.catalogs import save

@@ -9,7 +9,7 @@ import pytest
 
 from artfs_mount.incoming.drafts import Drafts
 from artfs_mount.incoming.namespace import RENAME_EXCHANGE, Namespace
-from artfs_mount.incoming.nodes import Nodes
+from artfs_mount.incoming.nodes import DraftNodes
 
 SOMEBODY = os.geteuid() + 1
 ME = (os.geteuid(), os.getegid(), os.getpid())
@@ -21,7 +21,7 @@ def namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
     for folder in ("work", "drafts"):
         (tmp_path / folder).mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: ME[0] or 1000)
-    nodes = Nodes(os.fsencode(tmp_path / "work"))
+    nodes = DraftNodes(os.fsencode(tmp_path / "work"))
     made = Namespace(nodes, Drafts(tmp_path / "drafts"))
     made.make_directory(nodes.root, b"draft", 0o755, *ME)
     return made

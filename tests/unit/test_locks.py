@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from artfs.home import Home
+from artfs.home.home import Home
 from artfs.transfers.locks import Locks
 
 HOLD = """
 import os, sys
 from pathlib import Path
-from artfs.home import Home
+from artfs.home.home import Home
 from artfs.transfers.locks import Locks
 with Locks(Home(Path(sys.argv[1]))).held("row") as is_mine:
     if sys.argv[2] != "fork" or os.fork() == 0:

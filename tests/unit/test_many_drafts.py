@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import trio
 
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
 from artfs_mount.incoming.commit import DraftCommit
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.loop.supervisor import Supervisor
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
-from artfs_mount.supervisor import Supervisor
 
 OTHERS = 50
 

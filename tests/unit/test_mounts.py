@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.mounts import MountPoints
+from artfs.linux.mounts import MountPoints
 
 
 def test_the_mount_that_a_path_lies_in_is_told_by_its_name_alone() -> None:

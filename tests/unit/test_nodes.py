@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from artfs_mount.incoming.nodes import Descriptor, Node, Nodes
+from artfs_mount.incoming.nodes import Descriptor, DraftNode, DraftNodes
 from artfs_mount.tree.inode import INCOMING_ROOT
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Nodes:
-    return Nodes(os.fsencode(tmp_path))
+def nodes(tmp_path: Path) -> DraftNodes:
+    return DraftNodes(os.fsencode(tmp_path))
 
 
-def look_up(nodes: Nodes, path: str) -> Node:
+def look_up(nodes: DraftNodes, path: str) -> DraftNode:
     """As the kernel does, name by name; it remembers each once more."""
     node = nodes.root
     for name in path.encode().split(b"/"):
@@ -25,12 +25,12 @@ def look_up(nodes: Nodes, path: str) -> Node:
     return node
 
 
-def forget(nodes: Nodes, node: Node, times: int | None = None) -> None:
+def forget(nodes: DraftNodes, node: DraftNode, times: int | None = None) -> None:
     node.lookups -= node.lookups if times is None else times
     nodes.release_if_unused(node)
 
 
-def test_a_file_has_one_number(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_file_has_one_number(nodes: DraftNodes, tmp_path: Path) -> None:
     (tmp_path / "draft").mkdir()
     (tmp_path / "draft" / "file").touch()
     os.link(tmp_path / "draft" / "file", tmp_path / "draft" / "other")
@@ -42,7 +42,7 @@ def test_a_file_has_one_number(nodes: Nodes, tmp_path: Path) -> None:
     assert nodes.draft_of(node) == b"draft"
 
 
-def test_inode_numbers_that_need_all_bits(nodes: Nodes, tmp_path: Path) -> None:
+def test_inode_numbers_that_need_all_bits(nodes: DraftNodes, tmp_path: Path) -> None:
     """Some file systems put which disk it is into the uppermost bits."""
     (tmp_path / "file").touch()
     found = os.lstat(tmp_path / "file")
@@ -54,14 +54,14 @@ def test_inode_numbers_that_need_all_bits(nodes: Nodes, tmp_path: Path) -> None:
     assert all(number < 2**63 for number in numbers)
 
 
-def test_the_root_is_always_there(nodes: Nodes) -> None:
+def test_the_root_is_always_there(nodes: DraftNodes) -> None:
     assert nodes.get(INCOMING_ROOT) is nodes.root
     nodes.release_if_unused(nodes.root)
     assert nodes.get(INCOMING_ROOT) is nodes.root
     assert nodes.draft_of(nodes.root) is None
 
 
-def test_a_node_follows_its_file_to_another_name(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_node_follows_its_file_to_another_name(nodes: DraftNodes, tmp_path: Path) -> None:
     for draft in ("one", "two"):
         (tmp_path / draft).mkdir()
     (tmp_path / "one" / "deep").mkdir()
@@ -75,7 +75,7 @@ def test_a_node_follows_its_file_to_another_name(nodes: Nodes, tmp_path: Path) -
     assert nodes.draft_of(file) == b"two"
 
 
-def test_a_node_goes_with_the_last_who_needs_it(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_node_goes_with_the_last_who_needs_it(nodes: DraftNodes, tmp_path: Path) -> None:
     (tmp_path / "draft" / "deep").mkdir(parents=True)
     (tmp_path / "draft" / "deep" / "file").touch()
     file = look_up(nodes, "draft/deep/file")
@@ -94,7 +94,7 @@ def test_a_node_goes_with_the_last_who_needs_it(nodes: Nodes, tmp_path: Path) ->
         nodes.get(file.number)
 
 
-def test_a_removed_file_gives_its_inode_to_the_next(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_removed_file_gives_its_inode_to_the_next(nodes: DraftNodes, tmp_path: Path) -> None:
     (tmp_path / "draft").mkdir()
     (tmp_path / "draft" / "file").touch()
     file, draft = look_up(nodes, "draft/file"), look_up(nodes, "draft")
@@ -109,7 +109,7 @@ def test_a_removed_file_gives_its_inode_to_the_next(nodes: Nodes, tmp_path: Path
     assert following.number != file.number, "the kernel still knows the old one"
 
 
-def test_a_draft_that_is_gone_as_a_whole_gives_all_its_inodes(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_draft_that_is_gone_as_a_whole_gives_all_its_inodes(nodes: DraftNodes, tmp_path: Path) -> None:
     (tmp_path / "draft" / "deep").mkdir(parents=True)
     (tmp_path / "draft" / "deep" / "file").touch()
     (tmp_path / "other").mkdir()
@@ -125,7 +125,7 @@ def test_a_draft_that_is_gone_as_a_whole_gives_all_its_inodes(nodes: Nodes, tmp_
         nodes.get(file.number)
 
 
-def test_a_stub_in_the_files_place_is_the_same_node(nodes: Nodes, tmp_path: Path) -> None:
+def test_a_stub_in_the_files_place_is_the_same_node(nodes: DraftNodes, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "stub").touch()
     node, number = look_up(nodes, "file"), os.lstat(tmp_path / "stub").st_ino

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 
-from artfs.processes import ancestors, is_kernel_thread, process_of
+from artfs.linux.processes import ancestors, is_kernel_thread, process_of
 from artfs_mount.incoming.complete.process import UNKNOWN, UNSEEN, Ending, How, Process
 from artfs_mount.incoming.observed import ACTORS_AT_FIRST, Observer
-from artfs_mount.incoming.processes import Processes, ending_of, have_ended
+from artfs_mount.incoming.writers import Processes, ending_of, have_ended
 
 
 def process(thread: int) -> Process:

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from artfs.errors import StoreError
-from artfs.redaction import has_secret, redacted, redacted_command, redacted_values
-from artfs.secret_names import is_secret_name
+from artfs.secrets.names import is_secret_name
+from artfs.secrets.redaction import has_secret, redacted, redacted_command, redacted_values
 
 SECRET = "hunter2Z9q"
 

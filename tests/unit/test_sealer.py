@@ -14,16 +14,16 @@ import trio
 import trio.testing
 
 from artfs.errors import Cancelled, DraftHeld
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming.callers import Caller
-from artfs_mount.incoming.commit import Made, Request
+from artfs_mount.incoming.commit import MadeVersion, Request
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.loop.supervisor import Supervisor
 from artfs_mount.sealer import CHANGING_ATTEMPTS, CHANGING_SECONDS, SEALS_AT_ONCE, TROUBLE_SECONDS, Sealer
 from artfs_mount.status import Status
-from artfs_mount.supervisor import Supervisor
 
 ME = Caller(os.geteuid(), os.getegid(), os.getpid())
 STEPS = ["look", "snapshot", "decide", "commit", "give back", "protect", "free", "record"]
@@ -100,24 +100,24 @@ class Commit:
             self._work.changes_at[self.draft.title] = left - 1
             raise Cancelled("it changed")
 
-    def commit(self, content: None) -> Made:
+    def commit(self, content: None) -> MadeVersion:
         self._work.at(self.draft, "commit")
         version: Any = SimpleNamespace(name="1", artifact=self.draft.title)
-        return Made(version, is_new=True, waiting=())
+        return MadeVersion(version, is_new=True, waiting=())
 
-    def give_back(self, made: Made) -> Generator[None, None, None]:
+    def give_back(self, made: MadeVersion) -> Generator[None, None, None]:
         self._work.at(self.draft, "give back")
         yield
 
-    def protect(self, made: Made) -> None:
+    def protect(self, made: MadeVersion) -> None:
         self._work.at(self.draft, "protect")
 
-    def free(self, made: Made) -> None:
+    def free(self, made: MadeVersion) -> None:
         self.owes_lineage = True
         self._work.incoming.drafts.sealed(self.draft, made.version.name)
         self._work.at(self.draft, "free")
 
-    def record(self, made: Made) -> None:
+    def record(self, made: MadeVersion) -> None:
         self._work.at(self.draft, "record")
 
 

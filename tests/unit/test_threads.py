@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 import trio
 
-from artfs_mount import threads
-from artfs_mount.threads import READS_AT_ONCE, Places, Questions, Reads
+from artfs_mount.loop import threads
+from artfs_mount.loop.threads import READS_AT_ONCE, Questions, Reads, ThreadPlaces
 from artfs_mount.tree.blocking import Blocking, Slow
 
 MANY = 100
@@ -116,7 +116,7 @@ def test_there_is_an_end_to_threads_that_do_not_come_back(monkeypatch: pytest.Mo
     monkeypatch.setattr(threads, "MOST_LEFT", 2)
 
     async def main() -> None:
-        places = Places(1)
+        places = ThreadPlaces(1)
         with stalled() as event:
             for _ in range(2):
                 with pytest.raises(OSError, match="timed out"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.content.digest import FileDigest, hash_bytes
-from artfs.content.tree import Entry, Kind, Tree
+from artfs.content.tree import Entry, EntryKind, Tree
 from support.trees import file_entry, flat, times, trees
 
 
@@ -50,9 +50,9 @@ def test_a_time_changes_the_record_and_not_the_digest(tree: Tree, time: int) -> 
 @given(trees)
 def test_totals_count_everything_below(tree: Tree) -> None:
     entries = [entry for _, entry in tree.walk()]
-    assert tree.files == sum(entry.kind is not Kind.DIRECTORY for entry in entries)
-    assert tree.directories == 1 + sum(entry.kind is Kind.DIRECTORY for entry in entries)
-    assert tree.bytes == sum(entry.size for entry in entries if entry.kind is Kind.FILE)
+    assert tree.files == sum(entry.kind is not EntryKind.DIRECTORY for entry in entries)
+    assert tree.directories == 1 + sum(entry.kind is EntryKind.DIRECTORY for entry in entries)
+    assert tree.bytes == sum(entry.size for entry in entries if entry.kind is EntryKind.FILE)
 
 
 @given(trees)
@@ -103,14 +103,14 @@ def test_entries_are_sorted_distinct_and_what_their_kind_says() -> None:
     with pytest.raises(ValueError, match="sorted and distinct"):
         Tree((file_entry(b"", b"a"), file_entry(b"", b"a")))
     with pytest.raises(ValueError, match="has not what a directory has"):
-        Tree((Entry(b"a", Kind.DIRECTORY, 0o755, 0, target=b"x"),))
+        Tree((Entry(b"a", EntryKind.DIRECTORY, 0o755, 0, target=b"x"),))
 
 
 def test_a_tree_may_be_deeper_than_the_stack() -> None:
     def chain(content: bytes) -> Tree:
         tree = Tree((file_entry(content),))
         for _ in range(3000):
-            tree = Tree((Entry(b"d", Kind.DIRECTORY, 0o755, 0, tree=tree),))
+            tree = Tree((Entry(b"d", EntryKind.DIRECTORY, 0o755, 0, tree=tree),))
         return tree
 
     tree = chain(b"x")
@@ -118,4 +118,4 @@ def test_a_tree_may_be_deeper_than_the_stack() -> None:
     assert sum(1 for _ in tree.walk()) == 3001
     assert tree != chain(b"y") and tree == chain(b"x")
     assert Tree.from_files({path: entry for path, entry in tree.walk() if entry.tree is None}) == tree
-    assert Tree.from_files({b"top": Entry(b"", Kind.DIRECTORY, 0o755, 0, tree=tree)}).directories == 3002
+    assert Tree.from_files({b"top": Entry(b"", EntryKind.DIRECTORY, 0o755, 0, tree=tree)}).directories == 3002

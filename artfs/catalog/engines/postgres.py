@@ -22,7 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from artfs.catalog.engine import NO_PARAMETERS, Dialect, Parameters, Row
 from artfs.catalog.engines.spelling import spelled
 from artfs.errors import CatalogBusy, CatalogError, InvalidValue
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 
 POSTGRES = Dialect(
     name="postgresql",

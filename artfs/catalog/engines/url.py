@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from artfs.catalog.engine import Engine
 from artfs.errors import InvalidValue, MissingLibrary
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 from artfs.sharing import OWNER
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -21,7 +21,7 @@ from artfs.errors import CatalogCorrupt, CatalogTooNew
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Migration:
     """What brings a catalog from schema version `version - 1` to `version`."""
 
     version: int
@@ -52,7 +52,7 @@ def _to_3(engine: Engine) -> None:
     name_catalog(engine, changes=scalar(engine.one("SELECT COALESCE(MAX(id), 0) FROM version")))
 
 
-STEPS = (Step(2, _to_2), Step(3, _to_3))
+STEPS = (Migration(2, _to_2), Migration(3, _to_3))
 
 
 def current(engine: Engine) -> int:
@@ -104,7 +104,7 @@ def bring_up(engine: Engine) -> None:
         raise
 
 
-def migrate(engine: Engine, steps: Sequence[Step] = STEPS, target: int = SCHEMA_VERSION) -> None:
+def migrate(engine: Engine, steps: Sequence[Migration] = STEPS, target: int = SCHEMA_VERSION) -> None:
     """Apply the steps up to a target that a catalog lacks, in order, all or none of them."""
     with engine.transaction():
         found = current(engine)

@@ -7,6 +7,6 @@ from collections.abc import Callable
 from artfs.pipelines.executors.executor import Executor as Executor
 from artfs.pipelines.executors.processes import ProcessExecutor
 from artfs.pipelines.executors.threads import ThreadExecutor
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 
 EXECUTORS: dict[str, Callable[[Workspace, int], Executor]] = {"threads": ThreadExecutor, "processes": ProcessExecutor}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Protocol
 
-from artfs.pipelines.execution import StepOutcome
-from artfs.pipelines.plan import StepTask
+from artfs.pipelines.define.plan import StepTask
+from artfs.pipelines.task.execution import StepOutcome
 
 
 class Executor(Protocol):

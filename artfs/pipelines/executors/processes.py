@@ -15,11 +15,11 @@ import cloudpickle
 
 from artfs.errors import InvalidValue, StepFailed
 from artfs.materializers.base import defined
-from artfs.pipelines.elsewhere import forget_key_of_other_code
-from artfs.pipelines.execution import StepOutcome, run_task
-from artfs.pipelines.plan import StepTask
-from artfs.pipelines.types_used import own_materializers
-from artfs.workspace import Workspace
+from artfs.pipelines.define.plan import StepTask
+from artfs.pipelines.executors.elsewhere import forget_key_of_other_code
+from artfs.pipelines.fingerprint.types_used import own_materializers
+from artfs.pipelines.task.execution import StepOutcome, run_task
+from artfs.workspace.workspace import Workspace
 
 
 class ProcessExecutor:
@@ -64,7 +64,7 @@ def _end_with(process: int) -> None:
 
 
 def _run_packed(packed: bytes) -> StepOutcome:
-    from artfs.pipelines.logs import captured_output
+    from artfs.pipelines.task.logs import captured_output
 
     task: StepTask
     materializers, task = cloudpickle.loads(packed)

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from artfs.pipelines.execution import StepOutcome, run_task
-from artfs.pipelines.plan import StepTask
-from artfs.workspace import Workspace
+from artfs.pipelines.define.plan import StepTask
+from artfs.pipelines.task.execution import StepOutcome, run_task
+from artfs.workspace.workspace import Workspace
 
 
 class ThreadExecutor:

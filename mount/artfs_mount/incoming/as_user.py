@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from artfs.users import User
+from artfs.linux.users import Account
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _FILE_CAPABILITIES: Final = 1 << 1 | 1 << 2 | 1 << 3
 """CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER. The kernel takes them with the user number 0."""
 
 
-def run_as(user: User, work: Callable[[], T]) -> T:
+def run_as(user: Account, work: Callable[[], T]) -> T:
     """Runs something in a thread that may do with files what a user may; raises what it raises.
 
     Raises PermissionError (EPERM) where this machine does not let the daemon become somebody else.
@@ -35,12 +35,12 @@ def run_as(user: User, work: Callable[[], T]) -> T:
         return thread.submit(_as, user, work).result()
 
 
-def _as(user: User, work: Callable[[], T]) -> T:
+def _as(user: Account, work: Callable[[], T]) -> T:
     _become(user)
     return work()
 
 
-def _become(user: User) -> None:
+def _become(user: Account) -> None:
     """Gives this thread's rights up for good: groups first, as root alone may change those."""
     libc = ctypes.CDLL(None, use_errno=True)
     groups = sorted(user.groups)

@@ -13,14 +13,14 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.complete.events import Changed
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Drafts
-from artfs_mount.incoming.nodes import Node, Nodes
+from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
 CONTROL_PREFIX = b"user.artfs."
 """Attributes of this name are questions and orders to the daemon, see control.py; none of them is stored."""
 
 
 @dataclass(frozen=True)
-class Change:
+class AttributeChange:
     """What a setattr request wants; None leaves a thing as it is. Times in nanoseconds."""
 
     mode: int | None = None
@@ -34,12 +34,12 @@ class Change:
 class FileAttributes:
     """Reads and changes attributes of the working directory's files; they are the draft's own, never a version's."""
 
-    def __init__(self, nodes: Nodes, drafts: Drafts, contents: Contents) -> None:
+    def __init__(self, nodes: DraftNodes, drafts: Drafts, contents: Contents) -> None:
         self._nodes = nodes
         self._drafts = drafts
         self._contents = contents
 
-    def status(self, node: Node) -> os.stat_result:
+    def status(self, node: DraftNode) -> os.stat_result:
         """stat(2) of a node, also when it has been unlinked and is still open."""
         if node.unlinked:
             if node.descriptor is None:
@@ -47,7 +47,7 @@ class FileAttributes:
             return os.fstat(node.descriptor.number)
         return lstat(self._nodes.path(node))
 
-    def change(self, node: Node, change: Change, pid: int) -> os.stat_result:
+    def change(self, node: DraftNode, change: AttributeChange, pid: int) -> os.stat_result:
         """Applies a setattr request and returns the new status."""
         place, who = self._nodes.place_of(node), self._drafts.who(pid)
         if place is not None:
@@ -66,41 +66,41 @@ class FileAttributes:
             self._drafts.tell(place.draft, Changed(place.path, self._drafts.stamp(who)))
         return self.status(node)
 
-    def get_attribute(self, node: Node, name: bytes) -> bytes:
+    def get_attribute(self, node: DraftNode, name: bytes) -> bytes:
         """An extended attribute that a user has set."""
         if name in stubs.PRIVATE:
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
         with self._target(node) as target:
             return _call(os.getxattr, target, name)
 
-    def list_attributes(self, node: Node) -> list[bytes]:
+    def list_attributes(self, node: DraftNode) -> list[bytes]:
         """Names of the extended attributes that users have set."""
         with self._target(node) as target:
             names = [os.fsencode(name) for name in _call(os.listxattr, target)]
         return [name for name in names if name not in stubs.PRIVATE and name.startswith(b"user.")]
 
-    def set_attribute(self, node: Node, name: bytes, value: bytes, pid: int) -> None:
+    def set_attribute(self, node: DraftNode, name: bytes, value: bytes, pid: int) -> None:
         """Sets a user's extended attribute; it stays with the draft and is not part of versions."""
         if not name.startswith(b"user.") or name.startswith(CONTROL_PREFIX):
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         with self._target(node) as target:
             _call(os.setxattr, target, name, value)
 
-    def remove_attribute(self, node: Node, name: bytes) -> None:
+    def remove_attribute(self, node: DraftNode, name: bytes) -> None:
         """Removes a user's extended attribute."""
         if name in stubs.PRIVATE:
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
         with self._target(node) as target:
             _call(os.removexattr, target, name)
 
-    def _target(self, node: Node) -> AbstractContextManager[bytes | int]:
+    def _target(self, node: DraftNode) -> AbstractContextManager[bytes | int]:
         if node.unlinked:
             if node.descriptor is None:
                 raise FileNotFoundError("the file has been removed")
             return nullcontext(node.descriptor.number)
         return reachable(self._nodes.path(node))
 
-    def _set_times(self, node: Node, target: bytes | int, change: Change) -> None:
+    def _set_times(self, node: DraftNode, target: bytes | int, change: AttributeChange) -> None:
         now = self.status(node)
         times = (
             now.st_atime_ns if change.atime_ns is None else change.atime_ns,

@@ -11,7 +11,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from artfs.processes import groups_of
+from artfs.linux.processes import groups_of
 
 
 @dataclass(frozen=True)

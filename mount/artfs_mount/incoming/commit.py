@@ -25,14 +25,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs import users
 from artfs.artifacts import orphans, seal
-from artfs.artifacts.measure import closed
+from artfs.artifacts.scan import closed
 from artfs.catalog.new_version import NewVersion
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
 from artfs.enums import ArtifactSaveType
 from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
+from artfs.linux import users
 from artfs.names import check_artifact_name, check_version_name
 from artfs_mount.incoming import snapshot, stubs
 from artfs_mount.incoming.complete.facts import DraftKind
@@ -59,7 +59,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeVersion:
     """The version that a draft is. is_new: it was not before. waiting: stubs, to be put in the places of its files."""
 
     version: Version
@@ -101,7 +101,7 @@ class DraftCommit:
         self._changes = self.draft.changes
         self.check_still()
 
-    def snapshot(self) -> seal.Measured:
+    def snapshot(self) -> seal.Scanned:
         """Looks at all of the draft. Raises Cancelled when it changes meanwhile."""
         return snapshot.take(self._incoming, self._mount_point, self.draft.name, self._is_outdated)
 
@@ -120,7 +120,7 @@ class DraftCommit:
         if changed or self.draft.history.open_writers:
             raise Cancelled(f"{self.draft.title}: it changed while it was looked at", subject=self.draft.name)
 
-    def commit(self, content: seal.Measured) -> Made:
+    def commit(self, content: seal.Scanned) -> MadeVersion:
         """Makes the version, or nothing."""
         content = self._as_reached(content)
         version = self._unchanged(content)
@@ -132,13 +132,13 @@ class DraftCommit:
             if version is None:
                 version = self._sealed(content)
             undo.pop_all()
-        return Made(version, is_new, waiting)
+        return MadeVersion(version, is_new, waiting)
 
     def abandon(self) -> None:
         """Says that there is no version after all, and the draft is as it was."""
         self._incoming.drafts.changed(self.draft)
 
-    def give_back(self, made: Made) -> Generator[None, None, None]:
+    def give_back(self, made: MadeVersion) -> Generator[None, None, None]:
         """Puts the stubs in the places of the files; between two batches requests may be answered, but no change.
 
         Where that fails, files share bytes with the version, and must not be changed before the next mount.
@@ -156,17 +156,17 @@ class DraftCommit:
             self._incoming.drafts.stick(self.draft, f"{why} ({error})")
             raise
 
-    def protect(self, made: Made) -> None:
+    def protect(self, made: MadeVersion) -> None:
         """Makes the store's files the daemon's own, when no file of the draft shares an inode with them."""
         if made.is_new:
             orphans.protect(self._workspace, made.version)
 
-    def free(self, made: Made) -> None:
+    def free(self, made: MadeVersion) -> None:
         """Says that the draft is the version, and may be changed again."""
         self.owes_lineage = made.is_new
         self._incoming.drafts.sealed(self.draft, made.version.name)
 
-    def record(self, made: Made) -> None:
+    def record(self, made: MadeVersion) -> None:
         """Writes down where a new version comes from, in the catalog and then in its manifest."""
         record(self._workspace.catalog, made.version, self._authors)
         if self._workspace.catalog.lineage.producer(made.version.id) is not None:
@@ -198,7 +198,7 @@ class DraftCommit:
     def _is_outdated(self) -> bool:
         return self.draft.changes != self._changes or self._is_cancelled
 
-    def _unchanged(self, content: seal.Measured) -> Version | None:
+    def _unchanged(self, content: seal.Scanned) -> Version | None:
         """The version that the draft already is, when nothing new was asked for."""
         catalog = self._workspace.catalog
         artifact = catalog.artifacts.get(self._artifact)
@@ -215,7 +215,7 @@ class DraftCommit:
         return latest if latest is not None and latest.digest == content.tree.digest else None
 
     def _taken_up(
-        self, content: seal.Measured, waiting: tuple[stubs.Stub, ...]
+        self, content: seal.Scanned, waiting: tuple[stubs.Stub, ...]
     ) -> tuple[Version | None, tuple[stubs.Stub, ...]]:
         """The version that the draft already is, now with the tags that were asked for, and the stubs to use.
 
@@ -234,7 +234,7 @@ class DraftCommit:
             stub.discard()
         return version, usable
 
-    def _sealed(self, content: seal.Measured) -> Version:
+    def _sealed(self, content: seal.Scanned) -> Version:
         """A new version, with the bytes that no store has yet. Its id is written down with the draft first."""
         uuid = str(uuids.uuid4())
         self._incoming.drafts.sealing(self.draft, uuid)
@@ -244,7 +244,7 @@ class DraftCommit:
             [version] = seal.commit(self._workspace, [ready])
         return version
 
-    def _new(self, content: seal.Measured, uuid: str) -> NewVersion:
+    def _new(self, content: seal.Scanned, uuid: str) -> NewVersion:
         """What the version to be says of itself."""
         owner = self._owner(content)
         return NewVersion(
@@ -261,7 +261,7 @@ class DraftCommit:
             previous_id=self._previous(content),
         )
 
-    def _previous(self, content: seal.Measured) -> int | None:
+    def _previous(self, content: seal.Scanned) -> int | None:
         """The version that the draft went on from, if it keeps a content of it."""
         catalog = self._workspace.catalog
         if self.draft.version is None or not any(file.stand_in for file in content.files):
@@ -270,7 +270,7 @@ class DraftCommit:
         previous = catalog.versions.get(artifact.id, self.draft.version) if artifact is not None else None
         return previous.id if previous is not None else None
 
-    def _stubs(self, content: seal.Measured, undo: contextlib.ExitStack) -> Iterator[stubs.Stub]:
+    def _stubs(self, content: seal.Scanned, undo: contextlib.ExitStack) -> Iterator[stubs.Stub]:
         """Makes the stubs, to be discarded unless all goes well. What is one already is left alone."""
         if content.in_place:
             return
@@ -294,18 +294,18 @@ class DraftCommit:
             self._incoming.nodes.rebind(node, stub.number)
             self._incoming.contents.became_stub(node, stub.digest)
 
-    def _as_reached(self, content: seal.Measured) -> seal.Measured:
+    def _as_reached(self, content: seal.Scanned) -> seal.Scanned:
         """Closes the version to those whom the mode of `/incoming` keeps from the draft; data in place tells itself."""
         is_open = self._incoming.area.work.stat().st_mode & stat.S_IXOTH
         return content if content.in_place or is_open else closed(content)
 
-    def _owner(self, content: seal.Measured) -> str:
+    def _owner(self, content: seal.Scanned) -> str:
         """Who the version is shown to belong to: the daemon's user where not all of it belongs to one."""
         owner, *others = content.owners or {os.geteuid()}
         return self._workspace.user if others else users.name_of(owner)
 
 
-def _group(content: seal.Measured) -> str | None:
+def _group(content: seal.Scanned) -> str | None:
     """The group that all of a version belonged to, by name where it has one."""
     if len(content.groups) != 1:
         return None

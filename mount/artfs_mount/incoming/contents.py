@@ -27,8 +27,8 @@ from artfs_mount.incoming.complete.events import Closed, Event, Failed, Opened, 
 from artfs_mount.incoming.complete.process import UNKNOWN, Ending
 from artfs_mount.incoming.drafts import Drafts, Who
 from artfs_mount.incoming.hashing import BackgroundHasher
-from artfs_mount.incoming.nodes import Descriptor, Node, Nodes
-from artfs_mount.incoming.processes import ending_of
+from artfs_mount.incoming.nodes import Descriptor, DraftNode, DraftNodes
+from artfs_mount.incoming.writers import ending_of
 
 HASHING_THREADS = 2
 WRITTEN_EVERY_SECONDS = 0.5
@@ -51,7 +51,7 @@ class OpenFile:
     ending: how the process that opened it was doing when it let go of it.
     """
 
-    node: Node
+    node: DraftNode
     number: int
     who: Who
     writes: bool
@@ -65,14 +65,14 @@ class OpenFile:
 class Contents:
     """File content of the working directory. `reader` opens a blob for verified reading."""
 
-    def __init__(self, nodes: Nodes, drafts: Drafts, reader: Callable[[Digest], Reader]) -> None:
+    def __init__(self, nodes: DraftNodes, drafts: Drafts, reader: Callable[[Digest], Reader]) -> None:
         self._nodes = nodes
         self._drafts = drafts
         self._reader = reader
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, "hash")
         self._numbers = itertools.count(1)
 
-    def open(self, node: Node, flags: int, pid: int) -> OpenFile:
+    def open(self, node: DraftNode, flags: int, pid: int) -> OpenFile:
         """Opens a file. O_TRUNC is left to the caller."""
         file = self._file(node, flags, pid, writes=flags & os.O_ACCMODE != os.O_RDONLY)
         if file.writes:
@@ -86,7 +86,7 @@ class Contents:
         self._tell_opened(file)
         return file
 
-    def opened(self, node: Node, number: int, flags: int, pid: int) -> OpenFile:
+    def opened(self, node: DraftNode, number: int, flags: int, pid: int) -> OpenFile:
         """Takes the descriptor with which a new file was made as its first handle, open for writing."""
         if node.descriptor is None or not node.descriptor.writable:
             node.descriptor = Descriptor(number, writable=True)
@@ -97,7 +97,7 @@ class Contents:
         self._tell_opened(file)
         return file
 
-    def read(self, node: Node, reader: Reader | None, offset: int, size: int) -> bytes | memoryview:
+    def read(self, node: DraftNode, reader: Reader | None, offset: int, size: int) -> bytes | memoryview:
         """Bytes of a file. `reader`: the handle's own, None when the file became a stub after it was opened."""
         descriptor = self._descriptor(node, writable=False)  # the name keeps it open while this thread reads
         blob = node.blob  # asked after the descriptor was got, which may be the one of a stub
@@ -108,14 +108,14 @@ class Contents:
         with closing(self._reader(blob)) as passing:
             return passing.read(offset, size)
 
-    def became_stub(self, node: Node, digest: Digest) -> None:
+    def became_stub(self, node: DraftNode, digest: Digest) -> None:
         """Lets a node mean the stub that has taken its file's place; whoever has it open goes on with the blob."""
         node.blob = digest
         node.descriptor = None
         if node.opens:
             self._descriptor(node, writable=False)
 
-    def read_at_once(self, node: Node, offset: int, size: int) -> bytes | memoryview | None:
+    def read_at_once(self, node: DraftNode, offset: int, size: int) -> bytes | memoryview | None:
         """What `read` returns, if the kernel has it in memory; None when a disk would have to be waited for."""
         if node.blob is not None:
             return None
@@ -131,7 +131,7 @@ class Contents:
             return None
         return memoryview(buffer)[:count]
 
-    def write(self, node: Node, offset: int, data: bytes) -> int:
+    def write(self, node: DraftNode, offset: int, data: bytes) -> int:
         """Writes; a failure is remembered with the file and raised."""
         descriptor = node.descriptor
         assert descriptor is not None and descriptor.writable, "written through a handle that is open for writing"
@@ -160,7 +160,7 @@ class Contents:
         why = file.node.failure or errno.errorcode[errno.EIO]
         self._tell(file.node, Failed, self._stamp(file), why)
 
-    def truncate(self, node: Node, size: int, who: Who) -> None:
+    def truncate(self, node: DraftNode, size: int, who: Who) -> None:
         """Sets a file's size."""
         self._touch(node, who)
         borrowed = node.descriptor is None
@@ -172,7 +172,7 @@ class Contents:
                 node.descriptor = None
         self._tell(node, Truncated, self._drafts.stamp(who), size)
 
-    def truncate_open(self, node: Node, size: int) -> None:
+    def truncate_open(self, node: DraftNode, size: int) -> None:
         """Sets the size of a file that is open for writing, which may have to get its bytes back first."""
         self._truncate(node, self._descriptor(node, writable=True), size)
 
@@ -181,7 +181,7 @@ class Contents:
         file.wrote = True
         self._tell(file.node, Truncated, self._stamp(file), size)
 
-    def sync(self, node: Node, *, data_only: bool) -> None:
+    def sync(self, node: DraftNode, *, data_only: bool) -> None:
         """Puts a file's bytes on stable storage."""
         descriptor = node.descriptor
         if descriptor is None:
@@ -215,7 +215,7 @@ class Contents:
                 self._drafts.closed(file.number)
             self._let_go_if_unused(node)
 
-    def _start_writing(self, node: Node) -> None:
+    def _start_writing(self, node: DraftNode) -> None:
         try:
             descriptor = self._descriptor(node, writable=True)
             if node.writers == 0:
@@ -230,7 +230,7 @@ class Contents:
         node.opens += 1
         node.writers += 1
 
-    def _stop_writing(self, node: Node, *, keep_digest: bool) -> None:
+    def _stop_writing(self, node: DraftNode, *, keep_digest: bool) -> None:
         assert node.descriptor is not None, "a handle was open until now"
         number = node.descriptor.number
         if node.failure is None:
@@ -243,7 +243,7 @@ class Contents:
         if digest is not None and keep_digest:
             self._drafts.digests[node.backing] = digest
 
-    def _let_go_if_unused(self, node: Node) -> None:
+    def _let_go_if_unused(self, node: DraftNode) -> None:
         if node.opens == 0:
             node.descriptor = None
         self._nodes.release_if_unused(node)
@@ -256,7 +256,7 @@ class Contents:
             self.close(file)
             raise
 
-    def _truncate(self, node: Node, descriptor: Descriptor, size: int) -> None:
+    def _truncate(self, node: DraftNode, descriptor: Descriptor, size: int) -> None:
         with _lock(node):
             self._own(node, descriptor.number, keep=size)
             os.ftruncate(descriptor.number, size)
@@ -270,7 +270,7 @@ class Contents:
             elif node.hasher is not None:
                 node.hasher.truncate(size)
 
-    def _own(self, node: Node, number: int, keep: int | None) -> None:
+    def _own(self, node: DraftNode, number: int, keep: int | None) -> None:
         """Makes a stub a file that holds its own bytes; `keep`: only so many of them are needed."""
         if node.blob is None:
             return
@@ -286,7 +286,7 @@ class Contents:
         node.blob = None
         node.hasher = None
 
-    def _descriptor(self, node: Node, *, writable: bool) -> Descriptor:
+    def _descriptor(self, node: DraftNode, *, writable: bool) -> Descriptor:
         current = node.descriptor
         if current is not None and (current.writable or not writable):
             return current
@@ -295,12 +295,12 @@ class Contents:
         node.descriptor = descriptor
         return descriptor
 
-    def _file(self, node: Node, flags: int, pid: int, *, writes: bool) -> OpenFile:
+    def _file(self, node: DraftNode, flags: int, pid: int, *, writes: bool) -> OpenFile:
         who = self._drafts.who(pid) if writes else self._drafts.reader(pid)
         appends = writes and bool(flags & os.O_APPEND)
         return OpenFile(node, next(self._numbers), who, writes, appends, told_at=self._drafts.clock())
 
-    def _touch(self, node: Node, who: Who) -> None:
+    def _touch(self, node: DraftNode, who: Who) -> None:
         name = self._nodes.draft_of(node)
         if name is not None:
             self._drafts.touch(name, who)
@@ -311,7 +311,7 @@ class Contents:
     def _tell_opened(self, file: OpenFile) -> None:
         self._tell(file.node, Opened, self._stamp(file), file.number, file.writes, file.appends)
 
-    def _tell(self, node: Node, kind: Callable[..., Event], stamp: Stamp, *details: object) -> None:
+    def _tell(self, node: DraftNode, kind: Callable[..., Event], stamp: Stamp, *details: object) -> None:
         """Says what has happened to a file, unless it has no name any more."""
         place = self._nodes.place_of(node)
         if place is not None:
@@ -323,7 +323,7 @@ def _in_order(file: OpenFile, hasher: BackgroundHasher | None) -> bool:
     return not file.wrote or file.appends or (hasher is not None and hasher.in_order)
 
 
-def _lock(node: Node) -> threading.Lock:
+def _lock(node: DraftNode) -> threading.Lock:
     if node.lock is None:
         node.lock = threading.Lock()
     return node.lock

@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.errors import InvalidValue
+from artfs.linux import users
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.commit import Request
-from artfs_mount.incoming.complete.completeness import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.complete.names import is_hidden
+from artfs_mount.incoming.complete.rule import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
 

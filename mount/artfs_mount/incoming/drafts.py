@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artfs.content.digest import FileDigest, tagged
-from artfs.redaction import redacted
+from artfs.secrets.redaction import redacted
 from artfs.sharing import OWNER, Sharing
-from artfs_mount.incoming.complete.events import Arrived, Event, Left, Place, Stamp
-from artfs_mount.incoming.complete.history import History
+from artfs_mount.incoming.complete.events import Arrived, DraftPath, Event, Left, Stamp
+from artfs_mount.incoming.complete.history import DraftHistory
 from artfs_mount.incoming.complete.process import UNSEEN, Process
 from artfs_mount.incoming.observed import Actor, Author
-from artfs_mount.incoming.processes import Processes, still_alive
+from artfs_mount.incoming.writers import Processes, still_alive
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Draft:
     version: str | None = None
     held: str | None = None
     error: str | None = None
-    history: History = field(default_factory=History)
+    history: DraftHistory = field(default_factory=DraftHistory)
     authors: dict[str, Author] = field(default_factory=dict)
 
     @property
@@ -149,7 +149,9 @@ class Drafts:
             alive = still_alive(draft.history.writers)
             draft.history.writers = alive if len(alive) <= WRITERS_KEPT // 2 else {UNSEEN}
 
-    def moved(self, old: Place, new: Place, who: Who, *, directory: bool, exchanged: bool | None = None) -> None:
+    def moved(
+        self, old: DraftPath, new: DraftPath, who: Who, *, directory: bool, exchanged: bool | None = None
+    ) -> None:
         """Says that something was renamed. exchanged: whether what was there is a directory, if it changed places."""
         before, after = self._drafts[old.draft].history, self._drafts[new.draft].history
         stamp = self.stamp(who)

@@ -8,19 +8,19 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 
 from artfs.errors import CatalogReplaced, DraftNotFound
-from artfs.workspace import Workspace
+from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
 from artfs_mount.incoming.callers import Caller, check_order
-from artfs_mount.incoming.complete.completeness import Decision, Facts, Hold, decide
 from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.complete.rule import Decision, Facts, Hold, decide
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
-from artfs_mount.incoming.nodes import Nodes
+from artfs_mount.incoming.nodes import DraftNodes
 from artfs_mount.incoming.observed import Actor
-from artfs_mount.incoming.processes import have_ended
+from artfs_mount.incoming.writers import have_ended
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Incoming:
         self.workspace = workspace
         self.quiet = Quiet(config.quiet_file_seconds, config.quiet_directory_seconds)
         self.drafts = Drafts(area.records, sharing=area.sharing)
-        self.nodes = Nodes(os.fsencode(area.work))
+        self.nodes = DraftNodes(os.fsencode(area.work))
         self.namespace = Namespace(self.nodes, self.drafts)
         self.contents = Contents(self.nodes, self.drafts, workspace.blobs.cursor)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from artfs import users
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.runs import Run
 from artfs.catalog.versions import Version
 from artfs.content.digest import tagged
 from artfs.enums import ExecutionStatus
+from artfs.linux import users
 from artfs.names import check_artifact_name
-from artfs.redaction import redacted_command
 from artfs.runs import title
+from artfs.secrets.redaction import redacted_command
 from artfs_mount.incoming.observed import Actor, Author
 
 OBSERVED = "observed"

@@ -18,7 +18,7 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.complete.events import Linked, Made, Removed
 from artfs_mount.incoming.complete.names import is_temporary
 from artfs_mount.incoming.drafts import Drafts, Who
-from artfs_mount.incoming.nodes import Node, Nodes
+from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -29,22 +29,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Namespace:
     """The directory operations of `/incoming`. `uid`/`gid` arguments are the caller's, who will own what is made."""
 
-    def __init__(self, nodes: Nodes, drafts: Drafts) -> None:
+    def __init__(self, nodes: DraftNodes, drafts: Drafts) -> None:
         self._nodes = nodes
         self._drafts = drafts
         self._is_root = os.geteuid() == 0
 
-    def lookup(self, parent: Node, name: bytes) -> tuple[Node, os.stat_result]:
+    def lookup(self, parent: DraftNode, name: bytes) -> tuple[DraftNode, os.stat_result]:
         """What stands at a name. Raises FileNotFoundError."""
         status = lstat(self._nodes.child_path(parent, name))
         return self._nodes.at(parent, name, status), status
 
-    def list(self, directory: Node) -> list[bytes]:
+    def list(self, directory: DraftNode) -> list[bytes]:
         """The names in a directory, at one moment."""
         with reachable(self._nodes.path(directory)) as at:
             return os.listdir(at)
 
-    def read_link(self, link: Node) -> bytes:
+    def read_link(self, link: DraftNode) -> bytes:
         """Where a link leads."""
         with reachable(self._nodes.path(link)) as at:
             return os.readlink(at)
@@ -54,20 +54,20 @@ class Namespace:
         with reachable(path) as at:
             sync_directory(at)
 
-    def make_directory(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
+    def make_directory(self, parent: DraftNode, name: bytes, mode: int, uid: int, gid: int, pid: int) -> DraftNode:
         who = self._drafts.who(pid)
         with self._about_to_make(parent, name, who) as path:
             os.mkdir(path, mode & 0o7777)
             return self._made(parent, name, path, uid, gid, who)
 
-    def make_link(self, parent: Node, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> Node:
+    def make_link(self, parent: DraftNode, name: bytes, target: bytes, uid: int, gid: int, pid: int) -> DraftNode:
         self._check_registers(parent, uid)
         who = self._drafts.who(pid)
         with self._about_to_make(parent, name, who) as path:
             os.symlink(target, path)
             return self._made(parent, name, path, uid, gid, who)
 
-    def make_special(self, parent: Node, name: bytes, mode: int, uid: int, gid: int, pid: int) -> Node:
+    def make_special(self, parent: DraftNode, name: bytes, mode: int, uid: int, gid: int, pid: int) -> DraftNode:
         """A file without opening it, a FIFO or a socket. Devices are refused: the mount is `nodev`."""
         if stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK):
             raise PermissionError(errno.EPERM, "devices cannot be made here")
@@ -77,15 +77,15 @@ class Namespace:
             return self._made(parent, name, path, uid, gid, who)
 
     def make_file(
-        self, parent: Node, name: bytes, flags: int, mode: int, uid: int, gid: int, pid: int
-    ) -> tuple[Node, int]:
+        self, parent: DraftNode, name: bytes, flags: int, mode: int, uid: int, gid: int, pid: int
+    ) -> tuple[DraftNode, int]:
         """Makes and opens a file; returns its node and a descriptor that can read and write."""
         who = self._drafts.who(pid)
         with self._about_to_make(parent, name, who) as path:
             descriptor = _new_file(path, flags, mode & 0o7777)
             return self._made(parent, name, path, uid, gid, who), descriptor
 
-    def hard_link(self, node: Node, parent: Node, name: bytes, pid: int) -> Node:
+    def hard_link(self, node: DraftNode, parent: DraftNode, name: bytes, pid: int) -> DraftNode:
         """One more name for a file, within its draft: two drafts never share a file that can still change."""
         origin, place, who = self._nodes.place_of(node), self._nodes.place_in(parent, name), self._drafts.who(pid)
         if origin is None or origin.draft != place.draft:
@@ -96,7 +96,7 @@ class Namespace:
         self._drafts.tell(place.draft, Linked(place.path, self._drafts.stamp(who), origin.path))
         return node
 
-    def remove(self, parent: Node, name: bytes, pid: int) -> None:
+    def remove(self, parent: DraftNode, name: bytes, pid: int) -> None:
         """Removes a file or link. Open handles keep it until they are closed; versions never notice."""
         who = self._drafts.who(pid)
         with reachable(self._nodes.child_path(parent, name)) as path:
@@ -105,7 +105,7 @@ class Namespace:
             os.unlink(path)
         self._gone(parent, name, status, who)
 
-    def remove_directory(self, parent: Node, name: bytes, pid: int) -> None:
+    def remove_directory(self, parent: DraftNode, name: bytes, pid: int) -> None:
         """Removes an empty directory."""
         who = self._drafts.who(pid)
         with reachable(self._nodes.child_path(parent, name)) as path:
@@ -116,9 +116,9 @@ class Namespace:
 
     def rename(
         self,
-        parent: Node,
+        parent: DraftNode,
         name: bytes,
-        new_parent: Node,
+        new_parent: DraftNode,
         new_name: bytes,
         flags: int,
         pid: int,
@@ -161,13 +161,13 @@ class Namespace:
         if other is None and parent is self._nodes.root:
             self._drafts.renamed(old.draft, new.draft)
 
-    def _about_to_make(self, parent: Node, name: bytes, who: Who) -> reachable:
+    def _about_to_make(self, parent: DraftNode, name: bytes, who: Who) -> reachable:
         self._check_draft_name(parent, name)
         path = self._nodes.child_path(parent, name)
         self._drafts.touch(self._draft_at(parent, name), who)
         return reachable(path)
 
-    def _made(self, parent: Node, name: bytes, path: bytes, uid: int, gid: int, who: Who) -> Node:
+    def _made(self, parent: DraftNode, name: bytes, path: bytes, uid: int, gid: int, who: Who) -> DraftNode:
         place = self._nodes.place_in(parent, name)
         self._drafts.tell(place.draft, Made(place.path, self._drafts.stamp(who)))
         if self._is_root and (uid, gid) != (0, 0):
@@ -175,7 +175,9 @@ class Namespace:
             os.chown(path, uid, owner, follow_symlinks=False)
         return self._nodes.at(parent, name, os.lstat(path))
 
-    def _gone(self, parent: Node, name: bytes, status: os.stat_result, who: Who, *, draft_stays: bool = False) -> None:
+    def _gone(
+        self, parent: DraftNode, name: bytes, status: os.stat_result, who: Who, *, draft_stays: bool = False
+    ) -> None:
         place = self._nodes.place_in(parent, name)
         node = self._nodes.known(status.st_ino)
         last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
@@ -190,15 +192,15 @@ class Namespace:
         if parent is self._nodes.root and not draft_stays:
             self._drafts.remove(name)
 
-    def _draft_at(self, parent: Node, name: bytes) -> bytes:
+    def _draft_at(self, parent: DraftNode, name: bytes) -> bytes:
         return self._nodes.place_in(parent, name).draft
 
-    def _check_registers(self, parent: Node, uid: int | None) -> None:
+    def _check_registers(self, parent: DraftNode, uid: int | None) -> None:
         """Refuses links that a daemon would follow with rights that their maker lacks: root's alone can take on his."""
         if parent is self._nodes.root and not self._is_root and uid not in (None, 0, os.geteuid()):
             raise PermissionError(errno.EPERM, "this daemon registers only what its own user links to; copy it instead")
 
-    def _check_draft_name(self, parent: Node, name: bytes) -> None:
+    def _check_draft_name(self, parent: DraftNode, name: bytes) -> None:
         if parent is not self._nodes.root:
             if name.startswith(b".artfs") and parent.links and parent.links[0][0] is self._nodes.root:
                 raise InvalidName(f"{name!r}: names that start with .artfs are the version's own", subject=name)
@@ -210,7 +212,7 @@ class Namespace:
                 f"{name!r}: the name of a draft becomes an artifact's and must be UTF-8", subject=name
             ) from None
 
-    def _stay_within_draft(self, parent: Node, name: bytes, new_parent: Node, new_name: bytes) -> None:
+    def _stay_within_draft(self, parent: DraftNode, name: bytes, new_parent: DraftNode, new_name: bytes) -> None:
         if self._draft_at(parent, name) != self._draft_at(new_parent, new_name):
             raise OSError(errno.EXDEV, "a file with hard links stays within its draft")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from artfs.content.digest import Digest
 from artfs_mount.incoming import stubs
-from artfs_mount.incoming.complete.events import Place
+from artfs_mount.incoming.complete.events import DraftPath
 from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.tree.inode import INCOMING_ROOT, incoming_inode
 
@@ -39,7 +39,7 @@ class Descriptor:
         os.close(self.number)
 
 
-class Node:
+class DraftNode:
     """One file, directory or link of the working directory, as the kernel knows it.
 
     number: the FUSE inode, the same for as long as the node lives. backing: the inode on disk, which changes when a
@@ -70,7 +70,7 @@ class Node:
         self.number = number
         self.backing = backing
         self.file_type = file_type
-        self.links: list[tuple[Node, bytes]] = []
+        self.links: list[tuple[DraftNode, bytes]] = []
         self.lookups = 0
         self.children = 0
         self.opens = 0
@@ -95,7 +95,7 @@ class Node:
         return not self.links and self.number != INCOMING_ROOT
 
 
-class Nodes:
+class DraftNodes:
     """All nodes that are in use.
 
     root: path of the working directory. Inodes are the backing inode's number where that is free, so that they are
@@ -106,27 +106,27 @@ class Nodes:
         self.path_of_root = root
         status = os.stat(root)
         self.device = status.st_dev
-        self.root = Node(INCOMING_ROOT, status.st_ino, stat.S_IFDIR)
+        self.root = DraftNode(INCOMING_ROOT, status.st_ino, stat.S_IFDIR)
         self.root.lookups = 1
-        self._by_number: dict[int, Node] = {INCOMING_ROOT: self.root}
-        self._by_backing: dict[int, Node] = {status.st_ino: self.root}
+        self._by_number: dict[int, DraftNode] = {INCOMING_ROOT: self.root}
+        self._by_backing: dict[int, DraftNode] = {status.st_ino: self.root}
         self._spare = SPARE
 
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def __iter__(self) -> Iterator[Node]:
+    def __iter__(self) -> Iterator[DraftNode]:
         return iter(list(self._by_number.values()))
 
-    def get(self, number: int) -> Node:
+    def get(self, number: int) -> DraftNode:
         """The node of an inode that the kernel has been told of."""
         return self._by_number[number]
 
-    def known(self, backing: int) -> Node | None:
+    def known(self, backing: int) -> DraftNode | None:
         """The node of a file of the working directory, if it is in use."""
         return self._by_backing.get(backing)
 
-    def at(self, parent: Node, name: bytes, status: os.stat_result) -> Node:
+    def at(self, parent: DraftNode, name: bytes, status: os.stat_result) -> DraftNode:
         """The node for what stands at a name, made or found by its inode on disk."""
         node = self._by_backing.get(status.st_ino)
         if node is None:
@@ -137,12 +137,12 @@ class Nodes:
             self.link(node, parent, name)
         return node
 
-    def link(self, node: Node, parent: Node, name: bytes) -> None:
+    def link(self, node: DraftNode, parent: DraftNode, name: bytes) -> None:
         """Remembers one more name of a node."""
         node.links.append((parent, name))
         parent.children += 1
 
-    def unlink(self, node: Node, parent: Node, name: bytes, *, last: bool) -> None:
+    def unlink(self, node: DraftNode, parent: DraftNode, name: bytes, *, last: bool) -> None:
         """Forgets a name of a node. `last`: it was the file's last name on disk, so its inode may be used anew."""
         if (parent, name) in node.links:
             node.links.remove((parent, name))
@@ -158,13 +158,13 @@ class Nodes:
                 self.release_if_unused(parent)
             self.release_if_unused(node)
 
-    def rebind(self, node: Node, backing: int) -> None:
+    def rebind(self, node: DraftNode, backing: int) -> None:
         """Lets a node mean another inode on disk: a stub has taken its file's place."""
         self._by_backing.pop(node.backing, None)
         node.backing = backing
         self._by_backing[backing] = node
 
-    def path(self, node: Node) -> bytes:
+    def path(self, node: DraftNode) -> bytes:
         """Where a node is now, which may be more than a system call takes: see `artfs.content.long_paths`.
 
         Raises FileNotFoundError when it has been unlinked.
@@ -179,11 +179,11 @@ class Nodes:
         parts.reverse()
         return b"/".join(parts)
 
-    def child_path(self, parent: Node, name: bytes) -> bytes:
+    def child_path(self, parent: DraftNode, name: bytes) -> bytes:
         """The path of a name in a directory."""
         return self.path(parent) + b"/" + name
 
-    def draft_of(self, node: Node) -> bytes | None:
+    def draft_of(self, node: DraftNode) -> bytes | None:
         """The name of the draft that a node lies in; None for the root and for what has been unlinked."""
         name: bytes | None = None
         while node is not self.root:
@@ -192,7 +192,7 @@ class Nodes:
             node, name = node.links[0]
         return name
 
-    def place_of(self, node: Node) -> Place | None:
+    def place_of(self, node: DraftNode) -> DraftPath | None:
         """The draft that a node lies in, and where; None for the root and for what has been unlinked."""
         parts: list[bytes] = []
         while node is not self.root:
@@ -200,18 +200,18 @@ class Nodes:
                 return None
             node, name = node.links[0]
             parts.append(name)
-        return Place(parts.pop(), b"/".join(reversed(parts))) if parts else None
+        return DraftPath(parts.pop(), b"/".join(reversed(parts))) if parts else None
 
-    def place_in(self, parent: Node, name: bytes) -> Place:
+    def place_in(self, parent: DraftNode, name: bytes) -> DraftPath:
         """The place of a name in a directory. Raises FileNotFoundError if that has been removed."""
         if parent is self.root:
-            return Place(name, b"")
+            return DraftPath(name, b"")
         at = self.place_of(parent)
         if at is None:
             raise FileNotFoundError("the directory has been removed")
-        return Place(at.draft, at.path + b"/" + name if at.path else name)
+        return DraftPath(at.draft, at.path + b"/" + name if at.path else name)
 
-    def release_if_unused(self, node: Node) -> None:
+    def release_if_unused(self, node: DraftNode) -> None:
         """Drops a node that neither the kernel nor a handle nor a child needs any more."""
         while node.lookups <= 0 and node.opens == 0 and node.children == 0 and node is not self.root:
             self._by_number.pop(node.number, None)
@@ -226,12 +226,12 @@ class Nodes:
                 self.release_if_unused(parent)
             node = links[0][0]
 
-    def _add(self, status: os.stat_result) -> Node:
+    def _add(self, status: os.stat_result) -> DraftNode:
         number = incoming_inode(status.st_ino) if status.st_ino < SPARE else INCOMING_ROOT
         while number in self._by_number:
             self._spare += 1
             number = incoming_inode(self._spare)
-        node = Node(number, status.st_ino, stat.S_IFMT(status.st_mode))
+        node = DraftNode(number, status.st_ino, stat.S_IFMT(status.st_mode))
         self._by_number[number] = node
         self._by_backing[status.st_ino] = node
         return node

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from artfs.processes import command_line, environment_variable, process_group, start_time
+from artfs.linux.processes import command_line, environment_variable, process_group, start_time
 from artfs.runs import RUN_VARIABLE, title
-from artfs_mount.incoming.processes import THREAD_SECONDS, Processes
+from artfs_mount.incoming.writers import THREAD_SECONDS, Processes
 
 ACTORS_REMEMBERED = 2_000
 ACTORS_AT_FIRST = 64

@@ -22,7 +22,7 @@ from artfs.catalog.versions import Version
 from artfs.content.digest import Digest, format_digest
 from artfs.content.files import clone_or_copy, walk_files
 from artfs.content.long_paths import lstat, reachable
-from artfs.older import is_older
+from artfs.home.older_catalog import is_older
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
 from artfs_mount.incoming.incoming import Incoming

@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from artfs import users
 from artfs.artifacts import seal
 from artfs.content.digest import FileDigest
 from artfs.content.files import sync_filesystem
 from artfs.content.long_paths import shown
 from artfs.errors import DraftHeld
-from artfs.redaction import has_secret, redacted
-from artfs.stores.local import local_path
+from artfs.linux import users
+from artfs.secrets.redaction import has_secret, redacted
+from artfs.stores.local.store import local_path
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.complete.facts import DraftKind
@@ -28,7 +28,7 @@ SYNC_EARLY_BYTES = 64 * 2**20
 """More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
 
 
-def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[], bool]) -> seal.Measured:
+def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[], bool]) -> seal.Scanned:
     """Looks at all of a draft. stop: whether it is not wanted any more.
 
     Raises Cancelled when it is stopped, and DraftHeld for what can be no version.
@@ -37,14 +37,14 @@ def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[],
     if incoming.kind(draft) is DraftKind.LINK:
         return _linked(path, mount_point, stop)
     known = _Known(incoming.drafts.digests, os.fsencode(path))
-    measured = seal.measure(path, known=known.digest_of, cancelled=stop)
-    known.check_links(measured)
-    if sum(file.digest.size for file in measured.files if not file.stand_in) > SYNC_EARLY_BYTES:
+    scanned = seal.scan(path, known=known.digest_of, cancelled=stop)
+    known.check_links(scanned)
+    if sum(file.digest.size for file in scanned.files if not file.stand_in) > SYNC_EARLY_BYTES:
         sync_filesystem(incoming.area.work)
-    return measured
+    return scanned
 
 
-def _linked(link: Path, mount_point: Path, stop: Callable[[], bool]) -> seal.Measured:
+def _linked(link: Path, mount_point: Path, stop: Callable[[], bool]) -> seal.Scanned:
     """Looks at what a link leads to with the rights of the link's owner, who may have nobody's but his own."""
     owner = os.lstat(link).st_uid
     look = functools.partial(_in_place, link, os.readlink(link), mount_point, stop)
@@ -58,7 +58,7 @@ def _linked(link: Path, mount_point: Path, stop: Callable[[], bool]) -> seal.Mea
         ) from error
 
 
-def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], bool]) -> seal.Measured:
+def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], bool]) -> seal.Scanned:
     if has_secret(target):
         raise DraftHeld(
             f"{link.name}: it links to {redacted(target)}, and a secret in a link would be kept; link to the URI "
@@ -76,11 +76,11 @@ def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], boo
         )
     if mount_point.is_relative_to(resolved):
         raise DraftHeld(f"{link.name}: the mount itself lies in {target}; link to a part of it", subject=link.name)
-    return seal.measure_in_place(target, cancelled=stop)
+    return seal.scan_in_place(target, cancelled=stop)
 
 
 class _Known:
-    """Tells `measure` the digests that need no reading, and stops it at files that are not whole."""
+    """Tells `scan` the digests that need no reading, and stops it at files that are not whole."""
 
     def __init__(self, digests: Mapping[int, FileDigest], root: bytes) -> None:
         self._root = root
@@ -99,9 +99,9 @@ class _Known:
         known = self._digests.get(status.st_ino)
         return known if known is not None and known.size == status.st_size else None
 
-    def check_links(self, measured: seal.Measured) -> None:
+    def check_links(self, scanned: seal.Scanned) -> None:
         """Refuses files with names outside the draft: through those the version's bytes could be written to."""
-        names = Counter(file.st_ino for file in measured.files)
+        names = Counter(file.st_ino for file in scanned.files)
         for number, (links, path) in self._linked.items():
             if names[number] < links:
                 raise DraftHeld(

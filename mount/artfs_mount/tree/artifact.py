@@ -15,7 +15,7 @@ from artfs_mount.tree.node import (
     Directory,
     Link,
     Listing,
-    Node,
+    TreeNode,
     as_text,
     no_entry,
     stale,
@@ -31,7 +31,7 @@ LATEST: Final = "latest"
 TAG_MARK: Final = "@"
 
 
-class Artifact(Directory):
+class ArtifactDirectory(Directory):
     """The directory of an artifact.
 
     Args:
@@ -44,7 +44,7 @@ class Artifact(Directory):
     __slots__ = ("_changed_us", "_context", "_created_us", "_id")
 
     def __init__(self, context: Context, artifact_id: int, created_us: int, changed_us: int | None = None) -> None:
-        self.ino = inode.pack(inode.Kind.ARTIFACT, artifact_id)
+        self.ino = inode.pack(inode.InodeKind.ARTIFACT, artifact_id)
         self._context = context
         self._id = artifact_id
         self._created_us = created_us
@@ -58,7 +58,7 @@ class Artifact(Directory):
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         text = as_text(name)
         if text == LATEST:
             return latest_link(self._context, self._id)
@@ -73,10 +73,10 @@ class Artifact(Directory):
         read = partial(self._context.catalog.listings.versions, self._id)
         return Rows(self._context, read, self._entry, self._links, is_quick=True)
 
-    def _entry(self, version: ListedVersion) -> tuple[bytes, Node]:
+    def _entry(self, version: ListedVersion) -> tuple[bytes, TreeNode]:
         return version.name.encode(), _version_root(self._context, version)
 
-    def _links(self) -> Iterator[tuple[bytes, Node]]:
+    def _links(self) -> Iterator[tuple[bytes, TreeNode]]:
         latest = self._context.catalog.versions.latest(self._id)
         if latest is not None:
             yield LATEST.encode(), _latest_link(self._id, latest)
@@ -85,12 +85,12 @@ class Artifact(Directory):
             yield (TAG_MARK + found.tag).encode(), _tag_link(self._id, found.tag_id, found.version, found.created_us)
 
 
-def artifact(context: Context, payload: int) -> Artifact:
+def artifact(context: Context, payload: int) -> ArtifactDirectory:
     """The directory of an inode number."""
     row = context.catalog.artifacts.by_id(payload)
     if row is None:
         raise stale(payload)
-    return Artifact(context, row.id, row.created_us)
+    return ArtifactDirectory(context, row.id, row.created_us)
 
 
 def latest_link(context: Context, payload: int) -> Link:
@@ -108,7 +108,7 @@ def tag_link(context: Context, payload: int) -> Link:
 
 
 def _latest_link(artifact_id: int, version: Version) -> Link:
-    ino = inode.pack(inode.Kind.LATEST, artifact_id)
+    ino = inode.pack(inode.InodeKind.LATEST, artifact_id)
     return Link(ino, version.name.encode(), version.created_us * 1000)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from artfs_mount.tree import inode
-from artfs_mount.tree.artifact import Artifact
+from artfs_mount.tree.artifact import ArtifactDirectory
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.listing import Rows
 from artfs_mount.tree.node import (
@@ -14,7 +14,7 @@ from artfs_mount.tree.node import (
     Attributes,
     Directory,
     Listing,
-    Node,
+    TreeNode,
     as_text,
     no_entry,
 )
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from artfs.catalog.listings import Named
 
 
-class Artifacts(Directory):
+class ArtifactsDirectory(Directory):
     """The directory of artifacts."""
 
     __slots__ = ("_context",)
@@ -38,14 +38,14 @@ class Artifacts(Directory):
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=fresh, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         row = self._context.catalog.artifacts.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return Artifact(self._context, row.id, row.created_us)
+        return ArtifactDirectory(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
         return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
 
-    def _entry(self, row: Named) -> tuple[bytes, Node]:
-        return row.name.encode(), Artifact(self._context, row.id, row.created_us, row.changed_us)
+    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
+        return row.name.encode(), ArtifactDirectory(self._context, row.id, row.created_us, row.changed_us)

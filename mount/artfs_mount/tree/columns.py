@@ -10,14 +10,14 @@ from typing import Final
 
 from artfs.catalog.trees import EntryRow
 from artfs.content.digest import DIGEST_SIZE
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
 from artfs_mount.tree.modes import Modes
 from artfs_mount.tree.node import LINK_MODE
 
 _NO_DIGEST: Final = bytes(DIGEST_SIZE)
 
 
-class Columns:
+class EntryColumns:
     """What is in a directory, in name order. All columns have the same length; the position is the key.
 
     names: path components.
@@ -73,11 +73,11 @@ class Columns:
         for row in rows:
             self.offsets.append(offset)
             offset += 1
-            if row.kind == Kind.FILE:
+            if row.kind == EntryKind.FILE:
                 self.modes.append(shown.file(row.mode))
                 self.sizes.append(row.size)
                 self.rows.append(row.blob_id or 0)
-            elif row.kind == Kind.DIRECTORY:
+            elif row.kind == EntryKind.DIRECTORY:
                 self.modes.append(shown.directory(row.mode))
                 self.sizes.append(0)
                 self.rows.append(row.child_id or 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from artfs_mount.tree.blocking import Blocking, Slow
 from artfs_mount.tree.cache import RecentlyUsed, UntilChanged
-from artfs_mount.tree.columns import Columns
+from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.modes import Modes, Owners
 from artfs_mount.tree.nearness import Nearness, Where
 from artfs_mount.tree.node import Owner, no_entry
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from artfs.catalog.listings import ListedVersion
     from artfs.catalog.versions import Version
     from artfs.lineage.graph import Graph
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 CACHED_VERSIONS: Final = 20_000
 CACHED_TEXT_BYTES: Final = 8 * 2**20
@@ -76,7 +76,7 @@ class Context:
         self.facts = UntilChanged(None if self.is_remote else self._catalog.stamp, blocking, CACHED_FACTS)
         self._owners = Owners(lambda: self.catalog, group, blocking)
         self._nearness = Nearness(workspace)
-        self._columns: RecentlyUsed[int, Columns] = RecentlyUsed(cached_entries)
+        self._columns: RecentlyUsed[int, EntryColumns] = RecentlyUsed(cached_entries)
         self._told: RecentlyUsed[int, int] = RecentlyUsed(CACHED_VERSIONS)
         self._roots: RecentlyUsed[int, Top] = RecentlyUsed(CACHED_VERSIONS)
 
@@ -91,7 +91,7 @@ class Context:
         """Say that what comes may take long. Raises WouldBlock on the event loop."""
         self._blocking.check(slow)
 
-    def columns(self, tree_id: int) -> Columns:
+    def columns(self, tree_id: int) -> EntryColumns:
         """The entries of a directory.
 
         Raises:
@@ -101,7 +101,7 @@ class Context:
         found = self._columns.get(tree_id)
         if found is None:
             self.may_wait()
-            found = Columns(self.catalog.trees.pieces(tree_id), self.modes)
+            found = EntryColumns(self.catalog.trees.pieces(tree_id), self.modes)
             if self.catalog.trees.tree(tree_id) is None:
                 raise no_entry(f"tree {tree_id}")
             self._columns.put(tree_id, found, len(found) + TREE_OVERHEAD)

@@ -11,7 +11,7 @@ from artfs.catalog.trees import EntryRow
 from artfs.catalog.versions import PURGED
 from artfs.content.b3sums import b3sums
 from artfs.content.digest import Digest, format_digest
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
 from artfs.describe.versions import versions
 from artfs.enums import ArtifactSaveType
 from artfs_mount.tree import inode
@@ -19,7 +19,7 @@ from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.lineage import lineage_picture
 from artfs_mount.tree.links import step_facts, step_link
-from artfs_mount.tree.listing import Fixed
+from artfs_mount.tree.listing import FixedDirectory
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -27,13 +27,13 @@ from artfs_mount.tree.node import (
     Directory,
     Generated,
     Listing,
-    Node,
     Text,
+    TreeNode,
     no_entry,
     stale,
     unseen,
 )
-from artfs_mount.tree.visualizations import Visualizations
+from artfs_mount.tree.visualizations import VisualizationsDirectory
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -50,7 +50,7 @@ class DotArtfs(Directory):
     __slots__ = ("_context", "version_id")
 
     def __init__(self, context: Context, version_id: int) -> None:
-        self.ino = inode.pack(inode.Kind.DOT_ARTFS, version_id)
+        self.ino = inode.pack(inode.InodeKind.DOT_ARTFS, version_id)
         self.version_id = version_id
         self._context = context
 
@@ -58,7 +58,7 @@ class DotArtfs(Directory):
         changed_ns = existing_version(self._context, self.version_id).created_us * 1000
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, seconds=FOREVER, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         version = existing_version(self._context, self.version_id)
         if name == PRODUCER and version.producer_id is not None:
             return step_link(self._context, LINK_UPS, step_facts(self._context, version.producer_id))
@@ -70,7 +70,7 @@ class DotArtfs(Directory):
     def listing(self) -> Listing:
         version = existing_version(self._context, self.version_id)
         producer = [] if version.producer_id is None else [(PRODUCER, self.lookup(PRODUCER))]
-        return Fixed([*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer])
+        return FixedDirectory([*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer])
 
 
 class VersionText(Generated):
@@ -171,11 +171,11 @@ def _manifest_entry(path: bytes, row: EntryRow, digest: Digest | None) -> Mappin
     """Bytes of a name that are not UTF-8 appear as `\\udc80` to `\\udcff`, as `os.fsdecode` makes them."""
     described: dict[str, object] = {
         "path": os.fsdecode(path),
-        "kind": Kind(row.kind).name.lower(),
+        "kind": EntryKind(row.kind).name.lower(),
         "mode": f"{row.mode:04o}",
         "mtime_ns": row.mtime_ns,
     }
-    if row.kind == Kind.SYMLINK:
+    if row.kind == EntryKind.SYMLINK:
         described["target"] = os.fsdecode(row.target or b"")
     else:
         described["size"] = row.size
@@ -185,7 +185,9 @@ def _manifest_entry(path: bytes, row: EntryRow, digest: Digest | None) -> Mappin
 
 def _b3sums(context: Context, version: Version) -> bytes:
     return b3sums(
-        (path, digest) for path, row, digest in _walk(context, version) if row.kind == Kind.FILE and digest is not None
+        (path, digest)
+        for path, row, digest in _walk(context, version)
+        if row.kind == EntryKind.FILE and digest is not None
     )
 
 
@@ -213,12 +215,12 @@ _B3SUMS: Final = 2
 
 _VERSION_TEXTS: Final[Mapping[int, Callable[[Context, Version], bytes]]] = {_MANIFEST: _manifest, _B3SUMS: _b3sums}
 
-_ENTRIES: Final[Mapping[bytes, Callable[[Context, Version], Node]]] = {
+_ENTRIES: Final[Mapping[bytes, Callable[[Context, Version], TreeNode]]] = {
     b"info.json": _info,
     b"metadata.json": _metadata,
     b"tags": _tags,
     b"manifest.json": lambda context, version: VersionText(context, version, _MANIFEST),
     b"B3SUMS": lambda context, version: VersionText(context, version, _B3SUMS),
-    b"visualizations": lambda context, version: Visualizations(context, version),
+    b"visualizations": lambda context, version: VisualizationsDirectory(context, version),
     b"lineage.svg": lambda context, version: lineage_picture(context, version.id, version.created_us),
 }

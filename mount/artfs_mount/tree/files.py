@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from artfs.catalog.blobs import CONTENT
 from artfs.content.digest import Digest, format_digest
-from artfs_mount.tree.columns import Columns
+from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.nearness import Where
-from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Node, Owner, unsupported_xattr
+from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Owner, TreeNode, unsupported_xattr
 
 if TYPE_CHECKING:
     from artfs.blobs.window import Cursor
 
 
-class VersionFile(Node):
+class VersionFile(TreeNode):
     """A file of a version: a name for a blob.
 
     Args:
@@ -80,7 +80,7 @@ class VersionFile(Node):
         raise unsupported_xattr(name)
 
 
-def leaf(context: Context, columns: Columns, position: int, ino: int, user_id: int) -> VersionFile | Link:
+def leaf(context: Context, columns: EntryColumns, position: int, ino: int, user_id: int) -> VersionFile | Link:
     """The file or link at a position of a directory. user_id: whose it is; 0 for the daemon's user."""
     mtime_ns, blob_id = columns.mtimes[position], columns.rows[position]
     if not blob_id:

@@ -21,7 +21,7 @@ MARK_BITS: Final = 20
 LINK_BITS: Final = 48
 
 
-class Kind(IntEnum):
+class InodeKind(IntEnum):
     """What an inode number stands for, with its payload."""
 
     FIXED = 0x00
@@ -104,7 +104,7 @@ INCOMING_ROOT: Final = int(Fixed.INCOMING)
 """The inode number of `/incoming` itself."""
 
 
-def pack(kind: Kind, payload: int) -> int:
+def pack(kind: InodeKind, payload: int) -> int:
     """The inode number of a payload.
 
     Raises:
@@ -115,11 +115,11 @@ def pack(kind: Kind, payload: int) -> int:
 
 
 def unpack(ino: int) -> tuple[int, int]:
-    """Kind byte and payload of an inode number. The byte may be one that `Kind` does not know."""
+    """Kind byte and payload of an inode number. The byte may be one that `InodeKind` does not know."""
     return ino >> PAYLOAD_BITS, ino & PAYLOAD_MASK
 
 
-def pack_pair(kind: Kind, first: int, second: int, second_bits: int) -> int:
+def pack_pair(kind: InodeKind, first: int, second: int, second_bits: int) -> int:
     """The inode number of two numbers, the second in the low `second_bits` bits.
 
     Raises:
@@ -137,7 +137,7 @@ def unpack_pair(payload: int, second_bits: int) -> tuple[int, int]:
 
 def version_entry(version_id: int, ordinal: int) -> int:
     """The inode number of something inside a version (67 million entries a version, 1.07 thousand million versions)."""
-    return pack_pair(Kind.VERSION_ENTRY, version_id, ordinal, ORDINAL_BITS)
+    return pack_pair(InodeKind.VERSION_ENTRY, version_id, ordinal, ORDINAL_BITS)
 
 
 def version_of(ino: int) -> int:
@@ -147,15 +147,15 @@ def version_of(ino: int) -> int:
 
 def tag_link(artifact_id: int, tag_id: int) -> int:
     """The inode number of `/artifacts/<name>/@<tag>`."""
-    return pack_pair(Kind.TAG_LINK, artifact_id, tag_id, TAG_BITS)
+    return pack_pair(InodeKind.TAG_LINK, artifact_id, tag_id, TAG_BITS)
 
 
 def visualization(version_id: int, digest: bytes) -> int:
     """The inode number of a visualization, of whose digest it takes the first bits."""
-    return pack_pair(Kind.VISUALIZATION, version_id, int.from_bytes(digest[: HASH_BITS // 8], "big"), HASH_BITS)
+    return pack_pair(InodeKind.VISUALIZATION, version_id, int.from_bytes(digest[: HASH_BITS // 8], "big"), HASH_BITS)
 
 
-def page(kind: Kind, owner_id: int, which: int, mark: int) -> int:
+def page(kind: InodeKind, owner_id: int, which: int, mark: int) -> int:
     """The inode number of a generated file of something with a row id.
 
     The mark follows from the content: the kernel keeps the pages of an inode for as long as it knows it, so other
@@ -164,22 +164,22 @@ def page(kind: Kind, owner_id: int, which: int, mark: int) -> int:
     return pack_pair(kind, owner_id, which << MARK_BITS | mark, HASH_BITS)
 
 
-def link(kind: Kind, ups: int, target_id: int) -> int:
+def link(kind: InodeKind, ups: int, target_id: int) -> int:
     """The inode number of a link that goes so many directories up, and from the top down to something with a row id."""
     return pack_pair(kind, ups, target_id, LINK_BITS)
 
 
 def incoming_inode(number: int) -> int:
     """The inode number of something below `/incoming`."""
-    return pack(Kind.INCOMING, number)
+    return pack(InodeKind.INCOMING, number)
 
 
 def version_text(version_id: int, which: int) -> int:
     """The inode number of a generated file that follows from the version alone."""
-    return pack_pair(Kind.VERSION_TEXT, version_id, which, WHICH_BITS)
+    return pack_pair(InodeKind.VERSION_TEXT, version_id, which, WHICH_BITS)
 
 
-def _check(number: int, bits: int, kind: Kind) -> None:
+def _check(number: int, bits: int, kind: InodeKind) -> None:
     if not 0 <= number < 1 << bits:
         raise OSError(
             errno.EOVERFLOW, f"there is no inode number for {kind.name} {number}: it needs more than {bits} bits"

@@ -19,6 +19,7 @@ from artfs.lineage.svg import to_svg
 from artfs_mount.tree import inode
 from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import step_name, version_name
+from artfs_mount.tree.generated import GeneratedFile, GeneratedText, Template, drawn, page_of
 from artfs_mount.tree.links import (
     lineage_link,
     many_step_facts,
@@ -30,19 +31,18 @@ from artfs_mount.tree.links import (
     version_facts,
     version_link,
 )
-from artfs_mount.tree.listing import Fixed, LinkDirectory, Numbered, Rows
+from artfs_mount.tree.listing import FixedDirectory, LinkDirectory, Numbered, Rows
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
     Attributes,
     Directory,
     Listing,
-    Node,
+    TreeNode,
     as_text,
     no_entry,
     stale,
 )
-from artfs_mount.tree.page import Made, Page, Template, drawn, page_of
 from artfs_mount.tree.run import DRAWN_LINKS, DRAWN_NODES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _PRODUCER: Final = b"producer"
 _ARTIFACT: Final = b"artifact"
 
 
-class Lineage(Directory):
+class LineageDirectory(Directory):
     """The directory of artifacts."""
 
     __slots__ = ("_context",)
@@ -70,26 +70,26 @@ class Lineage(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         row = self._context.catalog.artifacts.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return LineageArtifact(self._context, row.id, row.created_us)
+        return LineageArtifactDirectory(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
         return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
 
-    def _entry(self, row: Named) -> tuple[bytes, Node]:
-        return row.name.encode(), LineageArtifact(self._context, row.id, row.created_us)
+    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
+        return row.name.encode(), LineageArtifactDirectory(self._context, row.id, row.created_us)
 
 
-class LineageArtifact(Directory):
+class LineageArtifactDirectory(Directory):
     """The directory of an artifact's versions, also of those that were purged."""
 
     __slots__ = ("_context", "_created_us", "_id")
 
     def __init__(self, context: Context, artifact_id: int, created_us: int) -> None:
-        self.ino = inode.pack(inode.Kind.LINEAGE_ARTIFACT, artifact_id)
+        self.ino = inode.pack(inode.InodeKind.LINEAGE_ARTIFACT, artifact_id)
         self._context = context
         self._id = artifact_id
         self._created_us = created_us
@@ -98,28 +98,28 @@ class LineageArtifact(Directory):
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._created_us * 1000, 1, fresh, fresh)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         version = self._context.catalog.versions.get(self._id, as_text(name))
         if version is None:
             raise no_entry(name)
-        return LineageNode(self._context, version_facts(self._context, version.id))
+        return LineageNodeDirectory(self._context, version_facts(self._context, version.id))
 
     def listing(self) -> Listing:
         self._context.may_wait()
         return Numbered(self._context, self._context.catalog.listings.version_ids(self._id), self._entries)
 
-    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, TreeNode]]:
         for facts in many_version_facts(self._context, ids):
-            yield facts.id, facts.name.encode(), LineageNode(self._context, facts)
+            yield facts.id, facts.name.encode(), LineageNodeDirectory(self._context, facts)
 
 
-class LineageNode(Directory):
+class LineageNodeDirectory(Directory):
     """The node of a version."""
 
     __slots__ = ("_context", "_version")
 
     def __init__(self, context: Context, version: VersionFacts) -> None:
-        self.ino = inode.pack(inode.Kind.LINEAGE_NODE, version.id)
+        self.ino = inode.pack(inode.InodeKind.LINEAGE_NODE, version.id)
         self._context = context
         self._version = version
 
@@ -127,7 +127,7 @@ class LineageNode(Directory):
         changed_ns = self._version.created_us * 1000
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, FOREVER, self._context.fresh_seconds)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         if name == _ARTIFACT:
             return version_link(self._context, NODE_UPS, self._version)
         if name == _PRODUCER and self._version.producer_id is not None:
@@ -137,13 +137,15 @@ class LineageNode(Directory):
         for template in LINEAGE_PAGES.values():
             if template.name == name:
                 version = self._version
-                return Page(self._context, inode.Kind.LINEAGE_PAGE, version.id, template, version.created_us)
+                return GeneratedFile(
+                    self._context, inode.InodeKind.LINEAGE_PAGE, version.id, template, version.created_us
+                )
         raise no_entry(name)
 
     def listing(self) -> Listing:
         producer = [] if self._version.producer_id is None else [_PRODUCER]
         pages = [template.name for template in LINEAGE_PAGES.values()]
-        return Fixed((name, self.lookup(name)) for name in (_ARTIFACT, *producer, *_RELATED_NUMBERS, *pages))
+        return FixedDirectory((name, self.lookup(name)) for name in (_ARTIFACT, *producer, *_RELATED_NUMBERS, *pages))
 
 
 class Related(LinkDirectory):
@@ -152,12 +154,12 @@ class Related(LinkDirectory):
     __slots__ = ("_relation", "_version")
 
     def __init__(self, context: Context, version: VersionFacts, which: int) -> None:
-        ino = inode.pack_pair(inode.Kind.RELATED, version.id, which, inode.WHICH_BITS)
+        ino = inode.pack_pair(inode.InodeKind.RELATED, version.id, which, inode.WHICH_BITS)
         super().__init__(context, ino, version.created_us)
         self._version = version
         self._relation = _RELATED[which]
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         found = self._relation.find(self._context, self._version.id, name)
         return found if found is not None else self.long_named(name)
 
@@ -167,17 +169,17 @@ class Related(LinkDirectory):
         return Numbered(self._context, ids, partial(self._relation.entries, self._context))
 
 
-def lineage_artifact(context: Context, payload: int) -> LineageArtifact:
+def lineage_artifact(context: Context, payload: int) -> LineageArtifactDirectory:
     """The directory of an inode number."""
     row = context.catalog.artifacts.by_id(payload)
     if row is None:
         raise stale(payload)
-    return LineageArtifact(context, row.id, row.created_us)
+    return LineageArtifactDirectory(context, row.id, row.created_us)
 
 
-def lineage_node(context: Context, payload: int) -> LineageNode:
+def lineage_node(context: Context, payload: int) -> LineageNodeDirectory:
     """The node of an inode number."""
-    return LineageNode(context, version_facts(context, payload))
+    return LineageNodeDirectory(context, version_facts(context, payload))
 
 
 def related(context: Context, payload: int) -> Related:
@@ -188,14 +190,14 @@ def related(context: Context, payload: int) -> Related:
     return Related(context, version_facts(context, version_id), which)
 
 
-def lineage_page(context: Context, payload: int) -> Node:
+def lineage_page(context: Context, payload: int) -> TreeNode:
     """The generated file of an inode number."""
-    return page_of(context, inode.Kind.LINEAGE_PAGE, payload, LINEAGE_PAGES)
+    return page_of(context, inode.InodeKind.LINEAGE_PAGE, payload, LINEAGE_PAGES)
 
 
-def lineage_picture(context: Context, version_id: int, created_us: int) -> Page:
+def lineage_picture(context: Context, version_id: int, created_us: int) -> GeneratedFile:
     """`graph.svg` of a version's node, for `.artfs/lineage.svg`."""
-    return Page(context, inode.Kind.LINEAGE_PAGE, version_id, LINEAGE_PAGES[_SVG], created_us)
+    return GeneratedFile(context, inode.InodeKind.LINEAGE_PAGE, version_id, LINEAGE_PAGES[_SVG], created_us)
 
 
 @dataclass(frozen=True)
@@ -211,41 +213,41 @@ class _Relation:
 
     name: bytes
     ids: Callable[[LineageTable, int], Sequence[int]]
-    entries: Callable[[Context, list[int]], Iterator[tuple[int, bytes, Node]]]
-    find: Callable[[Context, int, bytes], Node | None]
+    entries: Callable[[Context, list[int]], Iterator[tuple[int, bytes, TreeNode]]]
+    find: Callable[[Context, int, bytes], TreeNode | None]
 
 
-def _steps(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+def _steps(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, TreeNode]]:
     for step in many_step_facts(context, ids):
         yield step.id, step_name(step.pipeline, step.run, step.name), step_link(context, RELATED_UPS, step)
 
 
-def _consumer(context: Context, version_id: int, name: bytes) -> Node | None:
+def _consumer(context: Context, version_id: int, name: bytes) -> TreeNode | None:
     step = step_called(context, name)
     if step is None or not context.catalog.lineage.is_read(version_id, step.id):
         return None
     return step_link(context, RELATED_UPS, step)
 
 
-def _nodes(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+def _nodes(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, TreeNode]]:
     for facts in many_version_facts(context, ids):
         yield facts.id, version_name(facts.artifact, facts.name), lineage_link(context, facts)
 
 
-def _input(context: Context, version_id: int, name: bytes) -> Node | None:
+def _input(context: Context, version_id: int, name: bytes) -> TreeNode | None:
     facts = version_called(context, name)
     if facts is None or not context.catalog.lineage.is_input(facts.id, version_id):
         return None
     return lineage_link(context, facts)
 
 
-def _versions(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+def _versions(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, TreeNode]]:
     for facts in many_version_facts(context, ids):
         yield facts.id, version_name(facts.artifact, facts.name), version_link(context, RELATED_UPS, facts)
 
 
-def _version(is_so: Callable[[LineageTable, int, int], bool]) -> Callable[[Context, int, bytes], Node | None]:
-    def find(context: Context, version_id: int, name: bytes) -> Node | None:
+def _version(is_so: Callable[[LineageTable, int, int], bool]) -> Callable[[Context, int, bytes], TreeNode | None]:
+    def find(context: Context, version_id: int, name: bytes) -> TreeNode | None:
         facts = version_called(context, name)
         context.may_wait()
         if facts is None or not is_so(context.catalog.lineage, facts.id, version_id):
@@ -280,10 +282,10 @@ _RELATED: Final[Mapping[int, _Relation]] = {
 _RELATED_NUMBERS: Final = {relation.name: which for which, relation in _RELATED.items()}
 
 
-def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], Made]:
-    def make(context: Context, version_id: int) -> Made:
+def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], GeneratedText]:
+    def make(context: Context, version_id: int) -> GeneratedText:
         graph = version_graph(context.catalog, version_id, most=DRAWN_NODES)
-        return Made(drawn(context, ("version", version_id, which), graph, draw), _changed(graph))
+        return GeneratedText(drawn(context, ("version", version_id, which), graph, draw), _changed(graph))
 
     return make
 

@@ -21,7 +21,7 @@ LINEAGE_UPS: Final = 3
 def version_link(context: Context, ups: int, version: VersionFacts) -> Link:
     """A link to a version, from so many directories below the top."""
     target = f"{'../' * ups}artifacts/{version.artifact}/{version.name}".encode()
-    ino = inode.link(inode.Kind.VERSION_LINK, ups, version.id)
+    ino = inode.link(inode.InodeKind.VERSION_LINK, ups, version.id)
     return Link(ino, target, version.created_us * 1000, context.fresh_seconds)
 
 
@@ -29,14 +29,14 @@ def step_link(context: Context, ups: int, step: StepFacts) -> Link:
     """A link to a step run, from so many directories below the top."""
     parts = file_name(step.pipeline), file_name(step.run, taken=RUN_RESERVED), b"steps", file_name(step.name)
     target = b"../" * ups + b"runs/" + b"/".join(parts)
-    ino = inode.link(inode.Kind.STEP_LINK, ups, step.id)
+    ino = inode.link(inode.InodeKind.STEP_LINK, ups, step.id)
     return Link(ino, target, step.started_us * 1000, context.fresh_seconds)
 
 
 def lineage_link(context: Context, version: VersionFacts) -> Link:
     """A link from `upstream` of one lineage node to another."""
     target = f"{'../' * LINEAGE_UPS}{version.artifact}/{version.name}".encode()
-    ino = inode.pack(inode.Kind.LINEAGE_LINK, version.id)
+    ino = inode.pack(inode.InodeKind.LINEAGE_LINK, version.id)
     return Link(ino, target, version.created_us * 1000, context.fresh_seconds)
 
 

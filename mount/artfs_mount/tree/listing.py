@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
 
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Entry, Listing, Node
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, DirectoryEntry, Listing, TreeNode
 
 if TYPE_CHECKING:
     from artfs_mount.tree.context import Context
@@ -16,15 +16,15 @@ AFTER_ROWS: Final = 1 << 62
 """Positions of what comes after all rows; a position is a signed 64-bit number."""
 
 
-class Fixed(Listing):
+class FixedDirectory(Listing):
     """A few names that are all known."""
 
-    def __init__(self, entries: Iterable[tuple[bytes, Node]]) -> None:
+    def __init__(self, entries: Iterable[tuple[bytes, TreeNode]]) -> None:
         self._entries = list(entries)
 
-    def after(self, position: int, most: int) -> Sequence[Entry]:
+    def after(self, position: int, most: int) -> Sequence[DirectoryEntry]:
         piece = self._entries[position : position + most]
-        return [Entry(at, name, node) for at, (name, node) in enumerate(piece, position + 1)]
+        return [DirectoryEntry(at, name, node) for at, (name, node) in enumerate(piece, position + 1)]
 
 
 class HasId(Protocol):
@@ -53,8 +53,8 @@ class Rows(Listing, Generic[R]):
         self,
         context: Context,
         read: Callable[[int, int], Sequence[R]],
-        entry: Callable[[R], tuple[bytes, Node]],
-        last: Callable[[], Iterable[tuple[bytes, Node]]] = lambda: (),
+        entry: Callable[[R], tuple[bytes, TreeNode]],
+        last: Callable[[], Iterable[tuple[bytes, TreeNode]]] = lambda: (),
         *,
         is_quick: bool = False,
     ) -> None:
@@ -63,18 +63,18 @@ class Rows(Listing, Generic[R]):
         self._entry = entry
         self._make_last = last
         self._is_quick = is_quick
-        self._last: Fixed | None = None
+        self._last: FixedDirectory | None = None
 
-    def after(self, position: int, most: int) -> Sequence[Entry]:
+    def after(self, position: int, most: int) -> Sequence[DirectoryEntry]:
         if not self._is_quick or self._context.is_remote:
             self._context.may_wait()
         rows = self._read(position, most) if position < AFTER_ROWS else ()
-        piece = [Entry(row.id, *self._entry(row)) for row in rows]
+        piece = [DirectoryEntry(row.id, *self._entry(row)) for row in rows]
         if len(piece) < most:
             if self._last is None:
-                self._last = Fixed(self._make_last())
+                self._last = FixedDirectory(self._make_last())
             last = self._last.after(max(0, position - AFTER_ROWS), most - len(piece))
-            piece += [Entry(AFTER_ROWS + entry.position, entry.name, entry.node) for entry in last]
+            piece += [DirectoryEntry(AFTER_ROWS + entry.position, entry.name, entry.node) for entry in last]
         return piece
 
 
@@ -91,19 +91,19 @@ class Numbered(Listing):
         self,
         context: Context,
         ids: Iterable[int],
-        entries: Callable[[list[int]], Iterable[tuple[int, bytes, Node]]],
+        entries: Callable[[list[int]], Iterable[tuple[int, bytes, TreeNode]]],
     ) -> None:
         self._context = context
         self._ids = array("q", ids)
         self._entries = entries
 
-    def after(self, position: int, most: int) -> Sequence[Entry]:
+    def after(self, position: int, most: int) -> Sequence[DirectoryEntry]:
         self._context.may_wait()
-        piece: list[Entry] = []
+        piece: list[DirectoryEntry] = []
         while len(piece) < most and position < len(self._ids):
             asked = self._ids[position : position + most - len(piece)]
             made = {id_: (name, node) for id_, name, node in self._entries(list(asked))}
-            piece += [Entry(at, *made[id_]) for at, id_ in enumerate(asked, position + 1) if id_ in made]
+            piece += [DirectoryEntry(at, *made[id_]) for at, id_ in enumerate(asked, position + 1) if id_ in made]
             position += len(asked)
         return piece
 

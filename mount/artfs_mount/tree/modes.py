@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from artfs import users
-from artfs.content.tree import Kind
+from artfs.content.tree import EntryKind
+from artfs.linux import users
 from artfs_mount.tree.blocking import Blocking, Slow
 from artfs_mount.tree.node import Owner
 
@@ -48,9 +48,9 @@ class Modes:
         """
         common = 0o444
         for kind, mode in modes:
-            if kind == Kind.FILE:
+            if kind == EntryKind.FILE:
                 common &= mode
-            elif kind == Kind.DIRECTORY:
+            elif kind == EntryKind.DIRECTORY:
                 common &= mode & mode << 2
         return self.file(common)
 

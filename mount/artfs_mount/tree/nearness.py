@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from artfs.mounts import MountPoints
-from artfs.stores.local import local_path
-from artfs.stores.roots import full_root
+from artfs.home.store_roots import full_root
+from artfs.linux.mounts import MountPoints
+from artfs.stores.local.store import local_path
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import BlobPlace
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
 LOCAL: Final = "local"
 

@@ -63,7 +63,7 @@ class Attributes(NamedTuple):
         return stat.S_ISDIR(self.mode)
 
 
-class Node(ABC):
+class TreeNode(ABC):
     """Anything with an inode number."""
 
     __slots__ = ("ino",)
@@ -102,19 +102,19 @@ class Node(ABC):
         raise unsupported_xattr(name)
 
 
-class Entry(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """A name in a listing. position: more than 0, and no other's; whoever lists goes on after it."""
 
     position: int
     name: bytes
-    node: Node
+    node: TreeNode
 
 
 class Listing(ABC):
     """What a directory holds, without `.` and `..`, told in pieces. Keep it while listing, so that positions stay."""
 
     @abstractmethod
-    def after(self, position: int, most: int) -> Sequence[Entry]:
+    def after(self, position: int, most: int) -> Sequence[DirectoryEntry]:
         """The names after a position, at most so many and fewer only at the end; 0 is the beginning."""
 
 
@@ -122,13 +122,13 @@ PIECE: Final = 128
 """How many names are read at once: a few requests of the kernel."""
 
 
-class Directory(Node):
+class Directory(TreeNode):
     """A directory that can be listed and searched."""
 
     __slots__ = ()
 
     @abstractmethod
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         """What the name stands for.
 
         Raises:
@@ -139,11 +139,11 @@ class Directory(Node):
     def listing(self) -> Listing:
         """The names and nodes as of now."""
 
-    def entries(self) -> list[tuple[bytes, Node]]:
+    def entries(self) -> list[tuple[bytes, TreeNode]]:
         """All names and nodes as of now."""
         return list(self._each())
 
-    def long_named(self, name: bytes) -> Node:
+    def long_named(self, name: bytes) -> TreeNode:
         """What a name stands for that was too long to be shown whole (`file_names`), and so cannot be asked for.
 
         Raises:
@@ -154,7 +154,7 @@ class Directory(Node):
                 return node
         raise no_entry(name)
 
-    def _each(self) -> Iterator[tuple[bytes, Node]]:
+    def _each(self) -> Iterator[tuple[bytes, TreeNode]]:
         listing = self.listing()
         piece = listing.after(0, PIECE)
         while piece:
@@ -162,7 +162,7 @@ class Directory(Node):
             piece = listing.after(piece[-1].position, PIECE)
 
 
-class Link(Node):
+class Link(TreeNode):
     """A symbolic link.
 
     Args:
@@ -188,7 +188,7 @@ class Link(Node):
         return Attributes(self.ino, LINK_MODE, len(self._target), self.mtime_ns, 1, self.seconds, self.seconds)
 
 
-class Generated(Node):
+class Generated(TreeNode):
     """A file whose bytes are made from the catalog."""
 
     __slots__ = ()
@@ -220,7 +220,7 @@ class Text(Generated):
     def __init__(self, path: bytes, content: bytes, mtime_ns: int, only_for: Owner | None = None) -> None:
         reader = () if only_for is None else (b"%d %d" % only_for,)
         digest = tagged(b"artfs mount text", path, content, *reader)
-        self.ino = inode.pack(inode.Kind.TEXT, int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big"))
+        self.ino = inode.pack(inode.InodeKind.TEXT, int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big"))
         self._content = content
         self._only_for = only_for
         self.mtime_ns = mtime_ns

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
-from artfs_mount.tree.listing import Fixed
-from artfs_mount.tree.node import DIRECTORY_MODE, Attributes, Directory, Generated, Listing, Node
+from artfs_mount.tree.listing import FixedDirectory
+from artfs_mount.tree.node import DIRECTORY_MODE, Attributes, Directory, Generated, Listing, TreeNode
 
 if TYPE_CHECKING:
     from artfs_mount.tree.context import Context
@@ -35,13 +35,13 @@ class Orders(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         digest = tagged(b"artfs mount order", name)
         payload = int.from_bytes(digest[: inode.PAYLOAD_BITS // 8], "big")
-        return Order(inode.pack(inode.Kind.ORDER, payload), self._context.started_ns)
+        return Order(inode.pack(inode.InodeKind.ORDER, payload), self._context.started_ns)
 
     def listing(self) -> Listing:
-        return Fixed(())
+        return FixedDirectory(())
 
 
 class Order(Generated):
@@ -62,4 +62,4 @@ class Order(Generated):
 
 def order(context: Context, payload: int) -> Order:
     """The order of an inode number's payload."""
-    return Order(inode.pack(inode.Kind.ORDER, payload), context.started_ns)
+    return Order(inode.pack(inode.InodeKind.ORDER, payload), context.started_ns)

@@ -8,7 +8,7 @@ from typing import Final
 
 from artfs_mount.tree import inode, orders
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.listing import Fixed
+from artfs_mount.tree.listing import FixedDirectory
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -16,19 +16,19 @@ from artfs_mount.tree.node import (
     Attributes,
     Directory,
     Listing,
-    Node,
     Owner,
     Text,
+    TreeNode,
     no_entry,
 )
 
 INCOMING: Final = b"incoming"
 STATUS: Final = b"status.json"
 
-Make = Callable[[Context], Node]
+Make = Callable[[Context], TreeNode]
 
 
-class Root(Directory):
+class TopDirectory(Directory):
     """The top of the mount.
 
     Args:
@@ -48,17 +48,17 @@ class Root(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         make = self._listed.get(name) or self._hidden.get(name)
         if make is None:
             raise no_entry(name)
         return make(self._context)
 
     def listing(self) -> Listing:
-        return Fixed((name, make(self._context)) for name, make in self._listed.items())
+        return FixedDirectory((name, make(self._context)) for name, make in self._listed.items())
 
 
-class Incoming(Directory):
+class IncomingDirectory(Directory):
     """Stands where `/incoming` is. Its number tells the adapter to answer from the drafts instead."""
 
     __slots__ = ("_context",)
@@ -70,14 +70,14 @@ class Incoming(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, self._context.started_ns)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         raise no_entry(name)
 
     def listing(self) -> Listing:
-        return Fixed(())
+        return FixedDirectory(())
 
 
-class MountState(Directory):
+class StateDirectory(Directory):
     """`/.artfs`: the daemon's own state. Each user sees what is his to see, in a file that he alone may read."""
 
     __slots__ = ("_context", "_make", "_reader")
@@ -88,14 +88,14 @@ class MountState(Directory):
         self._reader = reader
         self._make = make or context.status
 
-    def seen_by(self, reader: Owner, make: Callable[[], bytes]) -> MountState:
+    def seen_by(self, reader: Owner, make: Callable[[], bytes]) -> StateDirectory:
         """What somebody sees. make: makes his status file."""
-        return MountState(self._context, reader, make)
+        return StateDirectory(self._context, reader, make)
 
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, 1, FOREVER, FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         if name == orders.NAME:
             return orders.Orders(self._context)
         if name != STATUS:
@@ -103,7 +103,7 @@ class MountState(Directory):
         return self._status()
 
     def listing(self) -> Listing:
-        return Fixed([(orders.NAME, orders.Orders(self._context)), (STATUS, self._status())])
+        return FixedDirectory([(orders.NAME, orders.Orders(self._context)), (STATUS, self._status())])
 
     def _status(self) -> Text:
         return Text(b"/.artfs/" + STATUS, self._make(), time.time_ns(), self._reader)

@@ -12,12 +12,12 @@ from artfs.lineage.svg import to_svg
 from artfs_mount.tree import inode
 from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import catalog_name, file_name
+from artfs_mount.tree.generated import GeneratedFile, GeneratedText, Template, drawn, page_of
 from artfs_mount.tree.json_text import json_text
 from artfs_mount.tree.links import many_step_facts
-from artfs_mount.tree.listing import Fixed, Numbered
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Listing, Node, no_entry, stale
-from artfs_mount.tree.page import Made, Page, Template, drawn, page_of
-from artfs_mount.tree.step import Step
+from artfs_mount.tree.listing import FixedDirectory, Numbered
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Listing, TreeNode, no_entry, stale
+from artfs_mount.tree.step import StepDirectory
 
 if TYPE_CHECKING:
     from artfs.catalog.runs import Run as RunRow
@@ -29,13 +29,13 @@ DRAWN_LINKS: Final = 1000
 """What is drawn, and nearest to what was asked about. More takes long to lay out, and `ls -l` waits for it."""
 
 
-class Run(Directory):
+class RunDirectory(Directory):
     """The directory of a run. Until the run has ended, what is in it is read afresh each time."""
 
     __slots__ = ("_context", "_ended_us", "_id", "_started_us")
 
     def __init__(self, context: Context, run_id: int, started_us: int, ended_us: int | None) -> None:
-        self.ino = inode.pack(inode.Kind.RUN, run_id)
+        self.ino = inode.pack(inode.InodeKind.RUN, run_id)
         self._context = context
         self._id = run_id
         self._started_us = started_us
@@ -46,25 +46,27 @@ class Run(Directory):
         seconds = FOREVER if self._ended_us is not None else 0.0
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, seconds, self._context.fresh_seconds)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         if name == STEPS:
-            return Steps(self._context, self._id, self._started_us)
+            return StepsDirectory(self._context, self._id, self._started_us)
         for template in RUN_PAGES.values():
             if template.name == name:
-                return Page(self._context, inode.Kind.RUN_PAGE, self._id, template)
+                return GeneratedFile(self._context, inode.InodeKind.RUN_PAGE, self._id, template)
         raise no_entry(name)
 
     def listing(self) -> Listing:
-        return Fixed((name, self.lookup(name)) for name in (*(page.name for page in RUN_PAGES.values()), STEPS))
+        return FixedDirectory(
+            (name, self.lookup(name)) for name in (*(page.name for page in RUN_PAGES.values()), STEPS)
+        )
 
 
-class Steps(Directory):
+class StepsDirectory(Directory):
     """The directory of a run's steps, in the order in which they began."""
 
     __slots__ = ("_context", "_run_id", "_started_us")
 
     def __init__(self, context: Context, run_id: int, started_us: int) -> None:
-        self.ino = inode.pack(inode.Kind.STEPS, run_id)
+        self.ino = inode.pack(inode.InodeKind.STEPS, run_id)
         self._context = context
         self._run_id = run_id
         self._started_us = started_us
@@ -72,30 +74,30 @@ class Steps(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._started_us * 1000, 1, FOREVER, FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         text = catalog_name(name)
         row = self._context.catalog.lineage.step_named(self._run_id, text) if text is not None else None
         if row is not None and file_name(row.name) == name:
-            return Step(self._context, row)
+            return StepDirectory(self._context, row)
         return self.long_named(name)
 
     def listing(self) -> Listing:
         self._context.may_wait()
         return Numbered(self._context, self._context.catalog.listings.step_ids(self._run_id), self._entries)
 
-    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, Node]]:
+    def _entries(self, ids: list[int]) -> Iterator[tuple[int, bytes, TreeNode]]:
         for row in many_step_facts(self._context, ids):
-            yield row.id, file_name(row.name), Step(self._context, row)
+            yield row.id, file_name(row.name), StepDirectory(self._context, row)
 
 
-def steps(context: Context, payload: int) -> Steps:
+def steps(context: Context, payload: int) -> StepsDirectory:
     """The directory of an inode number."""
-    return Steps(context, payload, run_row(context, payload).started_us)
+    return StepsDirectory(context, payload, run_row(context, payload).started_us)
 
 
-def run_page(context: Context, payload: int) -> Node:
+def run_page(context: Context, payload: int) -> TreeNode:
     """The generated file of an inode number."""
-    return page_of(context, inode.Kind.RUN_PAGE, payload, RUN_PAGES)
+    return page_of(context, inode.InodeKind.RUN_PAGE, payload, RUN_PAGES)
 
 
 def run_row(context: Context, run_id: int) -> RunRow:
@@ -110,20 +112,20 @@ def run_row(context: Context, run_id: int) -> RunRow:
     return row
 
 
-def _json(context: Context, run_id: int) -> Made:
+def _json(context: Context, run_id: int) -> GeneratedText:
     row = run_row(context, run_id)
-    return Made(json_text(describe(context.catalog, row)), _changed(row))
+    return GeneratedText(json_text(describe(context.catalog, row)), _changed(row))
 
 
-def _status(context: Context, run_id: int) -> Made:
+def _status(context: Context, run_id: int) -> GeneratedText:
     row = run_row(context, run_id)
-    return Made(f"{row.status}\n".encode(), _changed(row))
+    return GeneratedText(f"{row.status}\n".encode(), _changed(row))
 
 
-def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], Made]:
-    def make(context: Context, run_id: int) -> Made:
+def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], GeneratedText]:
+    def make(context: Context, run_id: int) -> GeneratedText:
         row, graph = run_row(context, run_id), run_graph(context.catalog, run_id)
-        return Made(drawn(context, ("run", run_id, which), graph, draw), _changed(row))
+        return GeneratedText(drawn(context, ("run", run_id, which), graph, draw), _changed(row))
 
     return make
 
@@ -136,10 +138,10 @@ def _svg(graph: Graph) -> str:
     return to_svg(graph, nodes=DRAWN_NODES, links=DRAWN_LINKS)
 
 
-def _environment(context: Context, run_id: int) -> Made:
+def _environment(context: Context, run_id: int) -> GeneratedText:
     row = run_row(context, run_id)
     facts = context.catalog.environments.get(row.environment_id) if row.environment_id is not None else None
-    return Made(
+    return GeneratedText(
         "".join(f"{line}\n" for line in _lines(facts or {})).encode("utf-8", "backslashreplace"), row.started_us
     )
 

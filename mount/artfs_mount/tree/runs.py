@@ -9,8 +9,8 @@ from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import catalog_name, file_name
 from artfs_mount.tree.links import RUN_RESERVED
 from artfs_mount.tree.listing import Rows
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Listing, Node, stale
-from artfs_mount.tree.run import Run, run_row
+from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Listing, TreeNode, stale
+from artfs_mount.tree.run import RunDirectory, run_row
 
 if TYPE_CHECKING:
     from artfs.catalog.listings import ListedRun, Listings, Named
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LATEST: Final = b"latest"
 
 
-class Runs(Directory):
+class RunsDirectory(Directory):
     """The directory of pipelines, and of programs that were seen to make versions."""
 
     __slots__ = ("_context",)
@@ -32,21 +32,21 @@ class Runs(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         text = catalog_name(name)
         row = self._context.catalog.runs.pipeline(text) if text is not None else None
         if row is not None and file_name(row.name) == name:
-            return Pipeline(self._context, row.id, row.name, row.created_us)
+            return PipelineDirectory(self._context, row.id, row.name, row.created_us)
         return self.long_named(name)
 
     def listing(self) -> Listing:
         return Rows(self._context, self._context.catalog.listings.pipelines, self._entry, is_quick=True)
 
-    def _entry(self, row: Named) -> tuple[bytes, Node]:
-        return file_name(row.name), Pipeline(self._context, *row)
+    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
+        return file_name(row.name), PipelineDirectory(self._context, *row)
 
 
-class Pipeline(Directory):
+class PipelineDirectory(Directory):
     """The directory of a pipeline's runs. changed_us: when the newest began, where that was read with others'."""
 
     __slots__ = ("_changed_us", "_context", "_created_us", "_id", "_name")
@@ -54,7 +54,7 @@ class Pipeline(Directory):
     def __init__(
         self, context: Context, pipeline_id: int, name: str, created_us: int, changed_us: int | None = None
     ) -> None:
-        self.ino = inode.pack(inode.Kind.PIPELINE, pipeline_id)
+        self.ino = inode.pack(inode.InodeKind.PIPELINE, pipeline_id)
         self._context = context
         self._id = pipeline_id
         self._name = name
@@ -69,23 +69,23 @@ class Pipeline(Directory):
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_us * 1000, 1, fresh, fresh)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         if name == LATEST:
             return latest_run(self._context, self._id)
         text = catalog_name(name)
         row = self._context.catalog.runs.get(self._name, text) if text is not None else None
         if row is not None and _shown(row.name) == name:
-            return Run(self._context, row.id, row.started_us, row.ended_us)
+            return RunDirectory(self._context, row.id, row.started_us, row.ended_us)
         return self.long_named(name)
 
     def listing(self) -> Listing:
         read = _Reader(self._context.catalog.listings, self._id)
         return Rows(self._context, read, self._entry, self._links, is_quick=True)
 
-    def _entry(self, row: ListedRun) -> tuple[bytes, Node]:
-        return _shown(row.name), Run(self._context, row.id, row.started_us, row.ended_us)
+    def _entry(self, row: ListedRun) -> tuple[bytes, TreeNode]:
+        return _shown(row.name), RunDirectory(self._context, row.id, row.started_us, row.ended_us)
 
-    def _links(self) -> Iterator[tuple[bytes, Node]]:
+    def _links(self) -> Iterator[tuple[bytes, TreeNode]]:
         latest = self._context.catalog.runs.latest(self._id)
         if latest is not None:
             yield LATEST, _latest(self._id, latest)
@@ -105,18 +105,18 @@ class _Reader:
         return rows
 
 
-def pipeline(context: Context, payload: int) -> Pipeline:
+def pipeline(context: Context, payload: int) -> PipelineDirectory:
     """The directory of an inode number."""
     row = context.catalog.runs.pipeline_by_id(payload)
     if row is None:
         raise stale(payload)
-    return Pipeline(context, row.id, row.name, row.created_us)
+    return PipelineDirectory(context, row.id, row.name, row.created_us)
 
 
-def run(context: Context, payload: int) -> Run:
+def run(context: Context, payload: int) -> RunDirectory:
     """The directory of an inode number."""
     row = run_row(context, payload)
-    return Run(context, row.id, row.started_us, row.ended_us)
+    return RunDirectory(context, row.id, row.started_us, row.ended_us)
 
 
 def latest_run(context: Context, payload: int) -> Link:
@@ -128,7 +128,7 @@ def latest_run(context: Context, payload: int) -> Link:
 
 
 def _latest(pipeline_id: int, row: RunRow) -> Link:
-    return Link(inode.pack(inode.Kind.RUN_LATEST, pipeline_id), _shown(row.name), row.started_us * 1000)
+    return Link(inode.pack(inode.InodeKind.RUN_LATEST, pipeline_id), _shown(row.name), row.started_us * 1000)
 
 
 def _shown(run: str) -> bytes:

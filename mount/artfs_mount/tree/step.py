@@ -11,9 +11,10 @@ from artfs.describe.runs import step as describe
 from artfs_mount.tree import inode
 from artfs_mount.tree.blocking import Slow
 from artfs_mount.tree.file_names import slot_name
+from artfs_mount.tree.generated import GeneratedFile, GeneratedText, Template, page_of
 from artfs_mount.tree.json_text import json_text, json_with_rows
 from artfs_mount.tree.links import many_version_facts, step_facts, version_link
-from artfs_mount.tree.listing import Fixed, LinkDirectory
+from artfs_mount.tree.listing import FixedDirectory, LinkDirectory
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -21,11 +22,10 @@ from artfs_mount.tree.node import (
     Directory,
     Link,
     Listing,
-    Node,
+    TreeNode,
     no_entry,
     stale,
 )
-from artfs_mount.tree.page import Made, Page, Template, page_of
 from artfs_mount.tree.step_log import LOG, StepLog
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ LINK_UPS: Final = 6
 """From `/runs/<pipeline>/<run>/steps/<step>/inputs` to the top."""
 
 
-class Step(Directory):
+class StepDirectory(Directory):
     """The directory of a step run."""
 
     __slots__ = ("_context", "_facts")
 
     def __init__(self, context: Context, facts: StepFacts) -> None:
-        self.ino = inode.pack(inode.Kind.STEP, facts.id)
+        self.ino = inode.pack(inode.InodeKind.STEP, facts.id)
         self._context = context
         self._facts = facts
 
@@ -54,41 +54,41 @@ class Step(Directory):
         seconds = FOREVER if self._facts.ended_us is not None else 0.0
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, 1, seconds, FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         if name in _LISTS:
             return _LISTS[name](self._context, self._facts.id, self._facts.started_us)
         if name == LOG:
             return StepLog(self._context, existing_step(self._context, self._facts.id))
         for template in STEP_PAGES.values():
             if template.name == name:
-                return Page(self._context, inode.Kind.STEP_PAGE, self._facts.id, template)
+                return GeneratedFile(self._context, inode.InodeKind.STEP_PAGE, self._facts.id, template)
         raise no_entry(name)
 
     def listing(self) -> Listing:
         names = (*(page.name for page in STEP_PAGES.values()), LOG, *_LISTS)
-        return Fixed((name, self.lookup(name)) for name in names)
+        return FixedDirectory((name, self.lookup(name)) for name in names)
 
 
 class Slots(LinkDirectory):
     """`inputs` or `outputs`: a link for every version in a slot."""
 
     __slots__ = ("_step_run_id",)
-    kind: inode.Kind
+    kind: inode.InodeKind
 
     def __init__(self, context: Context, step_run_id: int, changed_us: int) -> None:
         super().__init__(context, inode.pack(self.kind, step_run_id), changed_us)
         self._step_run_id = step_run_id
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         found = self._read().get(name)
         if found is None:
             raise no_entry(name)
         return found
 
     def listing(self) -> Listing:
-        return Fixed(self._read().items())
+        return FixedDirectory(self._read().items())
 
-    def _read(self) -> Mapping[bytes, Node]:
+    def _read(self) -> Mapping[bytes, TreeNode]:
         self._context.may_wait()
         found = self._slots(self._context, self._step_run_id)
         versions = {version.id: version for _, version in found}
@@ -110,7 +110,7 @@ class Inputs(Slots):
     """What the step read."""
 
     __slots__ = ()
-    kind = inode.Kind.INPUTS
+    kind = inode.InodeKind.INPUTS
 
     @staticmethod
     def _slots(context: Context, step_run_id: int) -> Slotted:
@@ -121,7 +121,7 @@ class Outputs(Slots):
     """What the step gave out: made by it, or taken over from an earlier run."""
 
     __slots__ = ()
-    kind = inode.Kind.OUTPUTS
+    kind = inode.InodeKind.OUTPUTS
 
     @staticmethod
     def _slots(context: Context, step_run_id: int) -> Slotted:
@@ -131,9 +131,9 @@ class Outputs(Slots):
 _LISTS: Final[Mapping[bytes, type[Slots]]] = {b"inputs": Inputs, b"outputs": Outputs}
 
 
-def step(context: Context, payload: int) -> Step:
+def step(context: Context, payload: int) -> StepDirectory:
     """The directory of an inode number."""
-    return Step(context, step_facts(context, payload))
+    return StepDirectory(context, step_facts(context, payload))
 
 
 def inputs(context: Context, payload: int) -> Inputs:
@@ -146,9 +146,9 @@ def outputs(context: Context, payload: int) -> Outputs:
     return Outputs(context, payload, step_facts(context, payload).started_us)
 
 
-def step_page(context: Context, payload: int) -> Node:
+def step_page(context: Context, payload: int) -> TreeNode:
     """The generated file of an inode number."""
-    return page_of(context, inode.Kind.STEP_PAGE, payload, STEP_PAGES)
+    return page_of(context, inode.InodeKind.STEP_PAGE, payload, STEP_PAGES)
 
 
 def existing_step(context: Context, step_run_id: int) -> StepRun:
@@ -180,26 +180,26 @@ def _with_versions(context: Context, uses: list[Use]) -> Slotted:
     return [(use, versions[use.version_id]) for use in uses if use.version_id in versions]
 
 
-def _status(context: Context, step_run_id: int) -> Made:
+def _status(context: Context, step_run_id: int) -> GeneratedText:
     row = existing_step(context, step_run_id)
-    return Made(f"{row.status}\n".encode(), _changed(row))
+    return GeneratedText(f"{row.status}\n".encode(), _changed(row))
 
 
-def _json(context: Context, step_run_id: int) -> Made:
+def _json(context: Context, step_run_id: int) -> GeneratedText:
     row, facts = existing_step(context, step_run_id), step_facts(context, step_run_id)
     cached_from = step_facts(context, row.cached_from_id) if row.cached_from_id is not None else None
     described = {**describe(row, facts, cached_from), "outputs": slots(given_by(context, step_run_id))}
-    return Made(json_with_rows(described, "inputs", slots(read_by(context, step_run_id))), _changed(row))
+    return GeneratedText(json_with_rows(described, "inputs", slots(read_by(context, step_run_id))), _changed(row))
 
 
-def _source(context: Context, step_run_id: int) -> Made:
+def _source(context: Context, step_run_id: int) -> GeneratedText:
     row = existing_step(context, step_run_id)
-    return Made((row.source or "").encode("utf-8", "backslashreplace"), row.started_us)
+    return GeneratedText((row.source or "").encode("utf-8", "backslashreplace"), row.started_us)
 
 
-def _parameters(context: Context, step_run_id: int) -> Made:
+def _parameters(context: Context, step_run_id: int) -> GeneratedText:
     row = existing_step(context, step_run_id)
-    return Made(json_text(row.parameters), row.started_us)
+    return GeneratedText(json_text(row.parameters), row.started_us)
 
 
 def _changed(row: StepRun) -> int:

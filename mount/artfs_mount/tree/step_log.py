@@ -37,7 +37,7 @@ class StepLog(Generated):
         self.owner = Owner(status.st_uid, status.st_gid) if status else None
         mark = tagged(b"artfs mount log", b"%d %d" % (self.size, self.mtime_ns))
         self.ino = inode.pack_pair(
-            inode.Kind.STEP_LOG, row.id, int.from_bytes(mark[: inode.HASH_BITS // 8], "big"), inode.HASH_BITS
+            inode.InodeKind.STEP_LOG, row.id, int.from_bytes(mark[: inode.HASH_BITS // 8], "big"), inode.HASH_BITS
         )
 
     def content(self) -> bytes:
@@ -58,7 +58,7 @@ def step_log(context: Context, payload: int) -> StepLog:
     if row is None:
         raise stale(payload)
     log = StepLog(context, row)
-    log.ino = inode.pack(inode.Kind.STEP_LOG, payload)
+    log.ino = inode.pack(inode.InodeKind.STEP_LOG, payload)
     return log
 
 

@@ -14,7 +14,7 @@ from artfs_mount.tree.node import (
     Attributes,
     Directory,
     Listing,
-    Node,
+    TreeNode,
     as_text,
     no_entry,
     stale,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LINK_UPS: Final = 2
 
 
-class Tags(Directory):
+class TagsDirectory(Directory):
     """The directory of tags."""
 
     __slots__ = ("_context",)
@@ -40,30 +40,30 @@ class Tags(Directory):
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         row = self._context.catalog.tags.get(as_text(name))
         if row is None:
             raise no_entry(name)
-        return Tag(self._context, row.id, row.created_us)
+        return TagDirectory(self._context, row.id, row.created_us)
 
     def listing(self) -> Listing:
         return Rows(self._context, self._context.catalog.listings.tags, self._entry, is_quick=True)
 
-    def _entry(self, row: Named) -> tuple[bytes, Node]:
-        return row.name.encode(), Tag(self._context, row.id, row.created_us)
+    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
+        return row.name.encode(), TagDirectory(self._context, row.id, row.created_us)
 
 
-class Tag(LinkDirectory):
+class TagDirectory(LinkDirectory):
     """The directory of a tag. A tag may be taken off: the kernel keeps its links for a moment only."""
 
     __slots__ = ("_id",)
     name_seconds = 0.0
 
     def __init__(self, context: Context, tag_id: int, created_us: int) -> None:
-        super().__init__(context, inode.pack(inode.Kind.TAG, tag_id), created_us)
+        super().__init__(context, inode.pack(inode.InodeKind.TAG, tag_id), created_us)
         self._id = tag_id
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         facts = version_called(self._context, name)
         if facts is not None and self._context.catalog.listings.is_tagged(self._id, facts.id):
             return version_link(self._context, LINK_UPS, facts)
@@ -76,13 +76,13 @@ class Tag(LinkDirectory):
     def _read(self, after: int, most: int) -> list[VersionFacts]:
         return many_version_facts(self._context, self._context.catalog.listings.tagged(self._id, after, most))
 
-    def _entry(self, facts: VersionFacts) -> tuple[bytes, Node]:
+    def _entry(self, facts: VersionFacts) -> tuple[bytes, TreeNode]:
         return version_name(facts.artifact, facts.name), version_link(self._context, LINK_UPS, facts)
 
 
-def tag(context: Context, payload: int) -> Tag:
+def tag(context: Context, payload: int) -> TagDirectory:
     """The directory of an inode number."""
     row = context.catalog.tags.by_id(payload)
     if row is None:
         raise stale(payload)
-    return Tag(context, row.id, row.created_us)
+    return TagDirectory(context, row.id, row.created_us)

@@ -20,56 +20,56 @@ from artfs_mount.tree import (
     version,
     visualizations,
 )
-from artfs_mount.tree.artifacts import Artifacts
+from artfs_mount.tree.artifacts import ArtifactsDirectory
 from artfs_mount.tree.blocking import Blocking
 from artfs_mount.tree.context import Context
-from artfs_mount.tree.node import PIECE, Attributes, Directory, Listing, Node, Text, stale
+from artfs_mount.tree.node import PIECE, Attributes, Directory, Listing, Text, TreeNode, stale
 from artfs_mount.tree.readme import Readme
-from artfs_mount.tree.root import INCOMING, Incoming, Make, MountState, Root
+from artfs_mount.tree.root import INCOMING, IncomingDirectory, Make, StateDirectory, TopDirectory
 
 if TYPE_CHECKING:
-    from artfs.workspace import Workspace
+    from artfs.workspace.workspace import Workspace
 
-_KINDS: Final[Mapping[int, Callable[[Context, int], Node]]] = {
-    inode.Kind.FIXED: lambda context, payload: _fixed(context, payload),
-    inode.Kind.ARTIFACT: artifact.artifact,
-    inode.Kind.VERSION_ENTRY: version.version_entry,
-    inode.Kind.LATEST: artifact.latest_link,
-    inode.Kind.TAG_LINK: artifact.tag_link,
-    inode.Kind.DOT_ARTFS: dot_artfs.DotArtfs,
-    inode.Kind.ORDER: orders.order,
-    inode.Kind.VERSION_TEXT: dot_artfs.version_text,
-    inode.Kind.VISUALIZATIONS: visualizations.visualizations,
-    inode.Kind.VISUALIZATION: visualizations.visualization,
-    inode.Kind.PIPELINE: runs.pipeline,
-    inode.Kind.RUN_LATEST: runs.latest_run,
-    inode.Kind.RUN: runs.run,
-    inode.Kind.STEPS: run.steps,
-    inode.Kind.STEP: step.step,
-    inode.Kind.INPUTS: step.inputs,
-    inode.Kind.OUTPUTS: step.outputs,
-    inode.Kind.LINEAGE_ARTIFACT: lineage.lineage_artifact,
-    inode.Kind.LINEAGE_NODE: lineage.lineage_node,
-    inode.Kind.RELATED: lineage.related,
-    inode.Kind.TAG: tags.tag,
-    inode.Kind.VERSION_LINK: links.version_link_of,
-    inode.Kind.STEP_LINK: links.step_link_of,
-    inode.Kind.LINEAGE_LINK: links.lineage_link_of,
-    inode.Kind.RUN_PAGE: run.run_page,
-    inode.Kind.STEP_PAGE: step.step_page,
-    inode.Kind.LINEAGE_PAGE: lineage.lineage_page,
-    inode.Kind.STEP_LOG: step_log.step_log,
+_KINDS: Final[Mapping[int, Callable[[Context, int], TreeNode]]] = {
+    inode.InodeKind.FIXED: lambda context, payload: _fixed(context, payload),
+    inode.InodeKind.ARTIFACT: artifact.artifact,
+    inode.InodeKind.VERSION_ENTRY: version.version_entry,
+    inode.InodeKind.LATEST: artifact.latest_link,
+    inode.InodeKind.TAG_LINK: artifact.tag_link,
+    inode.InodeKind.DOT_ARTFS: dot_artfs.DotArtfs,
+    inode.InodeKind.ORDER: orders.order,
+    inode.InodeKind.VERSION_TEXT: dot_artfs.version_text,
+    inode.InodeKind.VISUALIZATIONS: visualizations.visualizations,
+    inode.InodeKind.VISUALIZATION: visualizations.visualization,
+    inode.InodeKind.PIPELINE: runs.pipeline,
+    inode.InodeKind.RUN_LATEST: runs.latest_run,
+    inode.InodeKind.RUN: runs.run,
+    inode.InodeKind.STEPS: run.steps,
+    inode.InodeKind.STEP: step.step,
+    inode.InodeKind.INPUTS: step.inputs,
+    inode.InodeKind.OUTPUTS: step.outputs,
+    inode.InodeKind.LINEAGE_ARTIFACT: lineage.lineage_artifact,
+    inode.InodeKind.LINEAGE_NODE: lineage.lineage_node,
+    inode.InodeKind.RELATED: lineage.related,
+    inode.InodeKind.TAG: tags.tag,
+    inode.InodeKind.VERSION_LINK: links.version_link_of,
+    inode.InodeKind.STEP_LINK: links.step_link_of,
+    inode.InodeKind.LINEAGE_LINK: links.lineage_link_of,
+    inode.InodeKind.RUN_PAGE: run.run_page,
+    inode.InodeKind.STEP_PAGE: step.step_page,
+    inode.InodeKind.LINEAGE_PAGE: lineage.lineage_page,
+    inode.InodeKind.STEP_LOG: step_log.step_log,
 }
 
 _FIXED: Final[Mapping[int, Make]] = {
-    inode.Fixed.ROOT: lambda context: Root(context, _LISTED, _HIDDEN),
+    inode.Fixed.ROOT: lambda context: TopDirectory(context, _LISTED, _HIDDEN),
     inode.Fixed.README: lambda context: Readme(context.started_ns, takes_drafts=context.takes_drafts),
-    inode.Fixed.ARTIFACTS: Artifacts,
-    inode.Fixed.INCOMING: Incoming,
-    inode.Fixed.RUNS: runs.Runs,
-    inode.Fixed.LINEAGE: lineage.Lineage,
-    inode.Fixed.TAGS: tags.Tags,
-    inode.Fixed.DOT_ARTFS: MountState,
+    inode.Fixed.ARTIFACTS: ArtifactsDirectory,
+    inode.Fixed.INCOMING: IncomingDirectory,
+    inode.Fixed.RUNS: runs.RunsDirectory,
+    inode.Fixed.LINEAGE: lineage.LineageDirectory,
+    inode.Fixed.TAGS: tags.TagsDirectory,
+    inode.Fixed.DOT_ARTFS: StateDirectory,
     inode.Fixed.ORDERS: orders.Orders,
 }
 
@@ -88,7 +88,7 @@ _HIDDEN: Final[Mapping[bytes, Make]] = {b".artfs": _FIXED[inode.Fixed.DOT_ARTFS]
 class Found(NamedTuple):
     """What a name stands for."""
 
-    node: Node
+    node: TreeNode
     attributes: Attributes
 
 
@@ -97,7 +97,7 @@ class Told(NamedTuple):
 
     position: int
     name: bytes
-    node: Node
+    node: TreeNode
     attributes: Attributes
 
 
@@ -150,11 +150,11 @@ class MountTree:
         self._texts: dict[int, tuple[Text, int]] = {}
 
     @property
-    def root(self) -> Root:
+    def root(self) -> TopDirectory:
         """The top of the mount."""
-        return Root(self._context, _LISTED, _HIDDEN)
+        return TopDirectory(self._context, _LISTED, _HIDDEN)
 
-    def node(self, ino: int) -> Node:
+    def node(self, ino: int) -> TreeNode:
         """What an inode number stands for.
 
         Raises:
@@ -173,7 +173,7 @@ class MountTree:
         """Take note of what was committed. For the event loop, before it has a question asked on another thread."""
         self._context.facts.look()
 
-    def remember(self, node: Node) -> None:
+    def remember(self, node: TreeNode) -> None:
         """The kernel was told of a node once more. Only generated texts that may change take memory for that."""
         if isinstance(node, Text):
             text, count = self._texts.get(node.ino, (node, 0))
@@ -186,7 +186,7 @@ class MountTree:
             self._texts[ino] = text, known - count
 
 
-def _fixed(context: Context, payload: int) -> Node:
+def _fixed(context: Context, payload: int) -> TreeNode:
     make = _FIXED.get(payload)
     if make is None:
         raise stale(payload)

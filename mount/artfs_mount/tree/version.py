@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from artfs_mount.tree import inode, version_xattrs
-from artfs_mount.tree.columns import Columns
+from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.context import Context, Top
 from artfs_mount.tree.dot_artfs import DotArtfs
 from artfs_mount.tree.files import VersionFile, leaf
-from artfs_mount.tree.node import FOREVER, Attributes, Directory, Entry, Listing, Node, no_entry, stale
+from artfs_mount.tree.node import FOREVER, Attributes, Directory, DirectoryEntry, Listing, TreeNode, no_entry, stale
 
 __all__ = ["VersionDirectory", "VersionFile", "VersionRoot", "version_entry"]
 
@@ -58,7 +58,7 @@ class VersionDirectory(Directory):
         owner = self._context.owner(self.user_id)
         return Attributes(self.ino, self.mode, 0, self.mtime_ns, 1, FOREVER, FOREVER, owner)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         columns = self._context.columns(self.tree_id)
         position = columns.position(name)
         if position is None:
@@ -68,7 +68,7 @@ class VersionDirectory(Directory):
     def listing(self) -> Listing:
         return _Listing(self, self._context.columns(self.tree_id))
 
-    def child(self, columns: Columns, position: int) -> Node:
+    def child(self, columns: EntryColumns, position: int) -> TreeNode:
         """The entry at a position of this directory's columns."""
         ordinal = self.ordinal + columns.offsets[position]
         if not columns.is_directory(position):
@@ -89,7 +89,7 @@ class VersionRoot(VersionDirectory):
     def attributes(self) -> Attributes:
         return super().attributes()._replace(name_seconds=self._context.fresh_seconds)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         return DotArtfs(self._context, self.version_id) if name == DOT_ARTFS else super().lookup(name)
 
     def xattrs(self) -> Mapping[bytes, bytes]:
@@ -99,11 +99,11 @@ class VersionRoot(VersionDirectory):
         version_xattrs.write(self._context, self.version_id, name, value)
 
 
-def version_entry(context: Context, payload: int) -> Node:
+def version_entry(context: Context, payload: int) -> TreeNode:
     """What an inode number stands for: from the root down, always into the directory that holds the ordinal."""
     version_id, ordinal = inode.unpack_pair(payload, inode.ORDINAL_BITS)
     wanted = inode.version_entry(version_id, ordinal)
-    node: Node = VersionRoot(context, version_id, context.root(version_id))
+    node: TreeNode = VersionRoot(context, version_id, context.root(version_id))
     while node.ino != wanted:
         if not isinstance(node, VersionDirectory):
             raise stale(payload)
@@ -118,11 +118,11 @@ def version_entry(context: Context, payload: int) -> Node:
 class _Listing(Listing):
     """The entries of a directory, made into nodes only when they are asked for."""
 
-    def __init__(self, directory: VersionDirectory, columns: Columns) -> None:
+    def __init__(self, directory: VersionDirectory, columns: EntryColumns) -> None:
         self._directory = directory
         self._columns = columns
 
-    def after(self, position: int, most: int) -> Sequence[Entry]:
+    def after(self, position: int, most: int) -> Sequence[DirectoryEntry]:
         child, columns = self._directory.child, self._columns
         names = columns.names[position : position + most]
-        return [Entry(at + 1, name, child(columns, at)) for at, name in enumerate(names, position)]
+        return [DirectoryEntry(at + 1, name, child(columns, at)) for at, name in enumerate(names, position)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from artfs.artifacts.visualize import read_visualization
 from artfs.content.digest import tagged
 from artfs_mount.tree import inode
-from artfs_mount.tree.listing import Fixed
+from artfs_mount.tree.listing import FixedDirectory
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -15,7 +15,7 @@ from artfs_mount.tree.node import (
     Directory,
     Generated,
     Listing,
-    Node,
+    TreeNode,
     no_entry,
     stale,
     unseen,
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from artfs_mount.tree.context import Context
 
 
-class Visualizations(Directory):
+class VisualizationsDirectory(Directory):
     """The directory. It may get more entries as long as the version exists."""
 
     __slots__ = ("_context", "_version")
 
     def __init__(self, context: Context, version: Version) -> None:
-        self.ino = inode.pack(inode.Kind.VISUALIZATIONS, version.id)
+        self.ino = inode.pack(inode.InodeKind.VISUALIZATIONS, version.id)
         self._version = version
         self._context = context
 
     def attributes(self) -> Attributes:
         return Attributes(self.ino, DIRECTORY_MODE, 0, self._version.created_us * 1000, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> Node:
+    def lookup(self, name: bytes) -> TreeNode:
         for found, node in self.entries():
             if found == name:
                 return node
@@ -48,10 +48,10 @@ class Visualizations(Directory):
 
     def listing(self) -> Listing:
         rows = self._context.catalog.visualizations.list(self._version.id)
-        return Fixed((row.name.encode(), Visualization(self._context, self._version, row)) for row in rows)
+        return FixedDirectory((row.name.encode(), VisualizationFile(self._context, self._version, row)) for row in rows)
 
 
-class Visualization(Generated):
+class VisualizationFile(Generated):
     """One of them: a small file beside the version's own in its store, read and checked as a whole."""
 
     __slots__ = ("_context", "_row", "_version")
@@ -78,18 +78,18 @@ class Visualization(Generated):
         return self.listed()
 
 
-def visualizations(context: Context, payload: int) -> Visualizations:
+def visualizations(context: Context, payload: int) -> VisualizationsDirectory:
     """The directory of an inode number."""
     version = context.catalog.versions.by_id(payload)
     if version is None:
         raise stale(payload)
-    return Visualizations(context, version)
+    return VisualizationsDirectory(context, version)
 
 
-def visualization(context: Context, payload: int) -> Node:
+def visualization(context: Context, payload: int) -> TreeNode:
     """The file of an inode number."""
     version_id, _ = inode.unpack_pair(payload, inode.HASH_BITS)
-    wanted = inode.pack(inode.Kind.VISUALIZATION, payload)
+    wanted = inode.pack(inode.InodeKind.VISUALIZATION, payload)
     for _, node in visualizations(context, version_id).entries():
         if node.ino == wanted:
             return node

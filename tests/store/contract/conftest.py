@@ -10,7 +10,7 @@ import pytest
 
 from artfs.stores.adapted import AdaptedBackend
 from artfs.stores.backend import Backend
-from artfs.stores.local import LocalStore
+from artfs.stores.local.store import LocalStore
 from artfs.stores.remote.deadline import DeadlineStore
 from support.faulty_store import SCHEME, FaultyStore
 from support.stores import FileStore, MemoryStore, PlainMemoryStore

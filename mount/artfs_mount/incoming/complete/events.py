@@ -13,7 +13,7 @@ from artfs_mount.incoming.complete.facts import Carried
 from artfs_mount.incoming.complete.process import UNKNOWN, Ending, Process
 
 
-class Place(NamedTuple):
+class DraftPath(NamedTuple):
     """Where something is: a draft, and the path in it, which is empty for the draft itself."""
 
     draft: bytes
@@ -113,7 +113,7 @@ class Left(NamedTuple):
 
     path: bytes
     stamp: Stamp
-    to: Place
+    to: DraftPath
 
 
 class Arrived(NamedTuple):

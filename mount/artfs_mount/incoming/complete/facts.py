@@ -17,7 +17,7 @@ class DraftKind(StrEnum):
     LINK = "link"
 
 
-class Handle(NamedTuple):
+class HandleFacts(NamedTuple):
     """An open file: which, since when, by whom (None: the daemon itself), and whether to write, or only at its end."""
 
     path: bytes
@@ -61,4 +61,4 @@ class Carried(NamedTuple):
     """What is known of something that is renamed, and of what is in it, by the path from there."""
 
     paths: Mapping[bytes, PathFacts]
-    handles: Mapping[int, Handle]
+    handles: Mapping[int, HandleFacts]

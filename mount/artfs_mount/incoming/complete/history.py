@@ -26,7 +26,7 @@ from artfs_mount.incoming.complete.events import (
     Truncated,
     Written,
 )
-from artfs_mount.incoming.complete.facts import Carried, Handle, PathFacts
+from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts
 from artfs_mount.incoming.complete.markers import is_marker
 from artfs_mount.incoming.complete.process import How, Process
 
@@ -34,7 +34,7 @@ PATHS_KEPT = 1024
 FOLDED_AT_ONCE = 256
 
 
-class History:
+class DraftHistory:
     """What happened to one draft since it was last a version, and who has it open.
 
     changed_at: when anything last changed. writers: who changed it.
@@ -45,7 +45,7 @@ class History:
     def __init__(self, at: float = -math.inf) -> None:
         self.changed_at = at
         self.paths: dict[bytes, PathFacts] = {}
-        self.handles: dict[int, Handle] = {}
+        self.handles: dict[int, HandleFacts] = {}
         self.writers: set[Process] = set()
 
     @property
@@ -98,7 +98,9 @@ class History:
             facts = self._changed(event)
             if not any(handle.writes and handle.path == event.path for handle in self.handles.values()):
                 facts.failed = facts.killed = None
-        self.handles[event.handle] = Handle(event.path, event.stamp.at, event.stamp.by, event.writes, event.appends)
+        self.handles[event.handle] = HandleFacts(
+            event.path, event.stamp.at, event.stamp.by, event.writes, event.appends
+        )
 
     def _closed(self, event: Closed) -> None:
         handle = self.handles.pop(event.handle, None)
@@ -167,7 +169,7 @@ class History:
             return [known for known in self.paths if _is_within(path, known)]
         return [path] if path in self.paths else []
 
-    def _take_handles(self, path: bytes) -> dict[int, Handle]:
+    def _take_handles(self, path: bytes) -> dict[int, HandleFacts]:
         """Those below a path, with the path from there."""
         taken = {number: handle for number, handle in self.handles.items() if _is_within(path, handle.path)}
         for number in taken:
