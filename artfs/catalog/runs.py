@@ -161,10 +161,6 @@ class Runs:
             raise _unknown(run_id)
         return run
 
-    def heartbeat(self, run_id: int) -> None:
-        """Say that a run is alive."""
-        self._engine.execute("UPDATE run SET heartbeat_us = :now WHERE id = :id", {"now": now_us(), "id": run_id})
-
     def get(self, pipeline: str, name: str) -> Run | None:
         """Return a pipeline's run of that name."""
         return self._one("p.name = :pipeline AND r.name = :name", {"pipeline": pipeline, "name": name})

@@ -169,18 +169,6 @@ class Steps:
         )
         return [_step_run(row) for row in rows]
 
-    def of_runs(self, run_ids: Collection[int]) -> Mapping[int, Sequence[StepRun]]:
-        """Return the steps of runs, in the order in which they began, by the run's row id."""
-        found: dict[int, list[StepRun]] = {run_id: [] for run_id in run_ids}
-        for part in chunks(sorted(run_ids)):
-            names, parameters = in_list(part)
-            rows = self._engine.query(
-                f"SELECT {_COLUMNS} FROM step_run s WHERE s.run_id IN ({names}) ORDER BY s.started_us, s.id", parameters
-            )
-            for step in map(_step_run, rows):
-                found[step.run_id].append(step)
-        return found
-
     def find_cached(self, cache_key: Digest, *, since_us: int | None = None) -> StepRun | None:
         """Return the newest completed step run with this key whose outputs are all there, or None.
 

@@ -149,11 +149,6 @@ class Trees:
             at = entry.child_id
         return entry
 
-    def by_inode(self, inode: int) -> EntryRow | None:
-        """Return the entry with that inode, which is its row id."""
-        row = self._engine.one(f"SELECT {_ENTRY} {_ENTRY_FROM} WHERE e.id = :inode", {"inode": inode})
-        return EntryRow(*row) if row else None
-
     def walk(self, tree_id: int, prefix: bytes = b"") -> Iterator[tuple[bytes, EntryRow]]:
         """Yield every path in a version with its entry, a directory before what is in it.
 

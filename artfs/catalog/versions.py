@@ -257,15 +257,6 @@ class Versions:
         found: int = scalar(self._engine.one(f"SELECT COUNT(*) {FROM} WHERE {condition}", parameters))
         return found
 
-    def using_blob(self, blob_id: int) -> Sequence[Version]:
-        """Return the versions that have a file with this content, oldest first: whom a damaged blob concerns."""
-        return self._many(
-            "v.tree_id IN (WITH RECURSIVE above(id) AS (SELECT tree_id FROM tree_entry WHERE blob_id = :blob "
-            "UNION SELECT e.tree_id FROM above JOIN tree_entry e ON e.child_id = above.id) SELECT id FROM above)",
-            {"blob": blob_id},
-            "ORDER BY v.created_us, v.id",
-        )
-
     def staged(self) -> Sequence[Version]:
         """Return the versions whose bytes are still to be uploaded, oldest first."""
         return self._many("v.state = 'staged'", {}, "ORDER BY v.created_us, v.id")

@@ -34,8 +34,7 @@ def test_runs_and_their_steps(catalog: Catalog) -> None:
     steps = [catalog.steps.create(run.id, name) for run in runs[:2] for name in ("fit", "check")]
     assert [run.name for run in catalog.runs.by_ids([run.id for run in runs])] == ["a", "b", "c"]
     assert [name for name, _ in catalog.runs.names(runs[0].pipeline_id)] == ["a", "b", "c"]
-    found = catalog.steps.of_runs([run.id for run in runs])
-    assert found == {runs[0].id: steps[:2], runs[1].id: steps[2:], runs[2].id: []}
+    assert [list(catalog.steps.list(run.id)) for run in runs] == [steps[:2], steps[2:], []]
 
 
 def test_names_of_users(catalog: Catalog) -> None:

@@ -54,7 +54,6 @@ def test_steps_come_in_the_order_in_which_they_began(catalog: Catalog) -> None:
     expected = [ids[at] for at in (1, 2, 3, 0)]
     assert catalog.listings.step_ids(run.id) == expected
     assert [step.id for step in catalog.steps.list(run.id)] == expected
-    assert [step.id for step in catalog.steps.of_runs([run.id])[run.id]] == expected
     assert [step.id for step in catalog.lineage.steps_of_run(run.id)] == expected
 
 

@@ -54,16 +54,12 @@ def test_rows_say_what_entries_say(shared_catalog: Catalog, tree: Tree) -> None:
         totals = (entry.tree.directories, entry.tree.files, entry.tree.bytes) if entry.tree else (None, None, None)
         assert (row.directories, row.files, row.bytes) == totals
         assert shared_catalog.trees.find(tree_id, path) == row
-        found = shared_catalog.trees.by_inode(row.inode)
-        assert found is not None
-        assert found[2:5] + found[6:12] == row[2:5] + row[6:12]
 
 
 def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
     tree_id = _saved(catalog, tree_with({b"d/f": b"1"}))
     for path in (b"x", b"d/x", b"d/f/x", b""):
         assert catalog.trees.find(tree_id, path) is None
-    assert catalog.trees.by_inode(10**9) is None
     assert catalog.trees.tree(10**9) is None
 
 

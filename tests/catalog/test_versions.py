@@ -244,16 +244,6 @@ def test_type_and_trust_can_change(catalog: Catalog) -> None:
     assert (updated.type, updated.trusted) == ("ModelArtifact", True)
 
 
-def test_the_versions_with_a_content_are_found_at_any_depth(catalog: Catalog) -> None:
-    tree = tree_with({b"a/b/c": b"shared", b"x": b"own"})
-    versions = [save(catalog, "iris", tree), save(catalog, "other", {b"y": b"shared"})]
-    save(catalog, "third", b"something else")
-    blob = catalog.blobs.get(tree_with({b"f": b"shared"}).entries[0].digest)
-    assert blob is not None
-    assert catalog.versions.using_blob(blob.id) == versions
-    assert catalog.versions.by_ids([version.id for version in versions]) == versions
-
-
 def test_an_empty_tree_can_be_a_version(catalog: Catalog) -> None:
     version = save(catalog, "nothing", Tree(()))
     assert version.tree_id is not None
