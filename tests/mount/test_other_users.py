@@ -16,6 +16,7 @@ import pytest
 
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, raises, state, versions, wait_for_version
 from support.mount import ARTFS, MYSELF, Mount, User, new_base, remove_base
+from support.stores import stored_files
 from support.users import BEA, CARL, may, open_mount, run, shell
 
 QUIET_LINKS = {**NEVER_BY_ITSELF, "quiet_file_seconds": 0.3}
@@ -335,7 +336,7 @@ def test_a_file_that_was_private_only_while_it_was_temporary_is_shown_as_its_wri
 
 
 def store_files(mount: Mount, name: str) -> list[os.stat_result]:
-    return [path.stat() for path in (mount.home / "store" / name).rglob("*") if path.is_file()]
+    return [path.stat() for path in stored_files(mount.home / "store" / name)]
 
 
 def test_the_stores_files_are_the_daemons_and_cannot_be_written(mount: Mount, name: str) -> None:
@@ -352,7 +353,7 @@ def test_so_are_those_whose_sealing_a_kill_cut_short(mount: Mount, name: str) ->
     commit(mount.incoming / name)
     uuid = os.getxattr(mount.artifacts / name / "1", "user.artfs.id").decode()
     mount.unmount()
-    (stored,) = (path for path in (mount.home / "store" / name).rglob("*") if path.is_file())
+    (stored,) = stored_files(mount.home / "store" / name)
     os.chown(stored, BEA.uid or 0, BEA.gid or 0)
     stored.chmod(0o666)
     for record in mount.home.glob("mounts/*/drafts/*.json"):

@@ -99,7 +99,7 @@ class TestCopied:
             assert stored_files(tmp_path / "copy/store") == []
         assert is_whole(used)
 
-    @pytest.mark.expected_warnings("could not be (removed|replaced) yet: .* belongs to another home")
+    @pytest.mark.expected_warnings("could not be (removed|replaced|synced) yet: .* belongs to another home")
     def test_stores_beside_it_are_the_first_ones(self, used: Path, tmp_path: Path) -> None:
         with Workspace.open(used) as workspace:
             register_store(workspace, "disk", "local", str(tmp_path / "disk"))
@@ -205,7 +205,7 @@ class TestMark:
             assert "is its disk mounted" in damage.reason
         assert os.listdir(used / "store") == [".artfs"]
 
-    @pytest.mark.expected_warnings("could not be (removed|replaced) yet: .* is its disk mounted")
+    @pytest.mark.expected_warnings("could not be (removed|replaced|synced) yet: .* is its disk mounted")
     def test_what_could_not_be_removed_is_removed_later(self, used: Path) -> None:
         (used / "store").rename(used / "away")
         (used / "store").mkdir()
