@@ -46,7 +46,6 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "entry of a directory": lambda c: c.trees.entry(1, b"file"),
     "tree": lambda c: c.trees.tree(1),
     "entries of small directories": lambda c: c.trees.flat([1, 2]),
-    "a directory page by page": lambda c: list(c.trees.pages(1, 1)),
     "places of contents": lambda c: c.blobs.places_of([DIGEST]),
     "owed manifests": lambda c: c.versions.owed_manifests(),
     "versions without a folder": lambda c: c.versions.without_folder(),
