@@ -30,7 +30,7 @@ from artfs_mount.incoming.complete.rule import Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.loop.supervisor import Supervisor, Work
-from artfs_mount.loop.threads import in_thread
+from artfs_mount.loop.threads import ThreadPlaces, in_thread
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ TROUBLE_SECONDS = 5.0
 """After so long a draft that could not be looked at, or had no catalog to go to, is looked at again."""
 SEALS_AT_ONCE = 2
 """Of each user, so that nobody's huge drafts keep those of others from becoming versions."""
+RECORDED_AT_ONCE = 2
+"""A catalog takes one change at a time; and were it away, no more threads than these would wait for it."""
 CHANGING_SECONDS = 5.0
 CHANGING_ATTEMPTS = 3
 """So long, and so often at least, somebody's commit looks at a draft anew that changes while it is looked at."""
@@ -65,6 +67,7 @@ class Sealer:
         self._busy: dict[bytes, trio.Event] = {}
         self._under_way: set[DraftCommit] = set()
         self._limits: defaultdict[int, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(SEALS_AT_ONCE))
+        self._records = ThreadPlaces(RECORDED_AT_ONCE)
         self._agenda = Agenda()
         for draft in incoming.drafts:
             self._agenda.put(draft.name, 0.0)
@@ -278,7 +281,7 @@ class Sealer:
     async def _record(self, commit: DraftCommit, made: MadeVersion) -> None:
         """Writes down where a version comes from. It exists whatever becomes of this."""
         try:
-            await in_thread(commit.record, made, seconds=None)
+            await self._records.call(commit.record, made, seconds=None)
         except (ArtfsError, OSError) as error:
             log.warning("the lineage of %s/%s was not recorded: %s", made.version.artifact, made.version.name, error)
 

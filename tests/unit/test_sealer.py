@@ -22,7 +22,14 @@ from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.loop.supervisor import Supervisor
-from artfs_mount.sealer import CHANGING_ATTEMPTS, CHANGING_SECONDS, SEALS_AT_ONCE, TROUBLE_SECONDS, Sealer
+from artfs_mount.sealer import (
+    CHANGING_ATTEMPTS,
+    CHANGING_SECONDS,
+    RECORDED_AT_ONCE,
+    SEALS_AT_ONCE,
+    TROUBLE_SECONDS,
+    Sealer,
+)
 from artfs_mount.status import Status
 
 ME = Caller(os.geteuid(), os.getegid(), os.getpid())
@@ -212,7 +219,8 @@ def test_nobody_waits_for_lineage_but_those_who_ask_for_versions(play: Callable[
         names = [f"model {number}" for number in range(2 * SEALS_AT_ONCE + 1)]
         stage.write(*names)
         await stage.passes(2.5)
-        await stage.work.until(lambda: sorted(stage.work.done("record")) == names)
+        await stage.work.until(lambda: sorted(stage.work.done("free")) == names)
+        await stage.work.until(lambda: len(stage.work.done("record")) == RECORDED_AT_ONCE)
         assert not stage.sealer.any_busy
         with trio.fail_after(0.01):
             await stage.sealer.until_free(*(name.encode() for name in names))
@@ -230,7 +238,7 @@ def test_nobody_waits_for_lineage_but_those_who_ask_for_versions(play: Callable[
         await stage.passes(5)
         assert finished == []
         gate.set()
-        await stage.work.until(lambda: True)
+        await stage.work.until(lambda: sorted(stage.work.done("record")) == names)
         while len(finished) < 2:
             await stage.passes(0.2)
         assert stage.sealer.sync_answer(ME)["done"]

@@ -68,7 +68,10 @@ class MadeVersion:
 
 
 class DraftCommit:
-    """One draft on its way to a version. The steps are called one after another; after one that fails, none."""
+    """One draft on its way to a version. The steps are called one after another; after one that fails, none.
+
+    owes_lineage: the draft is a version, and it is not written down yet where that comes from.
+    """
 
     def __init__(self, incoming: Incoming, mount_point: Path, draft: Draft, request: Request) -> None:
         self.draft = draft
@@ -163,7 +166,7 @@ class DraftCommit:
 
     def free(self, made: MadeVersion) -> None:
         """Says that the draft is the version, and may be changed again."""
-        self.owes_lineage = made.is_new
+        self.owes_lineage = made.is_new and bool(self._authors)
         self._incoming.drafts.sealed(self.draft, made.version.name)
 
     def record(self, made: MadeVersion) -> None:
