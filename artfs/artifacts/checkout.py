@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.compare import Compare, StoredFile
 from artfs.artifacts.metadata import REGISTERED_FROM
-from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import remove_tree, write_all
 from artfs.content.long_paths import reachable
@@ -64,7 +63,7 @@ def checkout(workspace: Workspace, version: Version, *, only_looked_up: bool = F
     """
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
-        raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
+        raise VersionNotFound(f"version {version.shown_name} was removed", subject=version.shown_name)
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     files = _files(workspace, current, rows)
     compare = Compare(workspace, only_looked_up)
@@ -306,7 +305,7 @@ def _remove(view: Path) -> None:
 
 
 def _damaged(workspace: Workspace, version: Version, file: StoredFile, why: str | None) -> ArtfsError:
-    name = f"'{os.fsdecode(file.path)}' of {shown_name(version)}"
+    name = f"'{os.fsdecode(file.path)}' of {version.shown_name}"
     if why is None:
         return StoreError(f"the bytes of {name} lie in no store", subject=file.path)
     if (unusable := _unusable_store(workspace, file)) is not None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from artfs.artifacts.sweep import Swept, sweep
 from artfs.artifacts.tombstones import Loose, make_tombstones
-from artfs.catalog.version_rows import shown_name
 from artfs.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def check_removable(workspace: Workspace, versions: Sequence[Version], *, force:
 def _check_removable(workspace: Workspace, artifact_id: int, versions: Sequence[Version], *, force: bool) -> None:
     used = {} if force else workspace.catalog.uses.runs(artifact_id)
     for version in versions:
-        name = shown_name(version)
+        name = version.shown_name
         if run := used.get(version.id):
             why = f"is used by a run ({run}): delete the run first, or force it"
             raise InvalidValue(f"version {name} {why}", subject=name)

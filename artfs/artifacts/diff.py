@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from artfs.catalog.version_rows import shown_name
 from artfs.content import diff as content_diff
 from artfs.content.tree import EntryKind
 from artfs.errors import VersionNotFound
@@ -74,5 +73,5 @@ _KINDS: dict[EntryKind, Literal["file", "directory", "link"]] = {
 def _tree_id(workspace: Workspace, version: Version) -> int:
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
-        raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
+        raise VersionNotFound(f"version {version.shown_name} was removed", subject=version.shown_name)
     return current.tree_id

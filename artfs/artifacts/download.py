@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.artifacts.lookup import told_if_removed
-from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE
 from artfs.content.files import remove_tree, sync_directory, sync_file, write_all
 from artfs.content.long_paths import reachable, shown
@@ -63,7 +62,7 @@ def download(
     """
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
-        raise VersionNotFound(f"version {shown_name(version)} was removed", subject=shown_name(version))
+        raise VersionNotFound(f"version {version.shown_name} was removed", subject=version.shown_name)
     target = Path(os.path.abspath(Path(path).expanduser()))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     copier = _Copier(workspace, current, advance)
@@ -192,7 +191,7 @@ class _Copier:
     def _pieces(self, path: bytes, row: EntryRow) -> Iterator[bytes | memoryview]:
         """The verified bytes of a file, in order."""
         assert row.digest is not None
-        name = f"'{os.fsdecode(path)}' of {shown_name(self._version)}"
+        name = f"'{os.fsdecode(path)}' of {self._version.shown_name}"
         with self._workspace.blobs.open(row.digest) as reader:
             for start in range(0, row.size, BLOCK_SIZE):
                 piece = _read(reader, start, name)

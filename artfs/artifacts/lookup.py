@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from artfs.catalog.version_rows import shown_name
 from artfs.errors import ArtifactNotFound, InvalidValue, VersionNotFound
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def told_if_removed(catalog: Catalog, version: Version, doing: str) -> Iterator[
     except Exception as error:
         if isinstance(error, VersionNotFound) or not is_removed(catalog, version):
             raise
-        name = shown_name(version)
+        name = version.shown_name
         raise VersionNotFound(f"version {name} was removed while it was {doing}", subject=name) from error
 
 
@@ -129,7 +128,7 @@ def _by_id(catalog: Catalog, text: str) -> Version | None:
         return None
     found = catalog.versions.by_uuid_prefix(_with_dashes(text))
     if len(found) > 1:
-        candidates = ", ".join(f"{each.uuid} ({shown_name(each)})" for each in found)
+        candidates = ", ".join(f"{each.uuid} ({each.shown_name})" for each in found)
         raise InvalidValue(f"the ids of several versions begin with '{text}': {candidates}; give more digits")
     return found[0] if found else None
 
@@ -144,5 +143,5 @@ def _with_dashes(digits: str) -> str:
 def _still_there(version: Version) -> Version:
     if version.tree_id is None:
         why = f": {version.purge_reason}" if version.purge_reason else ""
-        raise VersionNotFound(f"version {shown_name(version)} was removed{why}", subject=shown_name(version))
+        raise VersionNotFound(f"version {version.shown_name} was removed{why}", subject=version.shown_name)
     return version

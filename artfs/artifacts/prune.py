@@ -28,7 +28,6 @@ from artfs.artifacts.lookup import find_artifact
 from artfs.artifacts.sweep import Advance, held_by_drafts, sweep
 from artfs.artifacts.tombstones import Loose, make_tombstones
 from artfs.catalog.engine import chunks, now_us
-from artfs.catalog.version_rows import shown_name
 from artfs.catalog.versions import STAGED
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, InvalidValue, StoreError
@@ -202,7 +201,7 @@ def _remove(
             now = list(_sparing_drafts(workspace, now))
         going = [each.version for each in now if not each.keep]
         loose = make_tombstones(workspace, going, "pruned", forget_metadata=not only_artifact)
-    done.versions += [shown_name(version) for version in going]
+    done.versions += [version.shown_name for version in going]
     done.spared += [each for each in now if each.keep]
     return loose
 

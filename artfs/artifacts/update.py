@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.save import checked_tags, checked_type
-from artfs.catalog.version_rows import shown_name
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, TagNotFound
 
@@ -73,7 +72,7 @@ def update_version(
     with catalog.transaction():
         tags = list(catalog.tags.of_version(version.id))
         catalog.tags.add(version.id, *checked_tags(add_tags))
-        for tag in _carried(remove_tags, catalog.tags.of_version(version.id), f"version {shown_name(version)}"):
+        for tag in _carried(remove_tags, catalog.tags.of_version(version.id), f"version {version.shown_name}"):
             catalog.tags.remove(version.id, tag)
         _audit_tags(workspace, "version.tag", subject, tags, catalog.tags.of_version(version.id))
         if artifact_type is not None:

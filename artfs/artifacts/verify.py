@@ -11,7 +11,6 @@ from artfs.artifacts.lookup import is_removed
 from artfs.blobs.memory import Memory
 from artfs.blobs.places import Candidate
 from artfs.blobs.reader import BlobReader
-from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest, hash_all
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
@@ -83,7 +82,7 @@ def verify(
             damages += _damages(workspace, version, known, advance)
             damages += _manifest_damages(workspace, version)
         except CatalogCorrupt as error:
-            damages.append(Damage(shown_name(version), b"", None, str(error)))
+            damages.append(Damage(version.shown_name, b"", None, str(error)))
         # One that was purged in the meantime has lost its bytes on purpose.
         if damages and not is_removed(workspace.catalog, version):
             yield from damages
@@ -112,7 +111,7 @@ def _damages(
     """What is wrong with one version; `known` are the places of the contents that were read already."""
     if version.tree_id is None:
         return
-    name = shown_name(version)
+    name = version.shown_name
     tree = workspace.catalog.trees.load(version.tree_id)
     if tree.digest != version.digest:
         found, wanted = format_digest(tree.digest), format_digest(version.digest)
@@ -150,7 +149,7 @@ def _manifest_damages(workspace: Workspace, version: Version) -> Iterator[Damage
     except (ArtfsError, OSError) as error:
         wrong = [str(error)]
     if wrong:
-        yield Damage(shown_name(version), FILE, place, f"the store says other things than the catalog: {wrong[0]}")
+        yield Damage(version.shown_name, FILE, place, f"the store says other things than the catalog: {wrong[0]}")
 
 
 def _problems_of(looks: Sequence[_Look], version: Version, path: bytes) -> list[_Look]:

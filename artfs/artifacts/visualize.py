@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from artfs.catalog.version_rows import shown_name
 from artfs.content.digest import BLOCK_SIZE, Digest, hash_bytes
 from artfs.content.files import atomic_write
 from artfs.enums import VisualizationType
@@ -104,7 +103,7 @@ def _display_in_notebook(workspace: Workspace, version: Version, shown: Sequence
 
 
 def _page(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> str:
-    title = html.escape(shown_name(version))
+    title = html.escape(version.shown_name)
     pieces = [f"<h2>{html.escape(row.name)}</h2>\n{_as_html(row, content)}" for row, content in shown]
     body = "\n".join([*pieces, "<h2>Metadata</h2>", _facts(workspace, version)])
     return (
@@ -116,7 +115,7 @@ def _page(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualiz
 def _facts(workspace: Workspace, version: Version) -> str:
     from artfs.text.html import facts
 
-    return facts(workspace.catalog.metadata.get(version.id), shown_name(version))
+    return facts(workspace.catalog.metadata.get(version.id), version.shown_name)
 
 
 def _as_html(row: Visualization, content: bytes) -> str:

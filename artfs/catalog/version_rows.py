@@ -85,6 +85,11 @@ class Version:
     folder_store_id: int | None = None
     manifest: int = 0
 
+    @property
+    def shown_name(self) -> str:
+        """How people call it: `artifact/version`."""
+        return f"{self.artifact}/{self.name}"
+
 
 def version_of(row: Row) -> Version:
     for what, name in (("the id of a version", row[1]), ("an artifact", row[3]), ("a version", row[4])):
@@ -93,8 +98,3 @@ def version_of(row: Row) -> Version:
     for flag in _FLAGS:
         values[flag] = bool(row[flag])
     return Version(*values)
-
-
-def shown_name(version: Version) -> str:
-    """Return how to name a version to people: `artifact/version`."""
-    return f"{version.artifact}/{version.name}"

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artfs.catalog.engine import chunks
-from artfs.catalog.version_rows import PURGED, shown_name
+from artfs.catalog.version_rows import PURGED
 from artfs.errors import ArtfsError, ManifestInvalid
 from artfs.manifests.contents import heads, lines_of, tombstone
 from artfs.names import version_folder
@@ -60,7 +60,7 @@ class Manifests:
             try:
                 self._write(version)
             except (ArtfsError, OSError) as error:
-                logger.warning("the manifest of %s is still to be written: %s", shown_name(version), error)
+                logger.warning("the manifest of %s is still to be written: %s", version.shown_name, error)
                 self._owe(version)
 
     def rewrite(self, version_id: int) -> None:
@@ -139,7 +139,7 @@ class Manifests:
             if self.read(version) is not None:
                 return
         except ManifestInvalid as error:
-            logger.info("the manifest of %s is written again: %s", shown_name(version), error)
+            logger.info("the manifest of %s is written again: %s", version.shown_name, error)
         self.write([version])
 
     def differences(self, version: Version) -> list[str]:
@@ -179,7 +179,7 @@ class Manifests:
         try:
             self._catalog.versions.described([replace(version, manifest=0)])
         except (ArtfsError, OSError) as error:
-            logger.warning("the catalog takes the manifest of %s for written: %s", shown_name(version), error)
+            logger.warning("the catalog takes the manifest of %s for written: %s", version.shown_name, error)
 
     def _write_all(self, owed: Callable[[int, int], Sequence[Version]]) -> None:
         after, failures = 0, list[Exception]()
