@@ -197,6 +197,13 @@ with Workspace.open() as workspace:
             subprocess.run(["umount", view], check=True)
 
     @needs_root
+    def test_settings_say_why_not(self, read_only: Path) -> None:
+        command = [Path(sys.executable).with_name("artfs"), "--home", read_only, "stack", "set", "default"]
+        done = subprocess.run(command, stderr=PIPE, text=True, check=False)
+        why = f"cannot write {read_only}/config.toml: Read-only file system; allow it, or use another home"
+        assert (done.returncode, done.stderr) == (1, f"artfs: {why}\n")
+
+    @needs_root
     def test_saving_says_why_not(self, read_only: Path) -> None:
         script = "from artfs import save_artifact; save_artifact(1, 'x')"
         environment = {**os.environ, "ARTFS_HOME": str(read_only)}
