@@ -23,6 +23,7 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.complete.facts import DraftKind
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.tree.root import INCOMING
 
 SYNC_EARLY_BYTES = 64 * 2**20
 """More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
@@ -37,7 +38,8 @@ def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[],
     if incoming.kind(draft) is DraftKind.LINK:
         return _linked(path, mount_point, stop)
     known = _Known(incoming.drafts.digests, os.fsencode(path))
-    scanned = seal.scan(path, known=known.digest_of, cancelled=stop)
+    called = str(mount_point / os.fsdecode(INCOMING) / path.name)
+    scanned = seal.scan(path, known=known.digest_of, cancelled=stop, called=called)
     known.check_links(scanned)
     if sum(file.digest.size for file in scanned.files if not file.stand_in) > SYNC_EARLY_BYTES:
         sync_filesystem(incoming.area.work)
