@@ -100,6 +100,7 @@ def scan(
     keep: int = 0,
     is_new: bool = False,
     is_staging: bool = False,
+    called: str | None = None,
 ) -> Scanned:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
 
@@ -111,6 +112,7 @@ def scan(
         keep: up to how many bytes of content may be kept, of all files together.
         is_new: whether the files were written just now and will be synced: the disk begins while they are hashed.
         is_staging: whether visualizations may lie in a folder `.artfs` in it, which is not looked at.
+        called: what errors call `path`, where its user knows it by another one.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -119,7 +121,7 @@ def scan(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Scan(known, cancelled, keep, is_new, is_staging).scan(os.fsencode(path), entry_name)
+    return _Scan(known, cancelled, keep, is_new, is_staging, called).scan(os.fsencode(path), entry_name)
 
 
 def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Scanned:
@@ -186,8 +188,16 @@ class _Scan:
     """One walk. Without recursion, as directories may be deeper than Python's stack."""
 
     def __init__(
-        self, known: Known | None, cancelled: Cancel | None, keep: int, is_new: bool, is_staging: bool = False
+        self,
+        known: Known | None,
+        cancelled: Cancel | None,
+        keep: int,
+        is_new: bool,
+        is_staging: bool = False,
+        called: str | None = None,
     ) -> None:
+        self._called = called
+        self._top = b""
         self._known = known
         self._cancelled = cancelled
         self._keep = keep
@@ -199,10 +209,11 @@ class _Scan:
         self._groups: set[int] = set()
 
     def scan(self, source: bytes, entry_name: bytes | None) -> Scanned:
+        self._top = source
         try:
             status = lstat(source)
         except FileNotFoundError:
-            raise SourceNotFound(f"'{shown(source)}' does not exist", subject=shown(source)) from None
+            raise SourceNotFound(f"'{self._shown(source)}' does not exist", subject=self._shown(source)) from None
         if stat.S_ISDIR(status.st_mode):
             tree = self._walk(source, status)
             return self._measured(tree, status.st_mode & 0o777, status.st_mtime_ns)
@@ -224,7 +235,7 @@ class _Scan:
             if directory.pending:
                 name = directory.pending.pop()
                 inner = os.path.join(top, above + name)
-                inner_status = _status(inner)
+                inner_status = self._status(inner)
                 self._count(inner, len(above) + len(name))
                 if stat.S_ISDIR(inner_status.st_mode):
                     open_directories.append(self._listed(inner, name, inner_status))
@@ -234,7 +245,7 @@ class _Scan:
                 continue
             open_directories.pop()
             source = os.path.join(top, above[:-1]) if above else top
-            _check_unchanged(source, directory.status, _status(source))
+            self._check_unchanged(source, directory.status, self._status(source))
             tree = Tree(tuple(directory.entries))
             if not open_directories:
                 return tree
@@ -248,7 +259,7 @@ class _Scan:
             with reachable(source) as at:
                 names = os.listdir(at)
         except PermissionError:
-            raise _unreadable(source) from None
+            raise self._unreadable(source) from None
         if at_root and self._is_staging and _has_only_pictures(source, names):
             names.remove(_OWN)
         for inner in names:
@@ -261,14 +272,14 @@ class _Scan:
         self._path_bytes += path_bytes
         if self._path_bytes > _MOST_PATH_BYTES:
             raise UnsupportedFile(
-                f"'{shown(source)}': the paths of a version may have {_MOST_PATH_BYTES:,} bytes together, and here are"
-                " more; put what lies so deep into an archive",
+                f"'{self._shown(source)}': the paths of a version may have {_MOST_PATH_BYTES:,} bytes together, and"
+                " here are more; put what lies so deep into an archive",
                 subject=source,
             )
 
     def _stop_if_cancelled(self, source: bytes) -> None:
         if self._cancelled is not None and self._cancelled():
-            raise Cancelled(f"'{shown(source)}': cancelled", subject=source)
+            raise Cancelled(f"'{self._shown(source)}': cancelled", subject=source)
 
     def _leaf(self, source: bytes, relative: bytes, name: bytes, status: os.stat_result) -> Entry:
         self._stop_if_cancelled(source)
@@ -278,7 +289,7 @@ class _Scan:
         if not stat.S_ISREG(status.st_mode):
             what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "a special file")
             raise UnsupportedFile(
-                f"'{shown(source)}' is {what}, and a version holds files, directories and links only; remove it",
+                f"'{self._shown(source)}' is {what}, and a version holds files, directories and links only; remove it",
                 subject=source,
             )
         self._owners.add(status.st_uid)
@@ -304,7 +315,7 @@ class _Scan:
             descriptor = os.open(at, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             before = os.fstat(descriptor)
-            _check_unchanged(source, status, before)
+            self._check_unchanged(source, status, before)
             if before.st_size <= self._keep:
                 content = os.pread(descriptor, before.st_size + 1, 0)
                 self._keep -= len(content)
@@ -315,13 +326,43 @@ class _Scan:
                 digest = hash_file(descriptor, self._cancelled)
             after = os.fstat(descriptor)
         except InterruptedError:
-            raise Cancelled(f"'{shown(source)}': cancelled", subject=source) from None
+            raise Cancelled(f"'{self._shown(source)}': cancelled", subject=source) from None
         finally:
             os.close(descriptor)
-        _check_unchanged(source, before, after)
+        self._check_unchanged(source, before, after)
         if before.st_ctime_ns != after.st_ctime_ns or digest.size != after.st_size:
-            raise _changed(source)
+            raise self._changed(source)
         return digest, content
+
+    def _status(self, source: bytes) -> os.stat_result:
+        try:
+            return lstat(source)
+        except FileNotFoundError:
+            raise self._changed(source) from None
+        except PermissionError:
+            raise self._unreadable(os.path.dirname(source)) from None
+
+    def _unreadable(self, directory: bytes) -> PermissionError:
+        name = self._shown(directory)
+        return PermissionError(
+            errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(name)}'", name
+        )
+
+    def _check_unchanged(self, source: bytes, before: os.stat_result, after: os.stat_result) -> None:
+        # Sizes of directories are not compared: they say nothing on some file systems.
+        size_changed = before.st_size != after.st_size and not stat.S_ISDIR(before.st_mode)
+        if not os.path.samestat(before, after) or before.st_mtime_ns != after.st_mtime_ns or size_changed:
+            raise self._changed(source)
+
+    def _changed(self, source: bytes) -> ChangedWhileReading:
+        name = self._shown(source)
+        return ChangedWhileReading(
+            f"'{name}' was changed while it was read; try again when it is complete", subject=name
+        )
+
+    def _shown(self, source: bytes) -> str:
+        """A path for people, as they call it."""
+        return shown(source) if self._called is None else self._called + shown(source[len(self._top) :])
 
 
 _OWN, _PICTURES, _ = PICTURES.split(b"/")
@@ -337,31 +378,3 @@ _SPECIAL = {
     stat.S_IFBLK: "a block device",
     stat.S_IFCHR: "a character device",
 }
-
-
-def _status(source: bytes) -> os.stat_result:
-    try:
-        return lstat(source)
-    except FileNotFoundError:
-        raise _changed(source) from None
-    except PermissionError:
-        raise _unreadable(os.path.dirname(source)) from None
-
-
-def _unreadable(directory: bytes) -> PermissionError:
-    name = shown(directory)
-    return PermissionError(
-        errno.EACCES, f"the directory may not be read; allow it with 'chmod u+rx {shlex.quote(name)}'", name
-    )
-
-
-def _check_unchanged(source: bytes, before: os.stat_result, after: os.stat_result) -> None:
-    # Sizes of directories are not compared: they say nothing on some file systems.
-    size_changed = before.st_size != after.st_size and not stat.S_ISDIR(before.st_mode)
-    if not os.path.samestat(before, after) or before.st_mtime_ns != after.st_mtime_ns or size_changed:
-        raise _changed(source)
-
-
-def _changed(source: bytes) -> ChangedWhileReading:
-    name = shown(source)
-    return ChangedWhileReading(f"'{name}' was changed while it was read; try again when it is complete", subject=name)

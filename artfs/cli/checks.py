@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from artfs.cli import daemons
+from artfs.cli.printing import readable_count
 from artfs.cli.reporting import explain
 from artfs.errors import ArtfsError, OlderCatalog, StoreError
 from artfs.home.home import Home
@@ -256,8 +257,9 @@ def catalog(home: Home) -> Check:
             versions = opened.versions.count()
     except (ArtfsError, OSError) as error:
         return Check("catalog", Level.FAIL, explain(error))
+    how_many = readable_count(versions, "version")
     return Check(
-        "catalog", Level.OK, f"{home.catalog_path} opens, with {versions} versions ('artfs catalog check' reads it all)"
+        "catalog", Level.OK, f"{home.catalog_path} opens, with {how_many} ('artfs catalog check' reads it all)"
     )
 
 
@@ -306,7 +308,8 @@ def manifests(home: Home) -> Iterator[Check]:
     except (ArtfsError, OSError):
         return  # the checks of the catalog and the stores tell
     if unknown:
-        message = f"{len(unknown)} versions in the stores are not in the catalog"
+        how_many = readable_count(len(unknown), "version")
+        message = f"{how_many} in the stores {'is' if len(unknown) == 1 else 'are'} not in the catalog"
         yield Check("manifests", Level.WARN, message, "they stay; 'artfs gc' lists them")
     elif owed:
         message = "some versions of an earlier release have no manifest in their store"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from artfs.cli.confirming import confirm
 from artfs.cli.lazy import Lazy, LazyGroup
 from artfs.cli.lineage import COLOURS
 from artfs.cli.paging import paged, wanted
@@ -26,7 +27,6 @@ from artfs.cli.printing import (
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 from artfs.errors import InvalidValue, RunNotFound
-from artfs.text.printable import printable
 
 if TYPE_CHECKING:
     from artfs.catalog import Catalog
@@ -147,9 +147,8 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
         if under_way and not force:
             name = f"{under_way[0].pipeline}/{under_way[0].name}"
             raise InvalidValue(f"run '{name}' has not ended: wait for it, or delete it with --force", subject=name)
-        if not yes:
-            shown = f"{found[0].pipeline}/{found[0].name}" if len(found) == 1 else f"{len(found)} runs"
-            click.confirm(printable(f"Delete {shown}? Lineage through it is lost."), abort=True)
+        shown = f"{found[0].pipeline}/{found[0].name}" if len(found) == 1 else f"{len(found)} runs"
+        confirm(f"Delete {shown}? Lineage through it is lost.", yes=yes)
         user = catalog.users.ensure(workspace.user)
         for each in found:
             with catalog.transaction():

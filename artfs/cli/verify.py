@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artfs.cli.printing import json_option, print_json, progress, readable_size, say
+from artfs.cli.printing import json_option, print_json, progress, readable_count, readable_size, say
 from artfs.cli.reporting import FAILED, UNLISTED, complain
 from artfs.cli.selection import complete_version, versions_named
 from artfs.cli.session import Session, pass_session
@@ -72,7 +72,8 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
         )
     elif not damages:
         where = f", read in {', '.join(folders)}" if folders else ""
-        say(f"{len(versions)} versions with {files} files and {readable_size(total)} are intact{where}")
+        what = f"{readable_count(len(versions), 'version')} with {readable_count(files, 'file')}"
+        say(f"{what} and {readable_size(total)} {'is' if len(versions) == 1 else 'are'} intact{where}")
     if damages:
         context.exit(FAILED)
 

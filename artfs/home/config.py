@@ -76,7 +76,10 @@ def change_config(path: Path, changes: dict[str, Any]) -> Config:
     config = _validated(document.unwrap(), path)
     try:
         atomic_write(path, tomlkit.dumps(document).encode(), mode=sharing_of(config).file)
-    except (OSError, TOMLKitError) as error:
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise HomeError(f"cannot write {path}: {reason}; allow it, or use another home", subject=path) from error
+    except TOMLKitError as error:
         raise HomeError(f"cannot write {path}: {error}", subject=path) from error
     return config
 

@@ -125,21 +125,26 @@ class Manifests:
         Raises:
             ManifestInvalid: it is damaged.
         """
-        if version.folder is None:
+        if version.folder is None or version.folder_store_id is None:
             return None
-        file = self._store_of(version).open_manifest(version.folder)
+        file = self._stores.by_id(version.folder_store_id).open_manifest(version.folder)
         if file is None:
             return None
         with file:
             return manifest.read(file, version.folder, self._home.manifest_key)
 
     def mend(self, version: Version) -> None:
-        """Write the manifest of a version again if there is none that can be read, as after a crash of the machine."""
+        """Write the manifest of a version again if there is none that can be read, as after a crash of the machine.
+
+        Raises StoreError if there is none, in the store of another home.
+        """
         try:
             if self.read(version) is not None:
                 return
         except ManifestInvalid as error:
             logger.info("the manifest of %s is written again: %s", version.shown_name, error)
+        if version.folder is not None:
+            self._store_of(version)
         self.write([version])
 
     def differences(self, version: Version) -> list[str]:
@@ -164,6 +169,7 @@ class Manifests:
         return self._get_catalog()
 
     def _store_of(self, version: Version) -> Store:
+        """The store that a manifest is written to; one of another home is refused, and may be read all the same."""
         assert version.folder_store_id is not None
         store = self._stores.by_id(version.folder_store_id)
         self._stores.check_own(store)

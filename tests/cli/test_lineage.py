@@ -124,9 +124,10 @@ def test_a_run_is_deleted_and_its_versions_stay(run: Run, workspace: Workspace, 
     assert workspace.catalog.audit.list()[-1].action == "run.delete"
 
 
-def test_deleting_asks_first(run: Run, workspace: Workspace, model: Version) -> None:
+def test_without_a_terminal_to_ask_on_no_run_is_deleted(run: Run, workspace: Workspace, model: Version) -> None:
     result = run("run", "delete", "training/first")
-    assert result.exit_code == 130
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "give --yes" in result.stderr
     assert workspace.catalog.runs.get("training", "first") is not None
 
 

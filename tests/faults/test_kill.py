@@ -136,10 +136,12 @@ def test_a_draft_that_was_being_written_is_held(mount: Mount) -> None:
     mount.remount()
     assert (path / "closed").read_bytes() == b"closed"
     assert (path / "open").read_bytes() == b"written"
-    assert state(mount, "draft")[0] == "held"
+    why = "it was being written when the daemon stopped, so its end may be missing; write it again or remove it"
+    why = f"draft/open: {why}"
+    assert state(mount, "draft") == ("held", why)
     done = mount.artfs("commit", path, check=False)
     assert done.returncode == 1
-    assert "draft/open: it was being written when the daemon stopped" in done.stderr
+    assert why in done.stderr
     with open(path / "open", "ab") as file:
         file.write(b" to its end")
     assert commit(path) == "1"

@@ -276,5 +276,5 @@ def test_a_pipe_gets_no_progress(mounted: Mount) -> None:
     (mounted.incoming / "x").write_bytes(bytes(10**6))
     mounted.commit("x")
     done: subprocess.CompletedProcess[str] = mounted.artfs("verify", "x")
-    assert done.stdout == f"1 versions with 1 files and 976.6 KiB are intact, read in {mounted.home}/store\n"
+    assert done.stdout == f"1 version with 1 file and 976.6 KiB is intact, read in {mounted.home}/store\n"
     assert done.stderr == ""

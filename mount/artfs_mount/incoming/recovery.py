@@ -26,6 +26,7 @@ from artfs.home.older_catalog import is_older
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.drafts import Record, State, read_records
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.snapshot import why_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,19 @@ def recover(incoming: Incoming, *, clean: bool) -> None:
             why = f"{FORGOTTEN % record.version}; commit it to make a version of it again (artfs commit)"
             record = Record(name, State.CHANGED, held=why)
         if record.state is State.CHANGED and record.held is None and not clean:
-            record = replace(record, held=INTERRUPTED)
+            record = replace(record, held=_why_held(incoming.path(name)))
         incoming.drafts.restore(record)
     for name, record in records.items():
         if record.state is State.SEALING:
             _finish_sealing(incoming, record, catalog_is_older=catalog_is_older)
         incoming.drafts.restore(record)
         incoming.drafts.remove(name)
+
+
+def _why_held(draft: bytes) -> str:
+    """What keeps a draft that was not a version yet: a file that was open, which no commit takes, is named."""
+    unfinished = (why_unfinished(draft, path) for path in _files(draft))
+    return next((why for why in unfinished if why is not None), INTERRUPTED)
 
 
 def _finish_sealing(incoming: Incoming, record: Record, *, catalog_is_older: bool) -> Record:

@@ -23,6 +23,7 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.complete.facts import DraftKind
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.tree.root import INCOMING
 
 SYNC_EARLY_BYTES = 64 * 2**20
 """More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
@@ -37,11 +38,23 @@ def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[],
     if incoming.kind(draft) is DraftKind.LINK:
         return _linked(path, mount_point, stop)
     known = _Known(incoming.drafts.digests, os.fsencode(path))
-    scanned = seal.scan(path, known=known.digest_of, cancelled=stop)
+    called = str(mount_point / os.fsdecode(INCOMING) / path.name)
+    scanned = seal.scan(path, known=known.digest_of, cancelled=stop, called=called)
     known.check_links(scanned)
     if sum(file.digest.size for file in scanned.files if not file.stand_in) > SYNC_EARLY_BYTES:
         sync_filesystem(incoming.area.work)
     return scanned
+
+
+def named(draft: bytes, path: bytes) -> str:
+    """What to call a file of a draft in a message: as in `/incoming`. Both are where they are in the home."""
+    return os.fsencode(shown(os.path.relpath(path, os.path.dirname(draft)))).decode("utf-8", "replace")
+
+
+def why_unfinished(draft: bytes, path: bytes) -> str | None:
+    """Why a file of a draft may not be whole, and what to do about it; None for one that is."""
+    why = stubs.unfinished(path)
+    return None if why is None else f"{named(draft, path)}: {_reason(why)}; write it again or remove it"
 
 
 def _linked(link: Path, mount_point: Path, stop: Callable[[], bool]) -> seal.Scanned:
@@ -88,9 +101,9 @@ class _Known:
         self._linked: dict[int, tuple[int, bytes]] = {}
 
     def digest_of(self, status: os.stat_result, path: bytes) -> FileDigest | seal.Elsewhere | None:
-        why = stubs.unfinished(path)
+        why = why_unfinished(self._root, path)
         if why is not None:
-            raise DraftHeld(f"{self._shown(path)}: {_reason(why)}; write it again or remove it", subject=path)
+            raise DraftHeld(why, subject=path)
         blob = stubs.blob_of(path)
         if blob is not None:
             return seal.Elsewhere(FileDigest(blob, status.st_size))
@@ -104,13 +117,10 @@ class _Known:
         names = Counter(file.st_ino for file in scanned.files)
         for number, (links, path) in self._linked.items():
             if names[number] < links:
+                what = named(self._root, path)
                 raise DraftHeld(
-                    f"{self._shown(path)}: it has hard links outside of its draft; copy it there, or remove the links",
-                    subject=path,
+                    f"{what}: it has hard links outside of its draft; copy it there, or remove the links", subject=path
                 )
-
-    def _shown(self, path: bytes) -> str:
-        return os.fsencode(shown(os.path.relpath(path, os.path.dirname(self._root)))).decode("utf-8", "replace")
 
 
 def _reason(why: bytes) -> str:

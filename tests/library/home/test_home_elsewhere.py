@@ -180,6 +180,30 @@ with Workspace.open() as workspace:
             subprocess.run(["umount", view], check=True)
 
     @needs_root
+    def test_a_snapshot_at_another_path_is_intact(self, used: Path, tmp_path: Path) -> None:
+        """The mark of its store says where the home was, and cannot be put right; nor can small files be synced."""
+        with Workspace.open(used) as workspace:
+            workspace.syncing.sync()
+            save(workspace, {"b": 2}, "later")
+        view = tmp_path / "view"
+        view.mkdir()
+        subprocess.run(["mount", "--bind", used, view], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
+            command = [Path(sys.executable).with_name("artfs"), "--home", view, "verify", "--all"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+        finally:
+            subprocess.run(["umount", view], check=True)
+
+    @needs_root
+    def test_settings_say_why_not(self, read_only: Path) -> None:
+        command = [Path(sys.executable).with_name("artfs"), "--home", read_only, "stack", "set", "default"]
+        done = subprocess.run(command, stderr=PIPE, text=True, check=False)
+        why = f"cannot write {read_only}/config.toml: Read-only file system; allow it, or use another home"
+        assert (done.returncode, done.stderr) == (1, f"artfs: {why}\n")
+
+    @needs_root
     def test_saving_says_why_not(self, read_only: Path) -> None:
         script = "from artfs import save_artifact; save_artifact(1, 'x')"
         environment = {**os.environ, "ARTFS_HOME": str(read_only)}
