@@ -329,11 +329,20 @@ class SQLiteEngine:
             return OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path))
         if code == sqlite3.SQLITE_CANTOPEN:
             return self._why_not_opened(error)
+        if code == sqlite3.SQLITE_IOERR and self._is_full():
+            # The index of the log is made as a file of its own, and SQLite does not tell why it could not be.
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if code == sqlite3.SQLITE_IOERR:
             return OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})", str(self.path))
         if code == sqlite3.SQLITE_CONSTRAINT:
             return InvalidValue(f"catalog {self.path} refuses a row that does not fit the others ({error})")
         return error
+
+    def _is_full(self) -> bool:
+        try:
+            return os.statvfs(os.path.dirname(self.path)).f_bavail == 0
+        except OSError:
+            return False
 
     def _why_not_opened(self, error: Exception) -> Exception:
         """SQLite does not say why; the system does."""
