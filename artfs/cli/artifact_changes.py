@@ -11,13 +11,13 @@ from artfs.cli.artifact_files import values
 from artfs.cli.confirming import confirm, yes_option
 from artfs.cli.printing import (
     json_option,
+    json_value,
     print_json,
     print_record,
     progress,
     readable_count,
     readable_size,
     say,
-    text,
     waiting,
 )
 from artfs.cli.selection import artifact_named, complete_artifact, complete_version, version_named
@@ -146,7 +146,7 @@ def metadata(session: Session, version: str, logged: dict[str, Any], as_json: bo
     if as_json:
         print_json(known)
     elif known:
-        print_record([(text(key), value) for key, value in known.items()])
+        print_record([(json_value(key), value) for key, value in known.items()])
 
 
 @click.command("delete")

@@ -12,6 +12,7 @@ from artfs.cli.printing import (
     TableColumn,
     count,
     json_option,
+    json_value,
     listed,
     moment,
     print_described,
@@ -106,4 +107,4 @@ def describe(session: Session, version: str, as_json: bool) -> None:
         print_json(facts)
         return
     record: list[tuple[TableColumn, Any]] = [(column, facts[key]) for key, column in COLUMNS.items()]
-    print_record([*record, *((text(f"metadata.{key}"), value) for key, value in facts["metadata"].items())])
+    print_record([*record, *((json_value(f"metadata.{key}"), value) for key, value in facts["metadata"].items())])

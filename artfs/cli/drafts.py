@@ -138,14 +138,16 @@ def _draft_path(given: Path) -> Path:
     named = given.name not in ("", "..")
     path = mounts.without_links(given.parent) / given.name if named else mounts.without_links(given)
     root = mounts.artfs_of(path.parent, given)
+    if path.parent == root / INCOMING and os.path.lexists(path):
+        return path
+    if why := mounts.read_status(root).get("read_only"):
+        raise MountError(f"{given}: {why}; commit in a mount of a home that can be written", subject=str(given))
     if path.parent != root / INCOMING:
         raise InvalidValue(
             f"{given}: it is not a draft; give an entry of {root / INCOMING}, such as {root / INCOMING}/my_model",
             subject=str(given),
         )
-    if not os.path.lexists(path):
-        raise DraftNotFound(f"{given}: no such draft; 'artfs status {root}' lists them", subject=str(given))
-    return path
+    raise DraftNotFound(f"{given}: no such draft; 'artfs status {root}' lists them", subject=str(given))
 
 
 def _status_of(path: Path) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def text(title: str) -> TableColumn:
     return TableColumn(title, _optional(str), _optional(str))
 
 
+def json_value(title: str) -> TableColumn:
+    """A column of values of metadata: texts as they are, all else as JSON, as it can be logged again."""
+    return TableColumn(title, _as_logged, _as_logged)
+
+
 def count(title: str) -> TableColumn:
     """A column of whole numbers."""
     return TableColumn(title, _optional(lambda value: f"{value:,}"), _optional(str), right=True)
@@ -275,6 +280,11 @@ def _print_rich(columns: Sequence[TableColumn], rows: Sequence[Sequence[Any]]) -
         # Text: a name may look like markup.
         table.add_row(*(Text(printable(column.shown(value))) for column, value in zip(columns, row, strict=True)))
     Console().print(table)
+
+
+def _as_logged(value: object) -> str:
+    found = plain(value)
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
 
 
 def _optional(function: Callable[[Any], str | None]) -> Callable[[Any], str]:

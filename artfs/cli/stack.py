@@ -122,7 +122,7 @@ def describe(session: Session, name: str | None, as_json: bool) -> None:
 def set_(session: Session, name: str) -> None:
     """Let new versions of this machine go to the stack NAME from now on.
 
-    Mounts and programs that are running go on with the one that they began with.
+    Mounts and programs that are running take it for the next version that they make.
     """
     from artfs.workspace.stacks import activate_stack
 

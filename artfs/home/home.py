@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "ARTFS_HOME"
 
+_CONFIG_FILE = "config.toml"
+
 
 @dataclass(frozen=True)
 class Home:
@@ -79,7 +81,7 @@ class Home:
 
     @property
     def config_path(self) -> Path:
-        return self.path / "config.toml"
+        return self.path / _CONFIG_FILE
 
     @property
     def identity_path(self) -> Path:
@@ -153,6 +155,25 @@ class Home:
         from artfs.home.config import read_config
 
         return read_config(self.config_path)
+
+    @property
+    def active_stack(self) -> str:
+        """The stack that new versions go to, also where another process has just chosen it.
+
+        Raises:
+            HomeError: the settings cannot be read.
+        """
+        try:
+            status = os.stat(f"{self.path}/{_CONFIG_FILE}")  # each save asks, and a Path takes longer than the system
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            stamp = None
+        known: tuple[Any, str] | None = self.__dict__.get("_chosen")
+        if known is None or known[0] != stamp:
+            from artfs.home.config import read_config
+
+            self.__dict__["_chosen"] = known = (stamp, read_config(self.config_path).active_stack)
+        return known[1]
 
     @property
     def sharing(self) -> Sharing:

@@ -64,7 +64,7 @@ class HomeStores:
             StoreError: it is the store of another home, or its disk is not mounted.
             HomeError: the home can only be read.
         """
-        name = self.home.config.active_stack
+        name = self.home.active_stack
         stack = self._catalog.stacks.get(name)
         if stack is None:
             path = self.home.config_path

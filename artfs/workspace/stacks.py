@@ -51,7 +51,7 @@ def active_stack(workspace: Workspace) -> Stack:
     Raises:
         StackNotFound: the one that the settings name does not exist (any more).
     """
-    name = workspace.home.config.active_stack
+    name = workspace.home.active_stack
     row = workspace.catalog.stacks.get(name)
     if row is None:
         raise StackNotFound(
@@ -101,7 +101,7 @@ def register_stack(workspace: Workspace, name: str, store: str) -> Stack:
 def activate_stack(workspace: Workspace, name: str) -> Stack:
     """Let new versions of this machine go to a stack from now on, and return it.
 
-    Programs that are running notice when they are started next.
+    Running mounts and programs notice it with the next version that they make.
 
     Raises:
         StackNotFound: there is none of that name.
@@ -139,5 +139,5 @@ def delete_stack(workspace: Workspace, name: str) -> None:
 def _stack(workspace: Workspace, row: StackRow) -> Stack:
     store = workspace.catalog.stores.by_id(row.store_id)
     assert store is not None
-    active = row.name == workspace.home.config.active_stack
+    active = row.name == workspace.home.active_stack
     return Stack(row.name, store.name, active, row.created_us, workspace)

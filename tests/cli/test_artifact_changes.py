@@ -96,6 +96,8 @@ class TestMetadata:
         assert {key: found.get(key) for key in wanted} == wanted
         lines = run("artifact", "metadata", "iris/1").stdout.splitlines()
         assert "accuracy\t0.97" in lines and "who\tme = you" in lines
+        assert "done\ttrue" in lines and 'scores\t{"a": [1, 2]}' in lines  # as they can be logged again
+        assert 'metadata.scores\t{"a": [1, 2]}' in run("artifact", "version", "describe", "iris/1").stdout.splitlines()
 
     def test_a_new_value_is_shown_instead_of_the_old(self, run: Run) -> None:
         run("artifact", "metadata", "iris/1", "rows=3")

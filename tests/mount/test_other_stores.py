@@ -51,3 +51,18 @@ def test_a_mount_notices_that_a_store_was_moved(mount: Mount, tmp_path: Path) ->
     assert sorted(os.listdir(tmp_path / "moved")) == [".artfs", "first", "second"]
     assert not (mount.home / "store").exists()
     mount.artfs("verify", "--all")
+
+
+def test_a_mount_takes_the_stack_that_was_chosen_since(mount: Mount, tmp_path: Path) -> None:
+    (mount.incoming / "first").write_text("first")
+    mount.commit("first")
+    mount.artfs("artifact-store", "register", "disk", "--flavor", "local", "--path", tmp_path / "disk")
+    mount.artfs("stack", "register", "other", "--artifact-store", "disk", "--set")
+    (mount.incoming / "second").write_text("second")
+    mount.commit("second")
+    assert sorted(os.listdir(tmp_path / "disk")) == [".artfs", "second"]
+    mount.artfs("stack", "set", "default")
+    mount.artfs("stack", "delete", "other")
+    (mount.incoming / "third").write_text("third")
+    mount.commit("third")
+    assert sorted(os.listdir(tmp_path / "disk")) == [".artfs", "second"]

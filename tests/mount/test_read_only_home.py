@@ -73,6 +73,10 @@ def test_it_says_so(read_only: Mount) -> None:
     assert f"the home {read_only.home} can only be read" in read_only.status()["read_only"]
     assert "can only be read" in read_only.artfs("status", read_only.path).stdout
     read_only.artfs("sync", read_only.path)
+    for named in ("artifacts/model", "incoming/model"):
+        committed = read_only.artfs("commit", read_only.path / named, check=False)
+        assert committed.returncode == 1
+        assert "can only be read, so there is no /incoming" in committed.stderr
 
 
 def test_what_is_saved_meanwhile_through_another_way_is_seen(start_mount: StartMount, tmp_path: Path) -> None:

@@ -296,6 +296,17 @@ class TestStacks:
             assert active_stack(again).name == "other"
         assert not find_stack(workspace, "default").active
 
+    def test_one_that_another_process_chose_is_taken_at_once(self, workspace: Workspace, tmp_path: Path) -> None:
+        """And the one before may be deleted, without a program that is running missing it."""
+        register_stack(workspace, "other", "disk")
+        activate_stack(workspace, "other")
+        assert workspace.stores.active.path == str(tmp_path / "disk")
+        with Workspace.open(workspace.home.path) as elsewhere:
+            activate_stack(elsewhere, "default")
+            delete_stack(elsewhere, "other")
+        assert active_stack(workspace).name == "default"
+        assert workspace.stores.active.path == str(workspace.home.store_root)
+
     def test_names_that_mean_nothing(self, workspace: Workspace) -> None:
         for operation in (find_stack, activate_stack, delete_stack):
             with pytest.raises(StackNotFound, match="there is no stack named 'none': see 'artfs stack list'"):
