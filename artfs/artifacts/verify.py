@@ -75,7 +75,8 @@ def verify(
         advance: called with the number of bytes of the versions that were dealt with since the last call.
     """
     # What a crash took of small files is written again, and is no damage.
-    workspace.syncing.try_to_sync()
+    if workspace.home.is_writable:
+        workspace.syncing.try_to_sync()
     known: dict[Digest, list[_Look]] = {}
     for version in versions:
         damages: list[Damage] = []
