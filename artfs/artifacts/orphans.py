@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat
+from artfs.errors import ManifestInvalid, OutsideStore
 from artfs.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
@@ -72,13 +73,16 @@ def version_folders(store: LocalStore) -> Iterator[tuple[str, bytes]]:
         return
     for artifact in store.listdir(store.root):
         for name in _names_in(store, artifact):
-            if found := _FOLDER.fullmatch(name):
+            if (found := _FOLDER.fullmatch(name)) and _is_folder(store, f"{artifact}/{name}"):
                 yield str(uuids.UUID(found[1])), os.fsencode(f"{artifact}/{name}")
 
 
 def has_manifest(store: LocalStore, folder: bytes) -> bool:
-    """Whether a folder has the manifest of a version, or its tombstone."""
-    file = store.open_manifest(folder)
+    """Whether a folder has the manifest of a version, or its tombstone; or what cannot be seen not to be one."""
+    try:
+        file = store.open_manifest(folder)
+    except (ManifestInvalid, PermissionError):
+        return True
     if file is not None:
         file.close()
     return file is not None
@@ -171,9 +175,17 @@ def _inodes_in(store: LocalStore, catalog: Catalog, version: Version) -> dict[in
 def _names_in(store: LocalStore, artifact: str) -> list[str]:
     """What is in an artifact's directory; nothing if it is none, or is removed by somebody just now."""
     try:
-        return store.listdir(artifact) if store.isdir(artifact) else []
-    except FileNotFoundError:
+        return store.listdir(artifact) if _is_folder(store, artifact) else []
+    except (FileNotFoundError, PermissionError):
         return []
+
+
+def _is_folder(store: LocalStore, path: str) -> bool:
+    """Whether a directory is there. A link that leads out of the store is the user's, and not looked behind."""
+    try:
+        return store.isdir(path)
+    except OutsideStore:
+        return False
 
 
 def _is_orphan(store: LocalStore, catalog: Catalog, uuid: str, folder: bytes) -> bool:
@@ -191,5 +203,5 @@ def _folders_of(store: LocalStore, uuid: str) -> Iterator[bytes]:
     own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
         for name in (own, own + _BESIDE):
-            if store.isdir(f"{artifact}/{name}"):
+            if _is_folder(store, f"{artifact}/{name}"):
                 yield os.fsencode(f"{artifact}/{name}")

@@ -112,8 +112,11 @@ class Manifests:
             raise failures[0]
 
     def state_of(self, store: Store, folder: bytes) -> str | None:
-        """Return the state that the manifest in a folder says; None if there is none, or one that a crash spoilt."""
-        file = store.open_manifest(folder)
+        """Return the state that the manifest in a folder says; None if there is none, or one that was spoilt."""
+        try:
+            file = store.open_manifest(folder)
+        except ManifestInvalid:
+            return None
         if file is None:
             return None
         with file:

@@ -22,6 +22,7 @@ from artfs.stores.mark import FOLDER
 _ATTRIBUTE = "user.artfs.claimed"
 _EARLIER = b"1"
 _NO_ATTRIBUTES = {errno.EOPNOTSUPP, errno.EPERM}
+_NOT_SEEN = {errno.ENODATA, errno.ENOENT, errno.ENOTDIR, errno.EACCES}
 
 
 class Claims:
@@ -50,7 +51,7 @@ class Claims:
         try:
             return os.getxattr(path, _ATTRIBUTE, follow_symlinks=False) in (self._value, _EARLIER)
         except OSError as error:
-            if error.errno not in {*_NO_ATTRIBUTES, errno.ENODATA, errno.ENOENT, errno.ENOTDIR}:
+            if error.errno not in _NO_ATTRIBUTES | _NOT_SEEN:
                 raise
         try:
             return Path(self._path(directory)).read_bytes() in (self._value, _EARLIER)

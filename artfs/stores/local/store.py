@@ -22,7 +22,7 @@ from typing import IO, Any, ClassVar
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
 from artfs.content.replacing import DRAFT, write_in_place_of
-from artfs.errors import InvalidValue, PlaceExists
+from artfs.errors import InvalidValue, ManifestInvalid, OutsideStore, PlaceExists
 from artfs.names import check_relative_path
 from artfs.sharing import Sharing
 from artfs.stores import manifest
@@ -324,10 +324,17 @@ class LocalStore(StoreFlavor, Store):
         return place
 
     def open_manifest(self, folder: bytes) -> IO[bytes] | None:
+        place = folder + b"/" + manifest.FILE
         try:
-            return os.fdopen(self._root.open(folder + b"/" + manifest.FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+            descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OutsideStore as error:
+            raise _no_manifest(place) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _no_manifest(place)
+        return os.fdopen(descriptor, "rb")
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         """Remove a directory of places if nobody claims it; answer whether it was removed.
@@ -394,6 +401,10 @@ class LocalStore(StoreFlavor, Store):
     def _check_root(self, root: int) -> None:
         if self._mark is not None:
             check_mark(root, self.root, self._mark)
+
+
+def _no_manifest(place: bytes) -> ManifestInvalid:
+    return ManifestInvalid(f"the manifest '{shown(place)}' is no file, and artfs has not made it", subject=place)
 
 
 def _unlink(name: bytes, directory: int) -> None:

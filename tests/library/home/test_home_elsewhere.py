@@ -148,6 +148,21 @@ with Workspace.open() as workspace:
         assert listed.stdout.startswith("b\t1\t")
 
     @needs_root
+    def test_it_is_intact_elsewhere_too(self, used: Path, tmp_path: Path) -> None:
+        """A snapshot or a backup that is mounted: the mark of its store names the place where the home was."""
+        view = tmp_path / "view"
+        view.mkdir()
+        subprocess.run(["mount", "--bind", used, view], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
+            command = [Path(sys.executable).with_name("artfs"), "--home", view, "verify", "--all"]
+            verified = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (verified.returncode, verified.stderr) == (0, "")
+            assert "intact" in verified.stdout
+        finally:
+            subprocess.run(["umount", view], check=True)
+
+    @needs_root
     def test_a_log_that_a_copy_brought_along_is_read_too(self, used: Path, tmp_path: Path) -> None:
         """A copy of a catalog in use has what was committed last in its log, and no shared memory."""
         copy = tmp_path / "copy"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +259,85 @@ def test_an_artifact_that_goes_while_its_directory_is_looked_at_is_no_trouble(
 
     monkeypatch.setattr(LocalStore, "listdir", deleted_just_before)
     assert collect().directories == [str(path)]
+
+
+def make_fifo(at: Path) -> None:
+    os.mkfifo(at)
+
+
+def make_link_out(at: Path) -> None:
+    at.symlink_to("/etc/passwd")
+
+
+def make_folder(at: Path) -> None:
+    at.mkdir()
+    (at / "file").write_bytes(b"user")
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_link_out, make_folder])
+def test_what_is_called_like_a_manifest_and_is_no_file_stays_and_keeps_nothing_from_being_collected(
+    workspace: Workspace, make: Callable[[Path], None]
+) -> None:
+    own = leave_half_a_version(workspace)
+    claimed = leave_half_a_version(workspace, "claimed")
+    users = Path(workspace.stores.active.root, "mine", uuid.uuid4().hex)
+    for folder in (claimed, users):
+        (folder / ".artfs").mkdir(parents=True)
+        make(folder / ".artfs" / "version.json")
+        os.utime(folder, (OLD, OLD))
+    found = collect()
+    assert found.directories == [str(own)]
+    assert sorted(found.unlisted) == sorted(map(str, [claimed, users]))
+    assert os.path.lexists(users / ".artfs" / "version.json")
+    assert (claimed / "deep" / "file").exists()
+
+
+def test_links_of_a_user_in_the_store_are_not_looked_behind(workspace: Workspace, tmp_path: Path) -> None:
+    own = leave_half_a_version(workspace)
+    hidden = tmp_path / uuid.uuid4().hex
+    hidden.mkdir()
+    root = Path(workspace.stores.active.root)
+    (root / "out").symlink_to(tmp_path)
+    (root / "loop").symlink_to("loop")
+    (root / "mine").mkdir()
+    (root / "mine" / uuid.uuid4().hex).symlink_to(tmp_path)
+    (root / "mine" / uuid.uuid4().hex).write_bytes(b"user")
+    folder = root / "mine" / uuid.uuid4().hex
+    folder.mkdir()
+    (folder / ".artfs").symlink_to(tmp_path)
+    assert collect().directories == [str(own)]
+    assert hidden.exists()
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_link_out])
+def test_a_manifest_that_something_else_took_the_place_of_is_written_again(
+    workspace: Workspace, make: Callable[[Path], None]
+) -> None:
+    saved = save_artifact(np.arange(1000), name="a")
+    version = workspace.catalog.versions.by_uuid(str(saved.id))
+    assert version is not None
+    workspace.syncing.try_to_sync()
+    [written] = Path(workspace.stores.active.root).glob("a/*/.artfs/version.json")
+    before = written.read_bytes()
+    written.unlink()
+    make(written)
+    collect()
+    assert not written.is_symlink()
+    assert written.read_bytes() == before
+
+
+def test_a_closed_folder_of_somebody_else_in_the_store_is_passed_over(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = leave_half_a_version(workspace)
+    root = Path(workspace.stores.active.root)
+    (root / "closed").mkdir()
+    listdir = LocalStore.listdir
+
+    def refusing(store: LocalStore, path: PathType) -> list[str]:
+        if path == "closed":
+            raise PermissionError(13, "Permission denied", "closed")
+        return listdir(store, path)
+
+    monkeypatch.setattr(LocalStore, "listdir", refusing)
+    assert collect().directories == [str(own)]
