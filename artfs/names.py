@@ -14,6 +14,11 @@ MAX_NAME_BYTES = 255
 RESERVED_PREFIX = ".artfs"
 """artfs's own virtual entries begin like this."""
 
+MANIFEST = b".artfs/version.json"
+"""Where the manifest lies in the folder of a version."""
+PICTURES = b".artfs/visualizations/"
+"""What is before the name of a visualization there."""
+
 
 def check_artifact_name(name: str) -> str:
     """Return `name` if an artifact may be called so, else raise InvalidName."""

@@ -16,9 +16,8 @@ from artfs.content.digest import Digest
 from artfs.content.tree import EntryKind, Tree
 from artfs.enums import ArtifactSaveType
 from artfs.errors import MissingPlace, VersionExists
-from artfs.names import check_artifact_name, version_folder
+from artfs.names import PICTURES, check_artifact_name, version_folder
 from artfs.stages import stages
-from artfs.stores.manifest import PICTURES
 from artfs.transfers.syncing import SMALL_VERSION, small_contents
 
 if TYPE_CHECKING:

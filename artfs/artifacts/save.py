@@ -23,9 +23,8 @@ from artfs.linux.processes import umask
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.registry import registry
-from artfs.names import check_artifact_name, check_entry_name, check_tag_name, name_of_version
+from artfs.names import PICTURES, check_artifact_name, check_entry_name, check_tag_name, name_of_version
 from artfs.scopes import step_scope
-from artfs.stores.manifest import PICTURES
 from artfs.transfers.syncing import SMALL_VERSION
 
 if TYPE_CHECKING:

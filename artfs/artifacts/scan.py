@@ -23,9 +23,8 @@ from artfs.errors import (
     StoreError,
     UnsupportedFile,
 )
-from artfs.names import check_entry_name
+from artfs.names import PICTURES, check_entry_name
 from artfs.stores.local.store import local_path
-from artfs.stores.manifest import PICTURES
 
 Cancel = Callable[[], bool]
 

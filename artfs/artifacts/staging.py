@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from artfs.content.files import remove_tree
-from artfs.names import version_folder
+from artfs.names import PICTURES, version_folder
 from artfs.stores.local.store import LocalStore
-from artfs.stores.manifest import PICTURES
 
 if TYPE_CHECKING:
     from artfs.home.home import Home

@@ -14,7 +14,7 @@ from artfs.blobs.reader import BlobReader
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest, hash_all
 from artfs.enums import ArtifactSaveType
 from artfs.errors import ArtfsError, CatalogCorrupt, StoreError
-from artfs.stores.manifest import FILE, PICTURES
+from artfs.names import MANIFEST, PICTURES
 
 if TYPE_CHECKING:
     from artfs.catalog.blobs import Blob
@@ -140,7 +140,7 @@ def _manifest_damages(workspace: Workspace, version: Version) -> Iterator[Damage
     """What is wrong with the manifest of a version. One that a crash took is written again, and is no damage."""
     if not version.manifest or version.tree_id is None:
         return
-    manifests, place = workspace.manifests, os.fsdecode((version.folder or b"") + b"/" + FILE)
+    manifests, place = workspace.manifests, os.fsdecode((version.folder or b"") + b"/" + MANIFEST)
     try:
         if workspace.home.is_writable:
             manifests.mend(version)
@@ -150,7 +150,7 @@ def _manifest_damages(workspace: Workspace, version: Version) -> Iterator[Damage
     except (ArtfsError, OSError) as error:
         wrong = [str(error)]
     if wrong:
-        yield Damage(version.shown_name, FILE, place, f"the store says other things than the catalog: {wrong[0]}")
+        yield Damage(version.shown_name, MANIFEST, place, f"the store says other things than the catalog: {wrong[0]}")
 
 
 def _problems_of(looks: Sequence[_Look], version: Version, path: bytes) -> list[_Look]:

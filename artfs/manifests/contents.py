@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from artfs.catalog.values import encode
 from artfs.content.digest import BLOCK_SIZE, Digest, format_digest
 from artfs.content.tree import EntryKind
+from artfs.names import PICTURES
 from artfs.stores import manifest
 from artfs.stores.manifest import Head, Line, ManifestInput, ManifestPicture, Producer, Value
 
@@ -235,7 +236,7 @@ def _pictures(places: _Places, rows: Sequence[Visualization]) -> tuple[ManifestP
             row.kind,
             format_digest(row.digest),
             row.size,
-            **places.of(row.digest, manifest.PICTURES + row.name.encode()),
+            **places.of(row.digest, PICTURES + row.name.encode()),
             **places.blocks(row.digest, row.size),
         )
         for row in rows

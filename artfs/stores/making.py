@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from artfs.errors import StoreError
-from artfs.stores.adapted import AdaptedBackend
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.backend import Backend
 from artfs.stores.base import Store
 from artfs.stores.flavor import StoreFlavor
-from artfs.stores.remote.deadline import DeadlineStore, Patience
 
 
 def make_store(
@@ -30,10 +28,13 @@ def make_store(
         InvalidValue: there can be no such store at the root, or an option makes no sense.
         StoreError: the class is no store.
     """
+    if issubclass(flavor, Store):
+        return flavor(root, options, id=id, name=name)
+    from artfs.stores.adapted import AdaptedBackend
+    from artfs.stores.remote.deadline import DeadlineStore, Patience
+
     own = {option: value for option, value in options.items() if option not in Patience.OPTIONS}
     made = flavor(root, own, id=id, name=name)
-    if isinstance(made, Store):
-        return made
     if isinstance(made, Backend):
         return DeadlineStore(made, Patience.of(options))
     if isinstance(made, BaseArtifactStore):
@@ -46,5 +47,7 @@ def check_options(flavor: type[StoreFlavor], options: Mapping[str, Any]) -> None
     if issubclass(flavor, Store):
         flavor.check_options(options)
         return
+    from artfs.stores.remote.deadline import Patience
+
     flavor.check_options({option: value for option, value in options.items() if option not in Patience.OPTIONS})
     Patience.of(options)

@@ -35,13 +35,9 @@ from blake3 import blake3
 from artfs.content.digest import BLOCK_SIZE, DIGEST_SIZE, Digest, FileDigest, format_digest, parse_digest
 from artfs.content.tree import Entry, EntryKind, Tree
 from artfs.errors import InvalidName, ManifestInvalid
-from artfs.names import check_artifact_name, check_entry_name, check_relative_path, check_version_name
+from artfs.names import PICTURES, check_artifact_name, check_entry_name, check_relative_path, check_version_name
 
 FORMAT = 1
-FILE = b".artfs/version.json"
-"""Where the manifest lies in the version's folder."""
-PICTURES = b".artfs/visualizations/"
-"""What is before the name of a visualization."""
 LIVE: Final = "live"
 PURGED: Final = "purged"
 

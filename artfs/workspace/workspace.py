@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.blobs.compared import ComparedFiles
-from artfs.blobs.opener import BlobOpener
 from artfs.errors import AlreadyExists
 from artfs.home.home import Home
 from artfs.home.known_classes import FILE_NAME, KnownClasses
@@ -18,13 +17,14 @@ from artfs.home.older_catalog import catch_up
 from artfs.home.store_roots import kept_root
 from artfs.home.stores import HomeStores, mark_of, own
 from artfs.linux import users
-from artfs.manifests.manifests import Manifests
-from artfs.transfers.worker import Worker
 
 if TYPE_CHECKING:
+    from artfs.blobs.opener import BlobOpener
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.machines import Machine
+    from artfs.manifests.manifests import Manifests
     from artfs.transfers.syncing import Syncing
+    from artfs.transfers.worker import Worker
 
 DEFAULT = "default"
 """Name of the store and the stack that every new catalog has."""
@@ -41,7 +41,6 @@ class Workspace:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.blobs = BlobOpener(home, lambda: self.catalog, lambda: self.stores)
         self.checked = ComparedFiles()
         self.classes = KnownClasses(home.path / FILE_NAME, home.sharing)
         self._lock = threading.RLock()
@@ -86,9 +85,20 @@ class Workspace:
         """The stores that the catalog names."""
         return HomeStores(self.home, lambda: self.catalog, self.classes)
 
+    # What only some programs need is imported when it is first used: lists are quick.
+
+    @cached_property
+    def blobs(self) -> BlobOpener:
+        """The way to bytes."""
+        from artfs.blobs.opener import BlobOpener
+
+        return BlobOpener(self.home, lambda: self.catalog, lambda: self.stores)
+
     @cached_property
     def transfers(self) -> Worker:
         """What works on what is owed."""
+        from artfs.transfers.worker import Worker
+
         return Worker(self.home, lambda: self.catalog, self.stores, lambda: self.manifests.write_owed())
 
     @property
@@ -99,6 +109,8 @@ class Workspace:
     @cached_property
     def manifests(self) -> Manifests:
         """What the stores know of the versions in them."""
+        from artfs.manifests.manifests import Manifests
+
         return Manifests(self.home, lambda: self.catalog, self.stores)
 
     @cached_property
@@ -117,7 +129,7 @@ class Workspace:
             if may_begin:
                 self.home.catalog_begun()
             self._catalog = catalog  # what begins the file of classes asks for it
-            self.classes.begin(lambda: named_classes(catalog, self.blobs.open))
+            self.classes.begin(lambda: named_classes(catalog, lambda digest: self.blobs.open(digest)))
         except BaseException:
             self._catalog = None
             catalog.close()
@@ -143,7 +155,8 @@ class Workspace:
             if self._catalog is not None:
                 self._catalog.close()
                 self._catalog = None
-        self.blobs.memory.clear()
+        if "blobs" in self.__dict__:
+            self.blobs.memory.clear()
 
     def __enter__(self) -> Workspace:
         return self

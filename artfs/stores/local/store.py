@@ -23,9 +23,8 @@ from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
 from artfs.content.replacing import DRAFT, write_in_place_of
 from artfs.errors import InvalidValue, ManifestInvalid, OutsideStore, PlaceExists
-from artfs.names import check_relative_path
+from artfs.names import MANIFEST, check_relative_path
 from artfs.sharing import Sharing
-from artfs.stores import manifest
 from artfs.stores.backend import Capabilities, Listed, PlaceReader, Progress, Stored, root_is_file
 from artfs.stores.base import Store
 from artfs.stores.flavor import PathType, StoreFlavor
@@ -276,7 +275,7 @@ class LocalStore(StoreFlavor, Store):
     def places(self, under: bytes = b"") -> Iterator[bytes]:
         top = os.fsencode(self.place_path(under) if under else self.root)
         above = len(os.fsencode(self.root).rstrip(b"/")) + 1
-        own, described = os.fsencode(f"{FOLDER}/"), (b"/" + manifest.FILE, b"/" + manifest.FILE + DRAFT)
+        own, described = os.fsencode(f"{FOLDER}/"), (b"/" + MANIFEST, b"/" + MANIFEST + DRAFT)
         found = (path for path in files.walk_files(top) if not path.startswith(own, above))
         return (path[above:] for path in found if not path.endswith(described))
 
@@ -310,11 +309,11 @@ class LocalStore(StoreFlavor, Store):
         return True
 
     def prepare_manifest(self, folder: bytes) -> None:
-        at = folder + b"/" + manifest.FILE.rpartition(b"/")[0]
+        at = folder + b"/" + MANIFEST.rpartition(b"/")[0]
         os.close(self._root.open_directory(at, is_new=True))
 
     def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
-        place = folder + b"/" + manifest.FILE
+        place = folder + b"/" + MANIFEST
         above, _, name = place.rpartition(b"/")
         directory = self._root.open_directory(above, is_new=True)
         try:
@@ -324,7 +323,7 @@ class LocalStore(StoreFlavor, Store):
         return place
 
     def open_manifest(self, folder: bytes) -> IO[bytes] | None:
-        place = folder + b"/" + manifest.FILE
+        place = folder + b"/" + MANIFEST
         try:
             descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
