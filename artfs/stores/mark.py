@@ -58,7 +58,7 @@ def read_mark(root: str) -> Mark | None:
         StoreError: the mark cannot be understood.
     """
     try:
-        text = Path(root, MARK).read_bytes()
+        text = _text_of(os.path.join(root, MARK))
     except (FileNotFoundError, NotADirectoryError):
         return None
     return _parsed(text, root)
@@ -73,13 +73,9 @@ def check_mark(directory: int, root: str, expected: Mark) -> None:
         expected: the mark of the catalog's store.
     """
     try:
-        reading = os.open(MARK, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+        found = _parsed(_text_of(MARK, directory), root)
     except FileNotFoundError:
         raise not_mounted(root, expected.store) from None
-    try:
-        found = _parsed(os.read(reading, 65536), root)
-    finally:
-        os.close(reading)
     if not found.is_of(expected):
         raise another_store(root, found, expected)
 
@@ -166,6 +162,15 @@ def attribute_mark(root: str) -> Mark | None:
         return None
     home, _, path = os.fsdecode(text).partition(" ")
     return Mark(home, path, "")
+
+
+def _text_of(path: str, directory: int | None = None) -> bytes:
+    """The text of a mark. Of a pipe, which nobody writes to, it is empty: that is no mark, and nobody waits for it."""
+    reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory)
+    try:
+        return os.read(reading, 65536)
+    finally:
+        os.close(reading)
 
 
 def _parsed(text: bytes, root: str) -> Mark:

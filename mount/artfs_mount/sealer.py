@@ -19,7 +19,7 @@ import trio
 
 from artfs.artifacts.seal import Scanned
 from artfs.catalog.versions import Version
-from artfs.errors import ArtfsError, Cancelled, DraftHeld
+from artfs.errors import ArtfsError, Cancelled, DraftHeld, StoreError
 from artfs_mount import tuning
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming import control
@@ -196,11 +196,19 @@ class Sealer:
                 self._supervisor.start(Work.SEAL, self._seal_quietly, draft)
             case Wait(_, seconds) if seconds is not None:
                 self._agenda.put(name, now + seconds)
+            case Hold() if draft.again_at is not None and now < draft.again_at:
+                self._agenda.put(name, draft.again_at)
+            case Hold() if draft.again_at is not None:
+                self._incoming.drafts.release(draft)
+                self._agenda.put(name, 0.0)
             case Hold() if draft.held is None:  # the disk or the catalog is to blame, and may be well again
                 self._agenda.put(name, now + TROUBLE_SECONDS)
 
     async def _seal_quietly(self, draft: Draft) -> None:
-        """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes."""
+        """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes.
+
+        A store that is away is asked again: nothing is wrong with the draft.
+        """
         try:
             await self._seal(self._begin(draft, Request(sealed_by="quiet")), remove=False, to_the_end=True)
         except trio.Cancelled:
@@ -208,7 +216,8 @@ class Sealer:
         except Cancelled:
             pass  # it goes on changing; quiet will come again
         except (ArtfsError, OSError) as error:
-            self._incoming.drafts.hold(draft, _reason(draft, error))
+            again_at = self._incoming.drafts.clock() + TROUBLE_SECONDS if isinstance(error, StoreError) else None
+            self._incoming.drafts.hold(draft, _reason(draft, error), again_at=again_at)
             log.info("draft %s is held: %s", draft.title, error)
         except BaseException as error:
             why = f"{draft.title}: sealing failed unexpectedly ({error}); see the daemon's log"

@@ -13,7 +13,7 @@ import pytest
 import trio
 import trio.testing
 
-from artfs.errors import Cancelled, DraftHeld
+from artfs.errors import Cancelled, DraftHeld, StoreError
 from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming import area as areas
 from artfs_mount.incoming.callers import Caller
@@ -46,6 +46,7 @@ class Work:
         self.steps: list[tuple[str, str]] = []
         self.closed: dict[str, threading.Event] = {}
         self.changes_at: dict[str, int] = {}
+        self.store_is_away = False
         self._happened = threading.Condition()
 
     def begin(self, draft: Draft, request: Request) -> Any:
@@ -109,8 +110,13 @@ class Commit:
 
     def commit(self, content: None) -> MadeVersion:
         self._work.at(self.draft, "commit")
+        if self._work.store_is_away:
+            raise StoreError("the disk is not mounted")
         version: Any = SimpleNamespace(name="1", artifact=self.draft.title)
         return MadeVersion(version, is_new=True, waiting=())
+
+    def abandon(self) -> None:
+        self._work.at(self.draft, "abandon")
 
     def give_back(self, made: MadeVersion) -> Generator[None, None, None]:
         self._work.at(self.draft, "give back")
@@ -311,6 +317,25 @@ def test_somebody_s_commit_is_patient_with_a_draft_that_changes(play: Callable[[
         stage.clock.jump(1.1)
         while not refused:
             await trio.testing.wait_all_tasks_blocked()
+
+    play(act)
+
+
+def test_a_draft_whose_store_is_away_is_held_and_tried_again(play: Callable[[Play], None]) -> None:
+    async def act(stage: Stage) -> None:
+        stage.work.store_is_away = True
+        stage.write("model")
+        await stage.passes(3)
+        await stage.work.until(lambda: bool(stage.work.done("commit")))
+        draft = stage.incoming.draft(b"model")
+        assert draft.held is not None and "not mounted" in draft.held
+        tries = len(stage.work.done("commit"))
+        await stage.passes(TROUBLE_SECONDS + 0.5)
+        await stage.work.until(lambda: len(stage.work.done("commit")) > tries)
+        stage.work.store_is_away = False
+        await stage.passes(TROUBLE_SECONDS + 0.5)
+        await stage.work.until(lambda: bool(stage.work.done("record")))
+        assert draft.held is None
 
     play(act)
 
