@@ -92,7 +92,7 @@ def _work(round_: int, deadly: int) -> None:
 
     delivery.put, delivery.Delivery.run = told_put, told_run  # type: ignore[method-assign]
     with Workspace.open() as workspace:
-        workspace.stores.by_name("bucket").exists("anything")  # imports and opens, which is no part of the work
+        workspace.stores.by_name("bucket").files.exists("anything")  # imports and opens, which is no part of the work
         calls = 0
 
         def count(frame: FrameType, event: str, argument: object) -> None:
