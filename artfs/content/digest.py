@@ -112,7 +112,8 @@ class Hasher:
         if self._block is not None:
             blocks += self._block.digest()
             lists += self._piece.digest() if self._piece is not None else b""
-            pieces += list_digest(lists[len(lists) // LIST_SIZE * LIST_SIZE :])
+            # Not by the length of the lists: a last block that lacks less than a piece has as many as a full one.
+            pieces += list_digest(lists[len(self._blocks) // DIGEST_SIZE * LIST_SIZE :])
         return FileDigest(digest, self._size, blocks, pieces, lists)
 
     def _update_within_block(self, part: memoryview, *, fills: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from artfs.artifacts.delete import delete_version
+from artfs.artifacts.scan import scan
 from artfs.catalog.engine import Engine
 from artfs.content.tree import Entry
 from artfs.workspace.workspace import Workspace
@@ -19,6 +22,7 @@ from artfs_mount.tree.node import FOREVER, Directory, TreeNode
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile, VersionRoot
 from support.entries import directory, file, link, names
+from support.versions import seal
 
 At = Callable[[str], Any]
 Record = Callable[..., Any]
@@ -235,3 +239,16 @@ def _count_queries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]
 
     monkeypatch.setattr(engine, "query", counting)
     return asked
+
+
+def test_a_file_of_a_version_that_was_removed_meanwhile_is_stale(
+    workspace: Workspace, tree: MountTree, tmp_path: Path
+) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/file").write_bytes(b"content")
+    version = seal(scan(tmp_path / "made"), workspace, "gone", adopt=False)
+    found: Any = tree.node(inode.version_entry(version.id, 1))
+    delete_version(workspace, version)
+    with pytest.raises(OSError) as raised:
+        found.open()
+    assert raised.value.errno == errno.ESTALE

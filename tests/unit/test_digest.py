@@ -17,12 +17,14 @@ from artfs.content.digest import (
     format_digest,
     hash_bytes,
     hash_file,
+    hash_pieces,
+    list_digest,
     parse_digest,
     tagged,
 )
 
 NOISE = os.urandom(3 * BLOCK_SIZE + 5)
-SIZES = [0, 1, 4096, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE + 5]
+SIZES = [0, 1, 4096, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 2 * BLOCK_SIZE - 1, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE + 5]
 
 
 def expected(data: bytes) -> FileDigest:
@@ -37,6 +39,18 @@ def test_a_file_has_the_digest_of_its_bytes_and_of_each_block(tmp_path: Path, si
     assert hash_file(path) == expected(NOISE[:size])
     with path.open("rb") as file:
         assert hash_file(file.fileno()) == expected(NOISE[:size])
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if size > BLOCK_SIZE])
+def test_lists_of_pieces_are_the_same_whichever_way_a_file_is_hashed(tmp_path: Path, size: int) -> None:
+    """Also where the last block lacks less than a piece, and has as many pieces as a full one."""
+    lists = [hash_pieces(NOISE[at : min(at + BLOCK_SIZE, size)]) for at in range(0, size, BLOCK_SIZE)]
+    (tmp_path / "file").write_bytes(NOISE[:size])
+    hasher = Hasher()
+    hasher.update(NOISE[:size])
+    for found in (hash_file(tmp_path / "file"), hasher.finish()):
+        assert found.lists == b"".join(lists)
+        assert found.pieces == b"".join(map(list_digest, lists))
 
 
 @given(st.sampled_from(SIZES), st.lists(st.integers(1, 2 * BLOCK_SIZE), max_size=8))

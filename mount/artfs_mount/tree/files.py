@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from artfs.catalog.blobs import CONTENT
 from artfs.content.digest import Digest, format_digest
+from artfs.errors import ContentNotFound
 from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.context import Context
+from artfs_mount.tree.inode import version_of
 from artfs_mount.tree.nearness import Where
 from artfs_mount.tree.node import FOREVER, XATTR_PREFIX, Attributes, Link, Owner, TreeNode, unsupported_xattr
 
@@ -60,8 +64,17 @@ class VersionFile(TreeNode):
         return self._context.where(self.blob_id)
 
     def open(self) -> Cursor:
-        """Open the content; every byte that is read is checked. May take long unless its bytes are near."""
-        return self._context.workspace.blobs.cursor(self.digest)
+        """Open the content; every byte that is read is checked. May take long unless its bytes are near.
+
+        Raises OSError (ESTALE) if the version was removed, and ContentNotFound if the catalog is an older one.
+        """
+        try:
+            return self._context.workspace.blobs.cursor(self.digest)
+        except ContentNotFound:
+            version = self._context.catalog.versions.by_id(version_of(self.ino))
+            if version is None or version.tree_id is not None:
+                raise
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
 
     def look_and_open(self) -> Cursor:
         """Find out how near the bytes are, for the next time, and open the content. Waits for their disks."""
