@@ -172,6 +172,7 @@ class Home:
         if known is None or known[0] != stamp:
             from artfs.home.config import read_config
 
+            _ = self.config  # kept from now on, so that `sharing` reads no file for each save
             self.__dict__["_chosen"] = known = (stamp, read_config(self.config_path).active_stack)
         return known[1]
 
