@@ -195,6 +195,7 @@ def large_catalog(library: str, directory: Path, number: int) -> None:
 
 def _fill(workspace: Any, number: int) -> None:
     from artfs.catalog.blobs import Place
+    from artfs.catalog.new_version import NewContents, NewVersion
     from artfs.content.digest import Digest, FileDigest
     from artfs.content.tree import Entry, EntryKind, Tree
 
@@ -204,16 +205,17 @@ def _fill(workspace: Any, number: int) -> None:
             for index in range(start, start + 1_000):
                 content = FileDigest(Digest(index.to_bytes(32, "big")), 1_000, None)
                 tree = Tree((Entry(b"data.json", EntryKind.FILE, 0o644, index, content, None, None),))
-                catalog.versions.create(
+                new = NewVersion(
                     f"artifact-{index % (number // 100)}",
                     tree,
-                    uuid=str(uuid.UUID(int=index)),
-                    places={content.digest: Place(b"bench/%d" % index, store.id)},
+                    str(uuid.UUID(int=index)),
                     store_id=store.id,
                     type="ModelArtifact" if index % 10 == 0 else "DataArtifact",
                     tags=["candidate"] if index % 50 == 0 else (),
                     metadata={"accuracy": index // (number // 100) / 100},
                 )
+                places = {content.digest: Place(b"bench/%d" % index, store.id)}
+                catalog.versions.create(new, NewContents(places))
 
 
 @contextmanager

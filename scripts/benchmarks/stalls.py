@@ -61,6 +61,7 @@ def command(files: int, print_json: bool) -> None:
 def make_version(home: Path, artifact: str, files: int, folders: int) -> None:
     """Make a version of so many files in so many folders, each of other content; and small artifacts beside it."""
     from artfs.catalog.blobs import Place
+    from artfs.catalog.new_version import NewContents, NewVersion
     from artfs.content.digest import FileDigest, hash_bytes
     from artfs.content.tree import Entry, EntryKind, Tree
     from artfs.workspace.workspace import Workspace
@@ -80,7 +81,7 @@ def make_version(home: Path, artifact: str, files: int, folders: int) -> None:
                 for path, entry in tree.walk()
                 if entry.file is not None
             }
-            workspace.catalog.versions.create(name, tree, uuid=str(uuid.uuid4()), places=places)
+            workspace.catalog.versions.create(NewVersion(name, tree, str(uuid.uuid4())), NewContents(places))
 
 
 def waits(mount_point: Path, artifact: str, beside: Path) -> dict[str, float]:
