@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,28 @@ assert catalog.artifacts.names() == ["after", "before", "by the child"]
 assert catalog.check() == []
 """
     assert _run(code, catalog_path) == 0
+
+
+def test_closing_leaves_another_thread_the_statements_it_is_at(catalog_path: Path) -> None:
+    catalog = Catalog.open(catalog_path)
+    began, closed = threading.Event(), threading.Event()
+
+    def save_slowly() -> None:
+        with catalog.transaction():
+            began.set()
+            assert closed.wait(60)
+            save(catalog, "iris")
+
+    with ThreadPoolExecutor(1) as thread:
+        saved = thread.submit(save_slowly)
+        assert began.wait(60)
+        catalog.close()
+        closed.set()
+        saved.result()
+        with pytest.raises(CatalogError, match="is closed"):
+            thread.submit(catalog.versions.list).result()
+    with Catalog.open(catalog_path) as again:
+        assert [version.number for version in again.versions.list()] == [1]
 
 
 def test_what_a_forked_child_commits_is_there_also_when_its_parent_closed_the_catalog_before(

@@ -56,6 +56,7 @@ class Connection:
         self.number = os.urandom(8)
         self._process = os.getpid()
         self._is_open = True
+        self._is_ending = False
 
     @property
     def is_own(self) -> bool:
@@ -72,12 +73,22 @@ class Connection:
         self._is_open = False
         self.raw.close()
 
+    def end(self) -> None:
+        """Close it as soon as its thread does not use it: closed under a statement, SQLite crashes the process."""
+        self._is_ending = True
+        if self.lock.acquire(blocking=False):
+            if not self.holds and self.is_usable:
+                self.close()
+            self.lock.release()
+
     def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.holds -= 1
         self.lock.release()
+        if self._is_ending:
+            self.end()
 
     def __del__(self) -> None:
         # The thread has ended.
@@ -109,11 +120,11 @@ class Connections:
         return connection
 
     def close_all_of(self, owner: object) -> None:
-        """Close the connections of an engine, of all threads."""
+        """Close the connections of an engine, of all threads; one that is in use, when its thread has done with it."""
         with self._lock:
             found = [connection for connection in self._all if connection.owner() is owner and connection.is_usable]
         for connection in found:
-            connection.close()
+            connection.end()
 
     def before_fork(self) -> None:
         """Close what can be closed, and let no thread use or open a connection until the fork is through.
