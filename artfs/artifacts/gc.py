@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -235,7 +236,7 @@ def _is_claimed(store: LocalStore, directory: bytes) -> bool:
 def _collect_views(workspace: Workspace, found: Garbage, *, dry_run: bool) -> None:
     """Remove what was made for reading versions that are tombstones now."""
     cache, catalog = workspace.home.cache, workspace.catalog
-    for path in [*cache.glob("views/*"), *cache.glob("pages/*.html")]:
+    for path in [*cache.glob("views/*"), *filter(Path.is_file, cache.glob("pages/*.html"))]:
         try:
             version = catalog.versions.by_uuid(str(UUID(path.stem)))
         except ValueError:

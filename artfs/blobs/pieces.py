@@ -9,6 +9,7 @@ there costs speed and nothing else, as a read is then verified by its block.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -88,7 +89,8 @@ def collect_in_place(home: Home, catalog: Catalog) -> None:
     paths = {path.name: path for path in _folder_in(home).glob("*/*")}
     known = {digest.hex() for digest in catalog.blobs.known(list(_digests(paths)))}
     for name, path in paths.items():
-        if name not in known and time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+        status = path.lstat()
+        if name not in known and stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _LEFT_SECONDS:
             path.unlink(missing_ok=True)
 
 

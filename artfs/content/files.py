@@ -267,6 +267,24 @@ def write_file(path: FilePath, data: bytes) -> None:
         write_all(writing, data)
 
 
+def read_regular(path: FilePath) -> bytes | None:
+    """Return what is in a file; None where there is none, or a folder, link, pipe, ... in its place.
+
+    For what must be a file of artfs, where others can put things: nobody follows a link, or waits for a pipe.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    with open(descriptor, "rb") as reading:
+        return reading.read()
+
+
 def atomic_write(path: FilePath, data: bytes, *, mode: int) -> None:
     """Put `data` into the file at `path`, durably; at any crash the file has its old content or the new.
 

@@ -4,6 +4,8 @@
     <root>/.artfs/numbers/<name>    the next number of an artifact, written before a version gets the one before
     <root>/.artfs/unlisted          uuids of versions that a restored, older catalog did not know, a line each
 
+What somebody else put there (folders, links, pipes, other names) says nothing, and keeps nobody from the rest.
+
 `newest` is written after the commit: a kill between the two leaves it one behind, and never ahead of the right
 catalog. `numbers` may be ahead of it by what was undone.
 
@@ -21,11 +23,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.content.files import atomic_write, write_all
+from artfs.content.files import atomic_write, read_regular, write_all
+from artfs.errors import InvalidName
+from artfs.names import check_artifact_name
 from artfs.sharing import Sharing
 from artfs.stores.mark import FOLDER
 
 _NUMBER_WIDTH = 20
+_GREATEST_NUMBER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,8 @@ class StoreHistory:
             names = os.listdir(folder)
         except FileNotFoundError:
             return {}
-        found = {name: self._read(f"numbers/{name}").strip() for name in names}
-        # A power cut may leave a new file empty.
-        return {name: int(text) for name, text in found.items() if text.isdigit()}
+        found = {name: _number(self._read(f"numbers/{name}")) for name in names if _is_artifact_name(name)}
+        return {name: number for name, number in found.items() if number is not None}
 
     def unlisted(self) -> set[str]:
         """Return the uuids of versions that an older catalog was found not to know."""
@@ -116,11 +120,7 @@ class StoreHistory:
         atomic_write(os.path.join(self._folder, "newest"), line, mode=self._sharing.file)
 
     def _read(self, name: str) -> bytes:
-        try:
-            with open(os.path.join(self._folder, name), "rb") as reading:
-                return reading.read()
-        except FileNotFoundError:
-            return b""
+        return read_regular(os.path.join(self._folder, name)) or b""
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[int]:
@@ -144,3 +144,17 @@ def _newest(text: bytes) -> Newest | None:
         return Newest(str(uuids.UUID(uuid)), int(row))
     except ValueError:
         return None
+
+
+def _is_artifact_name(name: str) -> bool:
+    try:
+        check_artifact_name(name)
+    except InvalidName:
+        return False
+    return True
+
+
+def _number(text: bytes) -> int | None:
+    """What a file says; nothing that a power cut has spoilt, or that artfs has not written."""
+    number = int(text) if text.strip().isdigit() and len(text) <= _NUMBER_WIDTH + 1 else None
+    return number if number is not None and number <= _GREATEST_NUMBER else None

@@ -16,6 +16,7 @@ import errno
 import os
 from pathlib import Path
 
+from artfs.content.files import read_regular
 from artfs.sharing import Sharing
 from artfs.stores.mark import FOLDER
 
@@ -53,14 +54,11 @@ class Claims:
         except OSError as error:
             if error.errno not in _NO_ATTRIBUTES | _NOT_SEEN:
                 raise
-        try:
-            return Path(self._path(directory)).read_bytes() in (self._value, _EARLIER)
-        except FileNotFoundError:
-            return False
+        return read_regular(self._path(directory)) in (self._value, _EARLIER)
 
     def forget(self, directory: bytes) -> None:
         """Forget the claim of a directory that is gone."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.unlink(self._path(directory))
 
     def _write(self, directory: bytes, sharing: Sharing) -> None:

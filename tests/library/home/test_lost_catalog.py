@@ -145,6 +145,23 @@ class TestOlder:
         assert save(older, "third", "a").name == "3"
         assert save(older, "another", "b").name == "2"
 
+    def test_what_others_put_beside_what_the_store_remembers_says_nothing(self, path: Path, tmp_path: Path) -> None:
+        with Workspace.open(path) as workspace:
+            workspace.catalog.back_up(tmp_path / "backup.db")
+            save(workspace, "second", "a")
+        numbers = path / "store" / ".artfs" / "numbers"
+        (numbers / "folder").mkdir()
+        os.mkfifo(numbers / "pipe")
+        (numbers / "link").symlink_to("a")
+        (numbers / "a ").write_text("7\n")
+        (numbers / "much").write_text("9" * 20 + "\n")
+        (numbers / "text").write_text("seven\n")
+        Path(os.fsdecode(bytes(numbers) + b"/\xff")).write_text("7\n")
+        restore(Home(path), tmp_path / "backup.db")
+        with Workspace.open(path) as workspace:
+            assert save(workspace, "third", "a").number == 3
+            assert {row[0] for row in workspace.catalog.engine.query("SELECT name FROM artifact")} == {"a"}
+
     def test_an_artifact_that_it_does_not_know_is_not_listed(self, older: Workspace) -> None:
         assert older.catalog.artifacts.names() == ["a"]
 

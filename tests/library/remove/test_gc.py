@@ -341,3 +341,20 @@ def test_a_closed_folder_of_somebody_else_in_the_store_is_passed_over(
 
     monkeypatch.setattr(LocalStore, "listdir", refusing)
     assert collect().directories == [str(own)]
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_link_out, make_folder])
+@pytest.mark.parametrize(
+    "where", ["pieces/ab", "store/.artfs", "store/.artfs/numbers", "store/.artfs/claims", "cache/views", "cache/pages"]
+)
+def test_what_others_put_where_artfs_keeps_its_notes_keeps_nothing_from_being_collected(
+    workspace: Workspace, where: str, make: Callable[[Path], None]
+) -> None:
+    own = leave_half_a_version(workspace)
+    folder = workspace.home.path / where
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("unlisted", own.name, "0" * 64, f"{uuid.uuid4()}.html"):
+        make(folder / name)
+        os.utime(folder / name, (OLD, OLD), follow_symlinks=False)
+    (folder / "gone").symlink_to("nowhere")
+    assert collect().directories == [str(own)]
