@@ -168,6 +168,14 @@ class TestChangedData:
         os.truncate(data / "deep" / "large", LARGE - 1)
         assert_refused(mount, version / "deep" / "large", data / "deep" / "large")
 
+    def test_more_bytes_are_not_in_the_version(self, mount: Mount, name: str, data: Path) -> None:
+        before = {path: (data / path).read_bytes() for path in ("small", "deep/large")}
+        version = register(mount, name, data)
+        for path, content in before.items():
+            with open(data / path, "ab") as file:
+                file.write(b"more")
+            assert (version / path).read_bytes() == content
+
     def test_another_file_in_its_place(self, mount: Mount, name: str, data: Path) -> None:
         version = register(mount, name, data)
         (data / "new").write_bytes(b"other")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import fsspec
 import pytest
 
 from artfs import load_artifact, register_artifact, save_artifact
@@ -140,6 +142,23 @@ def test_a_change_is_an_error_that_names_the_file_and_never_other_bytes(folder: 
     with pytest.raises(PlaceChanged, match=r"a\.txt"):
         version.download_files(tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_of_data_that_grew_the_bytes_of_the_version_are_read_and_no_path_is_given(folder: Path, tmp_path: Path) -> None:
+    """What is read is compared with the digests; whoever opened the path would read on."""
+    content = (folder / "a.txt").read_bytes()
+    version = register_artifact(folder, name="data")
+    with open(folder / "a.txt", "ab") as file:
+        file.write(b"more")
+    with fsspec.open("artfs://data/1/a.txt") as reading:
+        assert reading.read() == content
+    version.download_files(tmp_path / "out.zip")
+    with ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.read("a.txt") == content
+    with pytest.raises(PlaceChanged, match=r"a\.txt.* bytes instead of"):
+        version.load()
+    [damage] = verify(Client().workspace, [version.row])
+    assert damage.path == b"a.txt" and "bytes instead of" in damage.reason
 
 
 def test_a_new_file_beside_the_data_is_not_in_the_version(folder: Path) -> None:
