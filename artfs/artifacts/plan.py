@@ -165,6 +165,7 @@ def _completed(made: Plan) -> NewVersion:
         mtime_ns=made.scanned.mtime_ns,
         save_type=ArtifactSaveType.PREEXISTING.value if in_place else made.new.save_type,
         store_id=None if in_place else made.store.id,
+        self_contained=made.scanned.self_contained,
         folder=made.folder if keeps else None,
         folder_store_id=made.store.id if keeps else None,
         manifest=int(keeps and not made.late),

@@ -79,6 +79,7 @@ class Scanned:
         mode, mtime_ns: of the version's directory.
         in_place: whether the bytes stay where they are.
         owners, groups: the users and groups that files and directories belong to.
+        self_contained: whether no link in it leads out of it.
     """
 
     tree: Tree
@@ -88,6 +89,7 @@ class Scanned:
     in_place: bool = False
     owners: frozenset[int] = frozenset()
     groups: frozenset[int] = frozenset()
+    self_contained: bool = True
 
 
 def scan(
@@ -206,6 +208,7 @@ class _Scan:
         self._path_bytes = 0
         self._owners: set[int] = set()
         self._groups: set[int] = set()
+        self._self_contained = True
 
     def scan(self, source: bytes, entry_name: bytes | None) -> Scanned:
         self._top = source
@@ -223,7 +226,13 @@ class _Scan:
 
     def _measured(self, tree: Tree, mode: int, mtime_ns: int) -> Scanned:
         return Scanned(
-            tree, tuple(self._files), mode, mtime_ns, owners=frozenset(self._owners), groups=frozenset(self._groups)
+            tree,
+            tuple(self._files),
+            mode,
+            mtime_ns,
+            owners=frozenset(self._owners),
+            groups=frozenset(self._groups),
+            self_contained=self._self_contained,
         )
 
     def _walk(self, top: bytes, status: os.stat_result) -> Tree:
@@ -284,7 +293,9 @@ class _Scan:
         self._stop_if_cancelled(source)
         if stat.S_ISLNK(status.st_mode):
             with reachable(source) as at:
-                return Entry(name, EntryKind.SYMLINK, 0o777, status.st_mtime_ns, target=os.readlink(at))
+                target = os.readlink(at)
+            self._self_contained = self._self_contained and not _leads_out(relative, target)
+            return Entry(name, EntryKind.SYMLINK, 0o777, status.st_mtime_ns, target=target)
         if not stat.S_ISREG(status.st_mode):
             what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "a special file")
             raise UnsupportedFile(
@@ -362,6 +373,18 @@ class _Scan:
     def _shown(self, source: bytes) -> str:
         """A path for people, as they call it."""
         return shown(source) if self._called is None else self._called + shown(source[len(self._top) :])
+
+
+def _leads_out(link: bytes, target: bytes) -> bool:
+    """Whether a link at a path in a version leads out of it, as far as the two paths tell: what is absolute does."""
+    if target.startswith(b"/"):
+        return True
+    depth = link.count(b"/")
+    for component in target.split(b"/"):
+        depth += -1 if component == b".." else component not in (b"", b".")
+        if depth < 0:
+            return True
+    return False
 
 
 _OWN, _PICTURES, _ = PICTURES.split(b"/")

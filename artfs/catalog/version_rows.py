@@ -46,7 +46,7 @@ class Version:
         owner, owner_group: names of whom its files belonged to; None: the user; no group of all.
         sealed_by: what made a draft a version: commit, rename, marker, sibling, writers or quiet.
         previous_id: version that the draft went on from.
-        self_contained: whether no link in it leads to a file outside.
+        self_contained: whether no link in it leads out of it; yes for what an earlier release made.
         folder, folder_store_id: where its manifest lies, below the root of which store; None if none has been written.
         manifest: generation of that; 0 if it is still to be written.
     """

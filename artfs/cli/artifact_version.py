@@ -50,6 +50,7 @@ COLUMNS: dict[str, TableColumn] = {
     "data_type": text("data type"),
     "materializer": text("materializer"),
     "trusted": yes_no("trusted"),
+    "self_contained": yes_no("self-contained"),
     "producer": text("producer"),
     "inputs": listed("inputs"),
     "store": text("store"),

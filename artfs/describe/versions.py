@@ -59,6 +59,7 @@ def version(catalog: Catalog, row: Version) -> dict[str, Any]:
     return {
         **versions(catalog, [row])[0],
         "trusted": row.trusted,
+        "self_contained": row.self_contained,
         "pinned": pin.reason if pin else None,
         "producer": step_path(producer[0]) if producer else None,
         "inputs": [version_label(each) for each in inputs],

@@ -91,7 +91,8 @@ VERSION_TABLES: tuple[Table, ...] = (
             Column(
                 "self_contained",
                 "INTEGER NOT NULL DEFAULT 1",
-                "0: links in it lead to files outside, which a copy of it does not have.",
+                "0: links in it lead out of it, by their targets: a copy does not have what they lead to. "
+                "Versions that were made before schema 3 have 1, whatever their links are.",
             ),
             Column(
                 "folder",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from artfs import pipeline, save_artifact, step
+from artfs import pipeline, register_artifact, save_artifact, step
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.engines.sqlite import SQLiteEngine
 from artfs.client import Client
@@ -143,3 +144,17 @@ def test_many_cost_as_many_questions_as_one(catalog: Catalog, monkeypatch: pytes
             describe(catalog, rows)
         assert len(rows) > 1
         assert len(for_all) == len(for_one) > 0
+
+
+def test_a_version_with_links_that_lead_out_says_so(home: object, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "link").symlink_to("link")
+    register_artifact(tmp_path / "data", "whole")
+    (tmp_path / "data" / "out").symlink_to(tmp_path)
+    register_artifact(tmp_path / "data", "out")
+    workspace = Client().workspace
+    workspace.syncing.try_to_sync()
+    [whole, out] = workspace.catalog.versions.list()
+    described = [version(workspace.catalog, each)["self_contained"] for each in (whole, out)]
+    manifests = [workspace.manifests.read(each) for each in (whole, out)]
+    assert described == [each and each.head.self_contained for each in manifests] == [True, False]

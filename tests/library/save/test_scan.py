@@ -234,3 +234,23 @@ class TestInPlace:
     def test_a_target_that_names_nothing_is_a_clear_error(self, target: str, error: type[Exception], says: str) -> None:
         with pytest.raises(error, match=says):
             scan_in_place(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "stays"),
+    [
+        ("file", True),
+        ("../../file", True),
+        ("./..//../deep/er/../er/x", True),
+        ("dangling", True),
+        ("../../../directory/file", False),
+        ("er/../../../..", False),
+        ("/etc/passwd", False),
+    ],
+)
+def test_a_link_that_leads_out_is_noticed(tmp_path: Path, target: str, stays: bool) -> None:
+    (tmp_path / "directory/deep/er").mkdir(parents=True)
+    (tmp_path / "directory/deep/er/link").symlink_to(target)
+    (tmp_path / "directory/deep/z").symlink_to("er")
+    assert scan(tmp_path / "directory").self_contained is stays
+    assert scan_in_place(tmp_path / "directory").self_contained is stays
