@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us, scalar
+from artfs.catalog.engine import Engine, Row, in_lists, now_us, scalar
 from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, ArtifactNotFound, InvalidValue
@@ -150,8 +150,7 @@ class Artifacts:
     def counts(self, artifact_ids: Collection[int]) -> dict[int, int]:
         """Return the number of versions of those of these artifacts that have any, by the artifact's id."""
         found: dict[int, int] = {}
-        for part in chunks(sorted(artifact_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(artifact_ids):
             rows = self._engine.query(
                 "SELECT artifact_id, COUNT(*) FROM version "
                 f"WHERE artifact_id IN ({names}) AND state <> 'purged' GROUP BY artifact_id",

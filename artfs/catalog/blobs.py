@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, id_lists, in_list, insert_rows, scalar
+from artfs.catalog.engine import Engine, Row, in_lists, insert_rows, scalar
 from artfs.catalog.freed import freed_by
 from artfs.catalog.sound import sound_place
 from artfs.content.digest import Digest, FileDigest
@@ -16,9 +16,10 @@ _BLOB = "id, digest, kind, size, blocks, pieces"
 _PLACE = "id, blob_id, store_id, path, owned, mtime_ns, etag, state"
 
 _UNNEEDED = (
-    "NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob_place.blob_id) "
-    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = blob_place.blob_id)"
+    "NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = {blob}) "
+    "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = {blob})"
 )
+_UNNEEDED_PLACE = _UNNEEDED.format(blob="blob_place.blob_id")
 
 CONTENT = "content"
 IDENTITY = "identity"
@@ -131,8 +132,7 @@ class Blobs:
         """Return where contents are, as `places` does, of many at once."""
         found: dict[Digest, list[BlobPlace]] = {}
         columns = ", ".join(f"p.{column}" for column in _PLACE.split(", "))
-        for part in chunks(sorted(digests)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(digests):
             rows = self._engine.query(
                 f"SELECT b.digest, {columns} FROM blob b JOIN blob_place p ON p.blob_id = b.id "
                 f"WHERE b.digest IN ({names}) AND p.state <> 'gone' "
@@ -146,8 +146,7 @@ class Blobs:
     def known(self, digests: Collection[Digest]) -> dict[Digest, Known]:
         """Return what is known of those of the digests that the catalog has."""
         found: dict[Digest, Known] = {}
-        for part in chunks(list(digests)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(digests):
             rows = self._engine.query(
                 "SELECT b.digest, b.id, "
                 "EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.state <> 'gone' AND p.owned = 1), "
@@ -204,7 +203,7 @@ class Blobs:
 
     def set_place_state(self, place_ids: Collection[int], state: str) -> None:
         """Say that places are now `live`, `staged` or `gone`."""
-        for names, parameters in id_lists(place_ids):
+        for names, parameters in in_lists(place_ids):
             self._engine.execute(
                 f"UPDATE blob_place SET state = :state WHERE id IN ({names})", {**parameters, "state": state}
             )
@@ -219,9 +218,8 @@ class Blobs:
         Remove the trees that nobody needs first: `trees.collect`.
         """
         rows = self._engine.query(
-            f"SELECT {_BLOB} FROM blob b WHERE b.id > :after "
-            "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = b.id) "
-            "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = b.id) ORDER BY b.id LIMIT :limit",
+            f"SELECT {_BLOB} FROM blob b WHERE b.id > :after AND {_UNNEEDED.format(blob='b.id')} "
+            "ORDER BY b.id LIMIT :limit",
             {"after": after, "limit": limit},
         )
         return [Blob(*row) for row in rows]
@@ -232,7 +230,7 @@ class Blobs:
         A blob that is needed by nothing already is not among them.
         """
         found: list[Blob] = []
-        for names, parameters in id_lists(freed_by(self._engine, version_ids)):
+        for names, parameters in in_lists(freed_by(self._engine, version_ids)):
             rows = self._engine.query(f"SELECT {_BLOB} FROM blob WHERE id IN ({names}) ORDER BY id", parameters)
             found += [Blob(*row) for row in rows]
         return found
@@ -246,8 +244,8 @@ class Blobs:
         """
         dropped: list[BlobPlace] = []
         with self._engine.transaction():
-            for names, parameters in id_lists(blob_ids):
-                unused = f"blob_id IN ({names}) AND {_UNNEEDED}"
+            for names, parameters in in_lists(blob_ids):
+                unused = f"blob_id IN ({names}) AND {_UNNEEDED_PLACE}"
                 self._engine.execute(f"DELETE FROM blob_place WHERE owned = 0 AND {unused}", parameters)
                 rows = self._engine.query(
                     f"UPDATE blob_place SET state = 'gone' WHERE {unused} RETURNING {_PLACE}", parameters
@@ -271,7 +269,7 @@ class Blobs:
     def forget_places(self, place_ids: Collection[int]) -> None:
         """Forget places whose bytes were removed, and blobs that are then nowhere and in no tree."""
         with self._engine.transaction():
-            for names, parameters in id_lists(place_ids):
+            for names, parameters in in_lists(place_ids):
                 rows = self._engine.query(
                     f"DELETE FROM blob_place WHERE id IN ({names}) AND state = 'gone' RETURNING blob_id", parameters
                 )
@@ -279,12 +277,11 @@ class Blobs:
 
     def forget(self, blob_ids: Collection[int]) -> None:
         """Forget those of the blobs that have no place and are in no tree."""
-        for names, parameters in id_lists(blob_ids):
+        for names, parameters in in_lists(blob_ids):
             self._engine.execute(
                 f"DELETE FROM blob WHERE id IN ({names}) "
+                f"AND {_UNNEEDED.format(blob='blob.id')} "
                 "AND NOT EXISTS (SELECT 1 FROM blob_place p WHERE p.blob_id = blob.id) "
-                "AND NOT EXISTS (SELECT 1 FROM tree_entry e WHERE e.blob_id = blob.id) "
-                "AND NOT EXISTS (SELECT 1 FROM visualization z WHERE z.blob_id = blob.id) "
                 "AND NOT EXISTS (SELECT 1 FROM pending q WHERE q.blob_id = blob.id)",
                 parameters,
             )
@@ -296,8 +293,7 @@ class Blobs:
     def at(self, store_id: int, paths: Collection[bytes]) -> dict[bytes, Blob]:
         """Return what lies at those of the paths below a store's root that the catalog knows."""
         known: dict[bytes, Blob] = {}
-        for part in chunks(list(paths)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(paths):
             rows = self._engine.query(
                 "SELECT p.path, b.id, b.digest, b.kind, b.size, b.blocks, b.pieces FROM blob_place p JOIN blob b "
                 f"ON b.id = p.blob_id WHERE p.owned = 1 AND p.store_id = :store AND p.path IN ({names})",
@@ -333,7 +329,7 @@ class Blobs:
     def bytes_owned(self, blob_ids: Collection[int]) -> int:
         """Return the bytes of those of the blobs that artfs wrote to a store, each counted once."""
         found = 0
-        for names, parameters in id_lists(blob_ids):
+        for names, parameters in in_lists(blob_ids):
             row = self._engine.one(
                 f"SELECT CAST(COALESCE(SUM(b.size), 0) AS BIGINT) FROM blob b WHERE b.id IN ({names}) AND EXISTS "
                 "(SELECT 1 FROM blob_place p WHERE p.blob_id = b.id AND p.owned = 1 AND p.state <> 'gone')",
@@ -350,8 +346,8 @@ class Blobs:
 
     def _unneeded(self, statement: str, blob_ids: Collection[int]) -> list[BlobPlace]:
         found: list[BlobPlace] = []
-        for names, parameters in id_lists(blob_ids):
-            condition = f"owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED}"
+        for names, parameters in in_lists(blob_ids):
+            condition = f"owned = 1 AND state <> 'gone' AND blob_id IN ({names}) AND {_UNNEEDED_PLACE}"
             found += [_place(row) for row in self._engine.query(statement.format(condition), parameters)]
         return found
 

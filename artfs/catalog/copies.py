@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from artfs.catalog.blobs import CONTENT, Blobs, Place
-from artfs.catalog.engine import Engine, chunks, in_list
+from artfs.catalog.engine import Engine, in_lists
 from artfs.catalog.sound import sound_place
 from artfs.content.digest import Digest
 from artfs.errors import InvalidValue
@@ -54,8 +54,7 @@ class Copies:
     def of(self, digests: Collection[Digest], store_id: int) -> dict[Digest, InStore]:
         """Return what a store has of those of the contents that the catalog knows."""
         found: dict[Digest, InStore] = {}
-        for part in chunks(list(digests)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(digests):
             rows = self._engine.query(
                 "SELECT b.digest, b.id, b.kind, p.id, p.path, p.state, p.machine_id FROM blob b "
                 "LEFT JOIN blob_place p ON p.blob_id = b.id AND p.store_id = :store AND p.owned = 1 "
@@ -81,8 +80,7 @@ class Copies:
     def staged_at(self, store_id: int, paths: Collection[bytes]) -> set[bytes]:
         """Return those of the paths below a store's root that bytes are still to come to."""
         found: set[bytes] = set()
-        for part in chunks(list(paths)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(paths):
             rows = self._engine.query(
                 f"SELECT path FROM blob_place WHERE store_id = :store AND state = 'staged' AND path IN ({names})",
                 {**parameters, "store": store_id},
@@ -92,8 +90,7 @@ class Copies:
 
     def forget_staged(self, place_ids: Collection[int]) -> None:
         """Forget places that bytes were still to come to: they are in the store elsewhere."""
-        for part in chunks(sorted(place_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(place_ids):
             self._engine.execute(f"DELETE FROM blob_place WHERE state = 'staged' AND id IN ({names})", parameters)
 
     def arrived(self, store_id: int, blob_id: int, path: bytes) -> None:

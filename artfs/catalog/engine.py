@@ -217,14 +217,8 @@ def insert_rows(engine: Engine, table: str, rows: Sequence[dict[str, Any]]) -> l
     return list(ids)
 
 
-def in_list(values: Sequence[Any], prefix: str = "v") -> tuple[str, dict[str, Any]]:
-    """Return the inside of `IN (...)` and its parameters; an empty list becomes one NULL, which nothing equals."""
-    if not values:
-        return "NULL", {}
-    parameters = {f"{prefix}{index}": value for index, value in enumerate(values)}
-    return ", ".join(f":{name}" for name in parameters), parameters
-
-
-def id_lists(ids: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the insides of `IN (...)` and their parameters for ids, of which there may be very many."""
-    return (in_list(part) for part in chunks(sorted(ids)))
+def in_lists(values: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the insides of `IN (...)` and their parameters for values, of which there may be very many, or none."""
+    for part in chunks(sorted(values)):
+        parameters = {f"v{index}": value for index, value in enumerate(part)}
+        yield ", ".join(f":{name}" for name in parameters), parameters

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.catalog.engine import Engine, Row, in_lists
 from artfs.catalog.sound import sound_name
 from artfs.content.digest import Digest
 
@@ -217,8 +217,7 @@ class Lineage:
     def _each(self, sql: str, ids: Collection[int]) -> list[Row]:
         """The rows of a query with ids in place of its `{}`, as many at a time as fit."""
         found: list[Row] = []
-        for part in chunks(sorted(set(ids))):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(set(ids)):
             found += self._engine.query(sql.format(names), parameters)
         return found
 

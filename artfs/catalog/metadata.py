@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
+from artfs.catalog.engine import Engine, Row, in_lists, now_us
 from artfs.catalog.values import EncodedValue, decode, encode
 from artfs.errors import InvalidValue
 from artfs.names import check_metadata_key
@@ -126,8 +126,7 @@ class _Log:
 
     def newest_of_many(self, owner: str, ids: Collection[int]) -> dict[int, list[Logged]]:
         found: dict[int, list[Logged]] = {}
-        for part in chunks(sorted(ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(ids):
             rows = self._engine.query(
                 f"SELECT {owner}, {_COLUMNS} FROM {self._table} WHERE {owner} IN ({names}) AND newest = 1 ORDER BY key",
                 parameters,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us, scalar
+from artfs.catalog.engine import Engine, Row, in_lists, now_us, scalar
 from artfs.catalog.machines import Machines
 from artfs.errors import InvalidValue
 
@@ -189,8 +189,7 @@ class Pending:
             if ids is None:
                 return self._engine.execute(f"UPDATE pending SET {what} WHERE machine_id = :machine", machine)
             changed = 0
-            for part in chunks(sorted(ids)):
-                names, parameters = in_list(part)
+            for names, parameters in in_lists(ids):
                 changed += self._engine.execute(
                     f"UPDATE pending SET {what} WHERE machine_id = :machine AND id IN ({names})",
                     {**parameters, **machine},

@@ -13,9 +13,8 @@ from artfs.catalog.engine import (
     FROM_THE_FIRST,
     Engine,
     Row,
-    chunks,
     in_batches,
-    in_list,
+    in_lists,
     insert_sql,
     now_us,
     scalar,
@@ -172,8 +171,7 @@ class Runs:
     def by_ids(self, run_ids: Collection[int]) -> Sequence[Run]:
         """Return the runs of these row ids, oldest first."""
         found: list[Run] = []
-        for part in chunks(sorted(run_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(run_ids):
             found += self._many(f"r.id IN ({names})", parameters, "")
         return sorted(found, key=lambda run: (run.started_us, run.id))
 

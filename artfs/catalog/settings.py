@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from artfs.catalog.engine import Engine, chunks, in_list, now_us
+from artfs.catalog.engine import Engine, in_lists, now_us
 
 
 class ArtifactSettings:
@@ -39,8 +39,7 @@ class ArtifactSettings:
     def of(self, artifact_ids: Collection[int]) -> dict[int, dict[str, Any]]:
         """Return the settings of artifacts that are not the default, by artifact and name."""
         found: dict[int, dict[str, Any]] = {}
-        for part in chunks(sorted(artifact_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(artifact_ids):
             rows = self._engine.query(
                 f"SELECT artifact_id, name, value FROM artifact_setting WHERE artifact_id IN ({names})", parameters
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, insert_sql, now_us
+from artfs.catalog.engine import Engine, Row, in_lists, insert_sql, now_us
 from artfs.catalog.machines import Machines
 from artfs.content.digest import Digest
 from artfs.errors import AlreadyExists, InvalidValue, RunNotFound
@@ -219,8 +219,7 @@ class Steps:
             return
         with self._engine.transaction():
             self._check_reads(step_run_id, max(version_ids))
-            for part in chunks(sorted(version_ids)):
-                names, parameters = in_list(part)
+            for names, parameters in in_lists(version_ids):
                 self._engine.execute(
                     "INSERT INTO step_input (step_run_id, slot, position, version_id, how) "
                     "SELECT s.id, a.name || '@' || v.name, 0, v.id, 'observed' "

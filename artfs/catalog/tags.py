@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list, now_us
+from artfs.catalog.engine import Engine, Row, in_lists, now_us
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, TagNotFound, VersionNotFound
 from artfs.names import check_tag_name
@@ -216,8 +216,7 @@ class Tags:
 
     def _of_many(self, table: str, owner: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
         rows = []
-        for part in chunks(sorted(ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(ids):
             rows += self._engine.query(
                 f"SELECT x.{owner}, g.name FROM {table} x JOIN tag g ON g.id = x.tag_id WHERE x.{owner} IN ({names})",
                 parameters,

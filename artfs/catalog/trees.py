@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from artfs.catalog.engine import Engine, Row, chunks, id_lists, in_list, insert_rows, scalar
+from artfs.catalog.engine import Engine, Row, in_lists, insert_rows, scalar
 from artfs.catalog.sound import check_entry_names, check_root_names, damaged_directory
 from artfs.content.digest import Digest, FileDigest
 from artfs.content.tree import Entry, EntryKind, Tree
@@ -117,7 +117,7 @@ class Trees:
         Raises CatalogCorrupt as `walk` does.
         """
         found: dict[int, list[EntryRow]] = {}
-        for names, parameters in id_lists(tree_ids):
+        for names, parameters in in_lists(tree_ids):
             rows = self._engine.query(
                 f"SELECT e.tree_id, {_ENTRY} {_ENTRY_FROM} WHERE e.tree_id IN ({names}) "
                 "AND NOT EXISTS (SELECT 1 FROM tree_entry d WHERE d.tree_id = e.tree_id AND d.child_id IS NOT NULL) "
@@ -283,8 +283,7 @@ class Trees:
         """Remove directories, and return those below them that nobody needs any more, and the blobs in them."""
         children: set[int] = set()
         blob_ids: set[int] = set()
-        for part in chunks(tree_ids):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(tree_ids):
             rows = self._engine.query(
                 f"SELECT child_id, blob_id FROM tree_entry WHERE tree_id IN ({names})", parameters
             )
@@ -297,16 +296,14 @@ class Trees:
     def _unneeded(self, tree_ids: Collection[int]) -> list[int]:
         """Those of the directories that nobody needs."""
         unneeded: list[int] = []
-        for part in chunks(sorted(tree_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(tree_ids):
             rows = self._engine.query(f"SELECT t.id FROM tree t WHERE t.id IN ({names}) AND {_UNNEEDED}", parameters)
             unneeded += [row[0] for row in rows]
         return unneeded
 
     def _known(self, record_digests: list[Digest]) -> dict[Digest, int]:
         known: dict[Digest, int] = {}
-        for part in chunks(record_digests):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(record_digests):
             known.update(
                 self._engine.query(f"SELECT record_digest, id FROM tree WHERE record_digest IN ({names})", parameters)
             )

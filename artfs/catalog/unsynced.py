@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import NO_PARAMETERS, Engine, Parameters, Row, chunks, in_list
+from artfs.catalog.engine import NO_PARAMETERS, Engine, Parameters, Row, in_lists
 from artfs.content.digest import Digest
 from artfs.linux.boot import current_boot
 
@@ -86,8 +86,7 @@ class Unsynced:
     def doubt(self, places: Collection[UnsyncedPlace]) -> None:
         """Keep that the files at places are not to be trusted, whatever is in them: their sync has failed."""
         with self._engine.joined():
-            for part in chunks(sorted({place.blob_id for place in places})):
-                names, parameters = in_list(part)
+            for names, parameters in in_lists({place.blob_id for place in places}):
                 self._engine.execute(f"UPDATE unsynced SET boot = NULL WHERE blob_id IN ({names})", parameters)
 
     def remove(self, synced: Collection[UnsyncedPlace]) -> None:
@@ -95,8 +94,7 @@ class Unsynced:
         with self._engine.transaction():
             # Somebody may have saved the same once more while this was synced: then the bytes stay, for that place.
             now = {blob_id: set[int]() for blob_id in {place.blob_id for place in synced}}
-            for part in chunks(sorted(now)):
-                names, parameters = in_list(part)
+            for names, parameters in in_lists(now):
                 rows = self._engine.query(
                     "SELECT blob_id, id FROM blob_place "
                     f"WHERE blob_id IN ({names}) AND owned = 1 AND store_id IS NOT NULL AND state = 'live'",
@@ -105,8 +103,7 @@ class Unsynced:
                 for blob_id, place_id in rows:
                     now[blob_id].add(place_id)
             ids = {place.id for place in synced}
-            for part in chunks(sorted(blob_id for blob_id, places in now.items() if places <= ids)):
-                names, parameters = in_list(part)
+            for names, parameters in in_lists(blob_id for blob_id, places in now.items() if places <= ids):
                 self._engine.execute(f"DELETE FROM unsynced WHERE blob_id IN ({names})", parameters)
 
     def _query(self, sql: str, parameters: Parameters = NO_PARAMETERS) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from artfs.catalog.engine import Engine, chunks, in_list, now_us
+from artfs.catalog.engine import Engine, in_lists, now_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class Users:
     def names(self, user_ids: Collection[int]) -> dict[int, str]:
         """Return the names of users, by row id."""
         found: dict[int, str] = {}
-        for part in chunks(sorted(user_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(user_ids):
             found.update(self._engine.query(f'SELECT id, name FROM "user" WHERE id IN ({names})', parameters))
         return found
 

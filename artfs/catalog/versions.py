@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from artfs.catalog.blobs import Blobs
-from artfs.catalog.engine import BATCH, FROM_THE_FIRST, Engine, chunks, in_batches, in_list, insert_sql, now_us, scalar
+from artfs.catalog.engine import BATCH, FROM_THE_FIRST, Engine, in_batches, in_lists, insert_sql, now_us, scalar
 from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.machines import Machines
 from artfs.catalog.metadata import VersionMetadata
@@ -96,8 +96,7 @@ class Versions:
     def by_ids(self, version_ids: Collection[int]) -> Sequence[Version]:
         """Return the versions of these row ids, also tombstones, oldest first."""
         found: list[Version] = []
-        for part in chunks(sorted(version_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(version_ids):
             found += self._many(f"v.id IN ({names})", parameters, "ORDER BY v.created_us, v.id")
         return found
 
@@ -108,8 +107,7 @@ class Versions:
     def by_uuids(self, uuids: Collection[str]) -> dict[str, Version]:
         """Return the versions of these ids that there are, also tombstones, by id."""
         found: dict[str, Version] = {}
-        for part in chunks(sorted(uuids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(uuids):
             found.update((each.uuid, each) for each in self._many(f"v.uuid IN ({names})", parameters, ""))
         return found
 
@@ -199,8 +197,7 @@ class Versions:
             "ORDER BY n.created_us DESC, n.id DESC LIMIT 1)"
         )
         found: list[Version] = []
-        for part in chunks(sorted(artifact_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(artifact_ids):
             found += self._many(f"a.id IN ({names}) AND {newest}", parameters, "ORDER BY a.id")
         return found
 

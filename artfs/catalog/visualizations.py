@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from artfs.catalog.engine import Engine, Row, chunks, in_list
+from artfs.catalog.engine import Engine, Row, in_lists
 from artfs.catalog.sound import sound_name
 from artfs.content.digest import Digest
 
@@ -57,8 +57,7 @@ class Visualizations:
     def of_versions(self, version_ids: Collection[int]) -> Mapping[int, Sequence[Visualization]]:
         """Return the visualizations of those of the versions that have some, by name."""
         rows: list[Row] = []
-        for part in chunks(sorted(version_ids)):
-            names, parameters = in_list(part)
+        for names, parameters in in_lists(version_ids):
             rows += self._engine.query(
                 f"{_SELECT} WHERE z.version_id IN ({names}) ORDER BY z.version_id, z.name", parameters
             )
