@@ -80,7 +80,7 @@ def version_folders(store: LocalStore) -> Iterator[tuple[str, bytes]]:
 def has_manifest(store: LocalStore, folder: bytes) -> bool:
     """Whether a folder has the manifest of a version, or its tombstone; or what cannot be seen not to be one."""
     try:
-        file = store.open_manifest(folder)
+        file = store.manifest_files.open(folder)
     except (ManifestInvalid, PermissionError):
         return True
     if file is not None:

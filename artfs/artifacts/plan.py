@@ -156,7 +156,7 @@ def _check_free(catalog: Catalog, artifact: str, name: str) -> None:
 
 def _completed(made: Plan) -> NewVersion:
     """The version to be with what follows from what it holds, and where."""
-    keeps = made.store.keeps_manifests
+    keeps = made.store.manifest_files is not None
     in_place = made.scanned.in_place
     return replace(
         made.new,

@@ -209,8 +209,8 @@ def _sync(made: Plan, contents: NewContents, lists: Sequence[bytes]) -> None:
     if made.late:
         return
     owned = [*(at.path for at in contents.places.values() if at.owned), *lists]
-    if made.new.folder is not None:
-        made.landing.prepare_manifest(made.folder)
+    if made.new.folder is not None and (manifests := made.landing.manifest_files) is not None:
+        manifests.prepare(made.folder)
         owned = owned or [made.folder]
     made.landing.sync(owned)
 

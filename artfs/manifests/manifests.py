@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
     from artfs.home.home import Home
     from artfs.home.stores import HomeStores
-    from artfs.stores.base import Store
+    from artfs.stores.base import ManifestFiles, Store
     from artfs.stores.manifest import Manifest
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Manifests:
                     store = self._store_of(version)
                     if self.state_of(store, _folder(version)) == manifest.LIVE:
                         pieces = manifest.written(tombstone(head, version), (), self._home.manifest_key)
-                        written[store].append(store.write_manifest(_folder(version), pieces, durable=False))
+                        written[store].append(_files_in(store).write(_folder(version), pieces, durable=False))
                 except (ArtfsError, OSError) as error:
                     failures.append(error)
             for store, places in written.items():
@@ -114,7 +114,7 @@ class Manifests:
     def state_of(self, store: Store, folder: bytes) -> str | None:
         """Return the state that the manifest in a folder says; None if there is none, or one that was spoilt."""
         try:
-            file = store.open_manifest(folder)
+            file = _files_in(store).open(folder)
         except ManifestInvalid:
             return None
         if file is None:
@@ -130,7 +130,7 @@ class Manifests:
         """
         if version.folder is None or version.folder_store_id is None:
             return None
-        file = self._stores.by_id(version.folder_store_id).open_manifest(version.folder)
+        file = _files_in(self._stores.by_id(version.folder_store_id)).open(version.folder)
         if file is None:
             return None
         with file:
@@ -181,7 +181,7 @@ class Manifests:
     def _write(self, version: Version) -> None:
         [head], [lines] = heads(self._catalog, [version], self._home.identity), lines_of(self._catalog, [version])
         pieces = manifest.written(head, lines, self._home.manifest_key)
-        self._store_of(version).write_manifest(_folder(version), pieces, durable=True)
+        _files_in(self._store_of(version)).write(_folder(version), pieces, durable=True)
 
     def _owe(self, version: Version) -> None:
         """Take note that a manifest is missing; where not even that can be written, a collection of garbage sees it."""
@@ -207,7 +207,8 @@ class Manifests:
             try:
                 store = self._store_of(version)
                 pieces = manifest.written(head, lines, self._home.manifest_key)
-                written[store].append((version, store.write_manifest(_folder(version), pieces, durable=False)))
+                place = _files_in(store).write(_folder(version), pieces, durable=False)
+                written[store].append((version, place))
             except (ArtfsError, OSError) as error:
                 failures.append(error)
         for store, done in written.items():
@@ -237,7 +238,7 @@ class Manifests:
         """Versions that have no manifest yet, though their store keeps some."""
         while found := self._catalog.versions.without_folder(after, limit):
             after = found[-1].id
-            if kept := [version for version in found if self._placed_in(version).keeps_manifests]:
+            if kept := [version for version in found if self._placed_in(version).manifest_files]:
                 return kept
         return []
 
@@ -248,6 +249,11 @@ class Manifests:
 def _folder(version: Version) -> bytes:
     assert version.folder is not None, "only versions with a folder have a manifest"
     return version.folder
+
+
+def _files_in(store: Store) -> ManifestFiles:
+    assert store.manifest_files is not None, "folders of versions are only in stores that keep manifests"
+    return store.manifest_files
 
 
 _NEVER_CHANGES = (

@@ -7,6 +7,7 @@ manifest speaks for it: there is nothing to do.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -16,7 +17,7 @@ from artfs.names import check_relative_path
 from artfs.stores.backend import Backend, PlaceReader
 from artfs.stores.flavor import PathType
 
-__all__ = ["PathType", "PlaceReader", "Store"]
+__all__ = ["ManifestFiles", "PathType", "PlaceReader", "Store"]
 
 
 class Store(Backend):
@@ -58,15 +59,20 @@ class Store(Backend):
         """Remember the newest version, after its rows were committed."""
 
     @property
-    def keeps_manifests(self) -> bool:
-        """Whether versions have manifests here; see `artfs.stores.manifest`."""
-        return False
+    def manifest_files(self) -> ManifestFiles | None:
+        """The manifests of the versions whose folders are here; None for a store that keeps none."""
+        return None
 
-    def prepare_manifest(self, folder: bytes) -> None:
+
+class ManifestFiles(ABC):
+    """The manifests in a store, one in the folder of each version; see `artfs.stores.manifest`."""
+
+    @abstractmethod
+    def prepare(self, folder: bytes) -> None:
         """Make the directory for the manifest of a version's folder, so that it becomes durable with that."""
-        raise NotImplementedError
 
-    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
+    @abstractmethod
+    def write(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
         """Put a manifest into the folder of a version, whole, in the place of the one before; return its path.
 
         Args:
@@ -74,8 +80,10 @@ class Store(Backend):
             pieces: its bytes.
             durable: return when it is on stable storage, if the directory for it already is.
         """
-        raise NotImplementedError
 
-    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
-        """Open the manifest in the folder of a version; None if there is none."""
-        return None
+    @abstractmethod
+    def open(self, folder: bytes) -> IO[bytes] | None:
+        """Open the manifest in the folder of a version; None if there is none.
+
+        Raises ManifestInvalid if something that is no file is in its place.
+        """

@@ -15,14 +15,14 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, shown
-from artfs.content.replacing import DRAFT, write_in_place_of
-from artfs.errors import InvalidValue, ManifestInvalid, OutsideStore, PlaceExists
+from artfs.content.replacing import DRAFT
+from artfs.errors import InvalidValue, PlaceExists
 from artfs.names import MANIFEST, check_relative_path
 from artfs.sharing import Sharing
 from artfs.stores.backend import Capabilities, Listed, PlaceReader, Progress, Stored, root_is_file
@@ -31,6 +31,7 @@ from artfs.stores.flavor import PathType, StoreFlavor
 from artfs.stores.history import Newest, StoreHistory
 from artfs.stores.local.claims import Claims
 from artfs.stores.local.files import LocalFiles, local_path
+from artfs.stores.local.manifest_files import LocalManifestFiles
 from artfs.stores.local.root import ATTEMPTS, Root
 from artfs.stores.mark import FOLDER, Mark, Stamp, check_mark, mark_stamp, not_mounted
 
@@ -113,6 +114,7 @@ class LocalStore(StoreFlavor, Store):
         )
         self._root = Root(self.root, self.name, self._files.followed, self._check_root)
         self._claims = Claims(self.root, "")
+        self._manifest_files = LocalManifestFiles(self._root)
         self._mark: Mark | None = None
         self._seen: Stamp | None = None
         self._sync_lock = threading.Lock()
@@ -305,35 +307,8 @@ class LocalStore(StoreFlavor, Store):
         return self._claims.has(self.place_path(directory), directory)
 
     @property
-    def keeps_manifests(self) -> bool:
-        return True
-
-    def prepare_manifest(self, folder: bytes) -> None:
-        at = folder + b"/" + MANIFEST.rpartition(b"/")[0]
-        os.close(self._root.open_directory(at, is_new=True))
-
-    def write_manifest(self, folder: bytes, pieces: Iterable[bytes], *, durable: bool) -> bytes:
-        place = folder + b"/" + MANIFEST
-        above, _, name = place.rpartition(b"/")
-        directory = self._root.open_directory(above, is_new=True)
-        try:
-            write_in_place_of(name, pieces, directory, mode=self._root.sharing.stored, durable=durable)
-        finally:
-            os.close(directory)
-        return place
-
-    def open_manifest(self, folder: bytes) -> IO[bytes] | None:
-        place = folder + b"/" + MANIFEST
-        try:
-            descriptor = self._root.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OutsideStore as error:
-            raise _no_manifest(place) from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise _no_manifest(place)
-        return os.fdopen(descriptor, "rb")
+    def manifest_files(self) -> LocalManifestFiles:
+        return self._manifest_files
 
     def remove_unclaimed(self, directory: bytes, still_unwanted: Callable[[], bool]) -> bool:
         """Remove a directory of places if nobody claims it; answer whether it was removed.
@@ -400,10 +375,6 @@ class LocalStore(StoreFlavor, Store):
     def _check_root(self, root: int) -> None:
         if self._mark is not None:
             check_mark(root, self.root, self._mark)
-
-
-def _no_manifest(place: bytes) -> ManifestInvalid:
-    return ManifestInvalid(f"the manifest '{shown(place)}' is no file, and artfs has not made it", subject=place)
 
 
 def _unlink(name: bytes, directory: int) -> None:
