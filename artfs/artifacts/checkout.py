@@ -78,7 +78,7 @@ def checkout(workspace: Workspace, version: Version, *, only_looked_up: bool = F
 def location(workspace: Workspace, version: Version) -> str:
     """Return the directory that all files of a version are in, or its `artfs://` URI where they are in several."""
     current = workspace.catalog.versions.by_id(version.id)
-    uri = f"artfs://{version.artifact}/{version.name}"
+    uri = f"artfs://{version.shown_name}"
     if current is None or current.tree_id is None:
         return uri
     files = _files(workspace, current, list(workspace.catalog.trees.walk(current.tree_id)))

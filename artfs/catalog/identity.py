@@ -1,4 +1,7 @@
-"""Which catalog it is, and how far it has come: what the marks of stores remember of it."""
+"""Which catalog it is.
+
+What tells an older one is not here, but the newest version that its stores remember: `artfs.stores.history`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from artfs.catalog.engine import Engine, scalar
 
 
 class Identity:
-    """The identity of a catalog. A backup has the same, with a smaller number of changes."""
+    """The identity of a catalog. A backup has the same."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -18,19 +21,6 @@ class Identity:
         return found
 
     def changes(self) -> int:
-        """Return the number of the last change."""
+        """Return the number of the last change; nothing counts them yet."""
         found: int = scalar(self._engine.one("SELECT changes FROM identity WHERE id = 1"))
         return found
-
-    def next_change(self) -> int:
-        """Return a number that no change had, for one of this transaction."""
-        with self._engine.joined():
-            row = self._engine.one("UPDATE identity SET changes = changes + 1 WHERE id = 1 RETURNING changes")
-        found: int = scalar(row)
-        return found
-
-    def go_on_from(self, changes: int) -> None:
-        """Give out no number up to this one: a store remembers it, so an older catalog was restored."""
-        self._engine.execute(
-            "UPDATE identity SET changes = :changes WHERE id = 1 AND changes < :changes", {"changes": changes}
-        )

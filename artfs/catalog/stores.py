@@ -13,7 +13,6 @@ from artfs.errors import AlreadyExists, InvalidValue, StoreNotFound
 _COLUMNS = "id, name, flavor, root, options, created_us, connector_id, layout"
 
 PLAIN = "plain"
-PACKED = "packed"
 
 
 @dataclass(frozen=True, slots=True)

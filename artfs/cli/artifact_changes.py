@@ -201,7 +201,7 @@ def delete_version(session: Session, names: tuple[str, ...], force: bool, yes: b
             )
         found = {each.id: each for each in (version_named(workspace.catalog, name, purged=False) for name in names)}
         check_removable(workspace, list(found.values()), force=force)
-        shown = [f"{each.artifact}/{each.name}" for each in found.values()]
+        shown = [each.shown_name for each in found.values()]
         confirm(f"Remove {shown[0] if len(shown) == 1 else f'{len(shown)} versions'}?", yes=yes)
         removed = {}
         with progress("removing", len(found), "versions") as advance:
@@ -218,7 +218,7 @@ def _tell_version(workspace: Workspace, version: Version, *, as_json: bool) -> N
     if as_json:
         print_json(facts)
     else:
-        say(f"{version.artifact}/{version.name}: {', '.join(facts['tags']) or 'no tags'}")
+        say(f"{version.shown_name}: {', '.join(facts['tags']) or 'no tags'}")
 
 
 def _tell_removed(removed: Mapping[str, Swept], *, as_json: bool) -> None:

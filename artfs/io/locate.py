@@ -67,7 +67,7 @@ class Located:
             version = self.workspace.catalog.versions.by_uuid(uuid)
             if version is not None:
                 raise ReadOnly(
-                    f"'{self.path}' belongs to version {version.artifact}/{version.name}, and versions never change:"
+                    f"'{self.path}' belongs to version {version.shown_name}, and versions never change:"
                     " save a new one, or remove it with 'artfs artifact version delete'",
                     subject=self.path,
                 )

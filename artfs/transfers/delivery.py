@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from artfs.blobs.memory import Memory
 from artfs.blobs.places import Candidate
@@ -33,6 +32,7 @@ from artfs.content.digest import Digest, FileDigest
 from artfs.content.files import COPYING
 from artfs.content.long_paths import shown as _shown
 from artfs.errors import ArtfsError, DigestMismatch, InvalidValue, PlaceExists, StoreError
+from artfs.names import version_folder
 from artfs.stores.local.store import local_path
 from artfs.transfers.arrival import put
 
@@ -327,7 +327,7 @@ class Delivery:
 
 def folder_of(version: Version) -> bytes:
     """Return the folder of a version in any store that it is in."""
-    return version.folder or f"{version.artifact}/{UUID(version.uuid).hex}".encode()
+    return version.folder or version_folder(version.artifact, version.uuid)
 
 
 def _contents(version: Version, catalog: Catalog) -> Iterator[_Wanted]:

@@ -54,7 +54,7 @@ def owe_upload(catalog: Catalog, version: Version, bytes: int) -> PendingRow:
         bytes: of all its contents that are staged.
     """
     if version.store_id is None:
-        raise InvalidValue(f"{version.artifact}/{version.name} is registered in place: no store is to have it")
+        raise InvalidValue(f"{version.shown_name} is registered in place: no store is to have it")
     return catalog.pending.add(UPLOAD, version.store_id, version_id=version.id, bytes=bytes)
 
 
@@ -68,7 +68,7 @@ def owe_copy(catalog: Catalog, version: Version, store_id: int, source_id: int |
         source_id: the store to copy from first; wherever they are when not given.
     """
     if version.tree_id is None:
-        raise InvalidValue(f"{version.artifact}/{version.name} was removed: there is nothing to copy")
+        raise InvalidValue(f"{version.shown_name} was removed: there is nothing to copy")
     files = {
         entry.file.digest: entry.file.size for _, entry in catalog.trees.load(version.tree_id).walk() if entry.file
     }
@@ -108,7 +108,7 @@ def lock_of(row: PendingRow) -> str:
 
 def _names(catalog: Catalog, rows: Sequence[PendingRow]) -> dict[int, str]:
     versions = catalog.versions.by_ids([row.version_id for row in rows if row.version_id is not None])
-    titles = {version.id: f"{version.artifact}/{version.name}" for version in versions}
+    titles = {version.id: version.shown_name for version in versions}
     names: dict[int, str] = {}
     for row in rows:
         if row.version_id is not None:

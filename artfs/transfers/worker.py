@@ -72,7 +72,6 @@ class Worker:
         self._clock = clock or Clock()
         self._background = Background()
         self._stop = threading.Event()
-        self._wake = threading.Event()
         self.landing = Landing(home)
         self.locks = Locks(home)
         self.syncing = Syncing(home, catalog, stores, self._background, write_manifests)
@@ -101,17 +100,12 @@ class Worker:
                     if time.monotonic() >= next_sync:
                         self._background.start("syncs what was left", self.syncing.try_to_sync)
                         next_sync = time.monotonic() + SYNC_SECONDS
-                    self._rest()
-            self._rest()
+                    self._stop.wait(LOOK_AGAIN_SECONDS)
+            self._stop.wait(LOOK_AGAIN_SECONDS)
 
     def stop(self) -> None:
         """Let `run` return. What is being done ends with the content that is being brought, or with the process."""
         self._stop.set()
-        self._wake.set()
-
-    def wake(self) -> None:
-        """Say that there is more to do: `run` need not find out by itself."""
-        self._wake.set()
 
     def is_somewhere(self) -> bool:
         """Whether some process of the home, such as its daemon, runs a worker."""
@@ -179,10 +173,6 @@ class Worker:
             self.run()
         except (ArtfsError, OSError) as error:
             logger.warning("what is owed cannot be brought: %s", error)
-
-    def _rest(self) -> None:
-        self._wake.wait(LOOK_AGAIN_SECONDS)
-        self._wake.clear()
 
     def _start_lanes(self) -> None:
         for store_id in self._catalog().pending.due_stores(self._clock.now_us()):

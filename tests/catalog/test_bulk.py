@@ -56,15 +56,6 @@ def test_settings_of_artifacts(catalog: Catalog) -> None:
     assert catalog.settings.of([one.id]) == {}
 
 
-def test_the_identity_of_a_catalog_and_its_changes(catalog: Catalog) -> None:
-    before = catalog.identity.uuid
-    assert [catalog.identity.next_change() for _ in range(3)] == [1, 2, 3]
-    catalog.identity.go_on_from(10)
-    catalog.identity.go_on_from(5)
-    assert catalog.identity.changes() == 10
-    assert catalog.identity.uuid == before
-
-
 def test_versions_and_the_audit_log_say_which_machine_wrote(catalog: Catalog) -> None:
     here = Catalog(catalog.engine, Machine("uuid-1", "host", "/home/artfs"))
     there = Catalog(catalog.engine, Machine("uuid-2", "other", "/home/artfs"))

@@ -16,14 +16,15 @@ PLACE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "identity",
-        "Which catalog this is: one row. A copy that was restored has the same, with a smaller number of changes.",
+        "Which catalog this is: one row. A copy that was restored has the same.",
         (
             Column("id", "INTEGER PRIMARY KEY CHECK (id = 1)", "1: there is no other row."),
             UUID,
             Column(
                 "changes",
                 "INTEGER NOT NULL",
-                "Number of the last change that the stores' marks were told of; it only grows, like a row id.",
+                "Number of the last change that the stores' marks were told of; it only grows. Nothing counts "
+                "them yet: stores remember the newest version.",
             ),
             CREATED,
         ),

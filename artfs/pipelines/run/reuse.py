@@ -44,7 +44,7 @@ def find_earlier(workspace: Workspace, key: Digest, policy: CachePolicy, outputs
     for read in steps.inputs(earlier.id):
         version = workspace.catalog.versions.by_id(read.version_id) if read.how == "client" else None
         if version is not None and (what := _other_now(workspace, version, earlier)) is not None:
-            return Reusable(None, why=f"the step read {version.artifact}/{version.name} by hand, and {what}")
+            return Reusable(None, why=f"the step read {version.shown_name} by hand, and {what}")
     return Reusable(earlier, made)
 
 
