@@ -97,7 +97,10 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("case", TAMPERED)
-def test_nothing_imports_a_class_that_a_row_names(python: In, home: Path, modules: Path, case: str) -> None:
+def test_nothing_imports_a_class_that_a_row_names(
+    python: In, home: Path, modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where something is downloaded to
     value, sql = TAMPERED[case]
     python(f"import good; from artfs import save_artifact; save_artifact({value}, 'x')")
     tamper(home, sql)
