@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 0.1
 """Drafts are looked at no more often than this, however often they change."""
 TROUBLE_SECONDS = 5.0
-"""After so long a draft that could not be looked at, or had no catalog to go to, is looked at again."""
+"""After so long a draft that could not be looked at, or had no catalog to go to, is looked at again, and so is a store
+that was away."""
 SEALS_AT_ONCE = 2
 """Of each user, so that nobody's huge drafts keep those of others from becoming versions."""
 RECORDED_AT_ONCE = 2
@@ -63,6 +64,8 @@ class Sealer:
         self._supervisor = supervisor
         self._wake = trio.Event()
         self._settled = trio.Event()
+        self._store_wanted = trio.Event()
+        self._store_looked_for = trio.Event()
         self._locks: dict[bytes, trio.Lock] = {}
         self._busy: dict[bytes, trio.Event] = {}
         self._under_way: set[DraftCommit] = set()
@@ -127,6 +130,9 @@ class Sealer:
 
         waiting: processes that do nothing but wait for this; drafts that nobody else writes are sealed at once.
         """
+        if self._incoming.store_trouble is not None:
+            self._store_wanted.set()
+            await self._store_looked_for.wait()
         while True:
             for draft in self._incoming.drafts:
                 if self._incoming.may_order(draft, caller):
@@ -196,29 +202,24 @@ class Sealer:
                 self._supervisor.start(Work.SEAL, self._seal_quietly, draft)
             case Wait(_, seconds) if seconds is not None:
                 self._agenda.put(name, now + seconds)
-            case Hold() if draft.again_at is not None and now < draft.again_at:
-                self._agenda.put(name, draft.again_at)
-            case Hold() if draft.again_at is not None:
-                self._incoming.drafts.release(draft)
-                self._agenda.put(name, 0.0)
             case Hold() if draft.held is None:  # the disk or the catalog is to blame, and may be well again
                 self._agenda.put(name, now + TROUBLE_SECONDS)
 
     async def _seal_quietly(self, draft: Draft) -> None:
         """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes.
 
-        A store that is away is asked again: nothing is wrong with the draft.
+        Not so while the store is away: nothing is wrong with the draft.
         """
         try:
-            await self._seal(self._begin(draft, Request(sealed_by="quiet")), remove=False, to_the_end=True)
+            await self._seal(self._begin(draft, Request(sealed_by="quiet")), remove=False, by_itself=True)
         except trio.Cancelled:
             raise
         except Cancelled:
             pass  # it goes on changing; quiet will come again
         except (ArtfsError, OSError) as error:
-            again_at = self._incoming.drafts.clock() + TROUBLE_SECONDS if isinstance(error, StoreError) else None
-            self._incoming.drafts.hold(draft, _reason(draft, error), again_at=again_at)
-            log.info("draft %s is held: %s", draft.title, error)
+            if self._incoming.store_trouble is None or not isinstance(error, StoreError):
+                self._incoming.drafts.hold(draft, _reason(draft, error))
+                log.info("draft %s is held: %s", draft.title, error)
         except BaseException as error:
             why = f"{draft.title}: sealing failed unexpectedly ({error}); see the daemon's log"
             self._incoming.drafts.hold(draft, why)
@@ -226,11 +227,11 @@ class Sealer:
         finally:
             self._changed(draft.name)
 
-    async def _seal(self, commit: DraftCommit, *, remove: bool, to_the_end: bool = False) -> Version:
+    async def _seal(self, commit: DraftCommit, *, remove: bool, by_itself: bool = False) -> Version:
         """Raises Cancelled when the draft was changed, removed or opened for writing meanwhile, whatever came of it.
 
-        to_the_end: once it has begun to make the version, no end of the daemon cuts it short. Who asks for a version
-        need not say so: the daemon ends when all requests are answered, or else at once.
+        by_itself: nobody asked for it. So it must still be complete when its turn comes; and once it has begun to make
+        the version, no end of the daemon cuts it short, which ends when all requests are answered, or else at once.
         """
         name = commit.draft.name
         lock = self._locks.setdefault(name, trio.Lock())
@@ -238,19 +239,26 @@ class Sealer:
         try:
             try:
                 async with lock, self._limits[self._incoming.owner(name)]:
-                    made = await self._make(commit, remove=remove, to_the_end=to_the_end)
+                    if by_itself:
+                        self._check_complete(commit.draft)
+                    made = await self._make(commit, remove=remove, to_the_end=by_itself)
             finally:
                 if self._locks.get(name) is lock and not lock.locked():
                     del self._locks[name]
                 self._changed(name)
             # The draft is free, and so is the place among those of its user: nobody waits for what comes now.
             if commit.owes_lineage:
-                with trio.CancelScope(shield=to_the_end):
+                with trio.CancelScope(shield=by_itself):
                     await self._supervisor.attempt(Work.RECORD, self._record, commit, made)
         finally:
             self._under_way.remove(commit)
             self._settle()
         return made.version
+
+    def _check_complete(self, draft: Draft) -> None:
+        """Raises Cancelled for a draft that was to become a version by itself, and must not any more."""
+        if not isinstance(self._incoming.decision(draft), Seal):
+            raise Cancelled(f"{draft.title}: it is not complete any more", subject=draft.name)
 
     async def _make(self, commit: DraftCommit, *, remove: bool, to_the_end: bool) -> MadeVersion:
         commit.look()
@@ -267,7 +275,9 @@ class Sealer:
                 if remove:
                     # Whoever moved it waits with all of /incoming locked by the kernel: not for this, too.
                     self._supervisor.start(Work.DELETE, _delete_on_thread, commit.detach())
-        except (ArtfsError, OSError):
+        except (ArtfsError, OSError) as error:
+            if isinstance(error, StoreError):
+                await self._look_for_store()
             commit.check_still()
             raise
         log.info("draft %s is version %s", commit.draft.title, made.version.name)
@@ -286,6 +296,27 @@ class Sealer:
         except BaseException:
             commit.abandon()
             raise
+
+    async def _look_for_store(self) -> None:
+        """Lets all drafts wait for the store, if it is away."""
+        trouble = await in_thread(self._incoming.look_for_store, seconds=None)
+        if trouble is not None and self._incoming.store_trouble is None:
+            log.info("no draft becomes a version by itself for now: %s", trouble)
+            self._incoming.store_trouble = trouble
+            self._supervisor.keep(Work.AWAIT_STORE, self._await_store)
+
+    async def _await_store(self) -> None:
+        """Looks for the store, now and then and when somebody waits for it, until it is there again."""
+        while self._incoming.store_trouble is not None:
+            with trio.move_on_after(TROUBLE_SECONDS):
+                await self._store_wanted.wait()
+            self._store_wanted = trio.Event()
+            self._incoming.store_trouble = await in_thread(self._incoming.look_for_store, seconds=None)
+            looked, self._store_looked_for = self._store_looked_for, trio.Event()
+            looked.set()
+        log.info("the store is there again")
+        for draft in self._incoming.drafts:
+            self._changed(draft.name)
 
     async def _record(self, commit: DraftCommit, made: MadeVersion) -> None:
         """Writes down where a version comes from. It exists whatever becomes of this."""

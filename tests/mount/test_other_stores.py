@@ -66,3 +66,44 @@ def test_a_mount_takes_the_stack_that_was_chosen_since(mount: Mount, tmp_path: P
     (mount.incoming / "third").write_text("third")
     mount.commit("third")
     assert sorted(os.listdir(tmp_path / "disk")) == [".artfs", "second"]
+
+
+@pytest.mark.expected_warnings("setxattr: the directory .* is its disk mounted")
+def test_drafts_wait_for_a_store_that_is_away(start_mount: Callable[..., Mount]) -> None:
+    mount = start_mount(settings={"quiet_file_seconds": 0.2})
+    (mount.incoming / "first").write_text("first")
+    mount.sync()
+    root, away = mount.home / "store", mount.home / "away"
+    root.rename(away)
+    names = [f"model {number}" for number in range(8)]
+    for name in names:
+        (mount.incoming / name).write_bytes(os.urandom(100_000))
+    refused = mount.artfs("sync", mount.path, check=False)
+    assert refused.returncode == 1
+    assert all(name in refused.stderr for name in names)
+    assert refused.stderr.count("is its disk mounted?") == len(names)
+    assert mount.artfs("sync", mount.path, check=False).stderr == refused.stderr
+    assert mount.artfs("commit", mount.incoming / names[0], check=False).returncode == 1
+    assert sorted(os.listdir(mount.artifacts)) == ["first"]
+    assert (mount.incoming / names[0]).stat().st_size == 100_000
+    away.rename(root)
+    mount.sync()
+    assert sorted(os.listdir(mount.artifacts)) == ["first", *names]
+    mount.artfs("verify", "--all")
+
+
+def test_what_waited_for_a_store_is_a_version_when_it_is_there_again(start_mount: Callable[..., Mount]) -> None:
+    mount = start_mount(settings={"quiet_file_seconds": 0.2})
+    (mount.incoming / "first").write_text("first")
+    mount.sync()
+    root, away = mount.home / "store", mount.home / "away"
+    root.rename(away)
+    (mount.incoming / "second").write_text("second")
+
+    def state() -> str:
+        return {draft["name"]: draft["state"] for draft in mount.status()["drafts"]}["second"]
+
+    mount.wait_until(lambda: state() == "held")
+    away.rename(root)
+    mount.wait_until(lambda: state() == "sealed")
+    assert (mount.artifacts / "second/1/second").read_text() == "second"

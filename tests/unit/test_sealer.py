@@ -47,6 +47,8 @@ class Work:
         self.closed: dict[str, threading.Event] = {}
         self.changes_at: dict[str, int] = {}
         self.store_is_away = False
+        self.refused: str | None = None
+        self.looks = 0
         self._happened = threading.Condition()
 
     def begin(self, draft: Draft, request: Request) -> Any:
@@ -72,6 +74,12 @@ class Work:
 
         assert await trio.to_thread.run_sync(wait), self.steps
         await trio.testing.wait_all_tasks_blocked()
+
+    def look_for_store(self) -> str | None:
+        with self._happened:
+            self.looks += 1
+            self._happened.notify_all()
+        return "the disk is not mounted" if self.store_is_away else None
 
     def close(self, step: str) -> threading.Event:
         self.closed[step] = threading.Event()
@@ -112,6 +120,8 @@ class Commit:
         self._work.at(self.draft, "commit")
         if self._work.store_is_away:
             raise StoreError("the disk is not mounted")
+        if self.draft.title == self._work.refused:
+            raise StoreError("it is too large")
         version: Any = SimpleNamespace(name="1", artifact=self.draft.title)
         return MadeVersion(version, is_new=True, waiting=())
 
@@ -141,10 +151,22 @@ class Stage:
         self.incoming = incoming
         self.clock = clock
         self.work = Work(incoming)
+        incoming.look_for_store = self.work.look_for_store  # type: ignore[method-assign]
         incoming.drafts.clock = trio.current_time
         self.sealer = Sealer(incoming, self.work.begin, Supervisor(nursery, Status({})))
         self.nursery = nursery
         nursery.start_soon(self.sealer.watch)
+
+    def finish_all(self) -> list[dict[str, Any]]:
+        """Waits for all drafts in a task of its own, which adds what `artfs sync` says then to the list."""
+        answers: list[dict[str, Any]] = []
+
+        async def ask() -> None:
+            await self.sealer.finish_all(frozenset(), ME)
+            answers.append(self.sealer.sync_answer(ME))
+
+        self.nursery.start_soon(ask)
+        return answers
 
     def write(self, *names: str) -> None:
         for name in names:
@@ -157,6 +179,11 @@ class Stage:
             await trio.testing.wait_all_tasks_blocked()
             self.clock.jump(0.05)
         await trio.testing.wait_all_tasks_blocked()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Lets time pass until something holds."""
+        while not holds():
+            await self.passes(0.1)
 
 
 Play = Callable[[Stage], Awaitable[None]]
@@ -321,21 +348,77 @@ def test_somebody_s_commit_is_patient_with_a_draft_that_changes(play: Callable[[
     play(act)
 
 
-def test_a_draft_whose_store_is_away_is_held_and_tried_again(play: Callable[[Play], None]) -> None:
+def test_while_the_store_is_away_one_look_is_for_all_drafts(play: Callable[[Play], None]) -> None:
     async def act(stage: Stage) -> None:
         stage.work.store_is_away = True
-        stage.write("model")
+        names = [f"model {number}" for number in range(20)]
+        stage.write(*names)
         await stage.passes(3)
-        await stage.work.until(lambda: bool(stage.work.done("commit")))
-        draft = stage.incoming.draft(b"model")
-        assert draft.held is not None and "not mounted" in draft.held
-        tries = len(stage.work.done("commit"))
-        await stage.passes(TROUBLE_SECONDS + 0.5)
-        await stage.work.until(lambda: len(stage.work.done("commit")) > tries)
+        await stage.until(lambda: stage.incoming.store_trouble is not None)
+        tried = len(stage.work.done("commit"))
+        assert tried <= SEALS_AT_ONCE
+        await stage.passes(3 * TROUBLE_SECONDS)
+        assert len(stage.work.done("commit")) == tried
+        told = stage.sealer.orderable(ME)
+        assert [(draft.state, draft.reason) for draft in told] == [("held", "the disk is not mounted")] * len(names)
         stage.work.store_is_away = False
         await stage.passes(TROUBLE_SECONDS + 0.5)
-        await stage.work.until(lambda: bool(stage.work.done("record")))
-        assert draft.held is None
+        await stage.work.until(lambda: sorted(stage.work.done("record")) == sorted(names))
+
+    play(act)
+
+
+def test_whoever_waits_for_drafts_has_the_store_looked_for_at_once(play: Callable[[Play], None]) -> None:
+    async def act(stage: Stage) -> None:
+        async def finished(answers: list[dict[str, Any]]) -> dict[str, Any]:
+            await stage.until(lambda: bool(answers))
+            return answers[0]
+
+        stage.work.store_is_away = True
+        stage.write("model")
+        held = [{"draft": "model", "reason": "the disk is not mounted"}]
+        assert (await finished(stage.finish_all()))["held"] == held
+        for store_is_away in (True, False):
+            stage.work.store_is_away = store_is_away
+            looks = stage.work.looks
+            answers = stage.finish_all()
+            await stage.work.until(lambda looks=looks: stage.work.looks > looks)  # type: ignore[misc] # no time passes
+            assert (await finished(answers))["held"] == (held if store_is_away else [])
+        assert stage.work.done("record") == ["model"]
+
+    play(act)
+
+
+def test_what_the_store_refuses_of_one_draft_holds_up_no_other(play: Callable[[Play], None]) -> None:
+    async def act(stage: Stage) -> None:
+        stage.work.refused = "model"
+        stage.write("model")
+        await stage.passes(3)
+        await stage.until(lambda: stage.incoming.draft(b"model").held is not None)
+        assert stage.incoming.store_trouble is None
+        stage.write("other")
+        await stage.passes(3)
+        await stage.work.until(lambda: stage.work.done("record") == ["other"])
+        assert len(stage.work.done("commit")) == 2
+
+    play(act)
+
+
+def test_a_draft_that_goes_on_while_it_waits_for_its_turn_is_not_sealed(play: Callable[[Play], None]) -> None:
+    async def act(stage: Stage) -> None:
+        gate = stage.work.close("commit")
+        stage.write(*(f"model {number}" for number in range(SEALS_AT_ONCE)))
+        await stage.passes(2.5)
+        await stage.work.until(lambda: len(stage.work.done("commit")) == SEALS_AT_ONCE)
+        stage.write("waits")
+        await stage.passes(2.5)
+        stage.write("waits")
+        gate.set()
+        await stage.work.until(lambda: len(stage.work.done("record")) == SEALS_AT_ONCE)
+        await stage.passes(1)
+        assert "waits" not in stage.work.done("look")
+        await stage.passes(1.5)
+        await stage.work.until(lambda: "waits" in stage.work.done("record"))
 
     play(act)
 

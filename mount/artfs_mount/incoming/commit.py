@@ -239,9 +239,9 @@ class DraftCommit:
 
     def _sealed(self, content: seal.Scanned) -> Version:
         """A new version, with the bytes that no store has yet. Its id is written down with the draft first."""
+        store = self._workspace.stores.active
         uuid = str(uuids.uuid4())
         self._incoming.drafts.sealing(self.draft, uuid)
-        store = self._workspace.stores.active
         plan = seal.plan(content, self._new(content, uuid), self._workspace.catalog, store, store)
         with seal.bring(plan, self._workspace) as ready:
             [version] = seal.commit(self._workspace, [ready])

@@ -58,9 +58,8 @@ class Draft:
     """One entry of `/incoming`.
 
     changes: counts every change, so that whoever looked at the draft can tell whether it still is what it saw.
-    again_at: when what holds it back may be over, as a store that was away may be there again; None if only a change
-    of the draft helps. uuid: of the version being made, while `sealing`. error: why the last attempt to seal failed.
-    history: what happened to it, and authors: who has changed it, since it was sealed.
+    uuid: of the version being made, while `sealing`. error: why the last attempt to seal failed. history: what
+    happened to it, and authors: who has changed it, since it was sealed.
     """
 
     name: bytes
@@ -69,7 +68,6 @@ class Draft:
     uuid: str | None = None
     version: str | None = None
     held: str | None = None
-    again_at: float | None = None
     error: str | None = None
     history: DraftHistory = field(default_factory=DraftHistory)
     authors: dict[str, Author] = field(default_factory=dict)
@@ -131,7 +129,7 @@ class Drafts:
             draft = self._drafts[name] = Draft(name)
             self._write(draft)
         elif draft.state is not State.CHANGED or draft.held is not None:
-            draft.state, draft.held, draft.again_at = State.CHANGED, None, None
+            draft.state, draft.held = State.CHANGED, None
             self._write(draft)
         draft.changes += 1
         draft.history.changed_at = self.clock()
@@ -178,7 +176,7 @@ class Drafts:
         """Says that the draft is the version `version` and all its files are stubs."""
         draft.state, draft.uuid = State.SEALED, None
         draft.version = version
-        draft.held = draft.again_at = draft.error = None
+        draft.held = draft.error = None
         draft.history.begin_anew()
         draft.authors.clear()
         self._write(draft)
@@ -188,14 +186,10 @@ class Drafts:
         draft.state, draft.uuid = State.CHANGED, None
         self._write(draft)
 
-    def hold(self, draft: Draft, why: str, *, again_at: float | None = None) -> None:
-        """Keeps a draft from sealing by itself until it changes again, or until then by the clock."""
-        draft.held, draft.again_at = redacted(why), again_at
+    def hold(self, draft: Draft, why: str) -> None:
+        """Keeps a draft from sealing by itself until it changes again."""
+        draft.held = redacted(why)
         self._write(draft)
-
-    def release(self, draft: Draft) -> None:
-        """Lets a draft that is held seal by itself again."""
-        draft.held = draft.again_at = None
 
     def stick(self, draft: Draft, why: str) -> None:
         """Says that a draft must not be changed before the next mount: some files share their bytes with a version."""
@@ -266,5 +260,5 @@ def _facts(draft: Draft) -> dict[str, str | None]:
         "state": draft.state,
         "uuid": draft.uuid,
         "version": draft.version,
-        "held": draft.held if draft.again_at is None else None,
+        "held": draft.held,
     }

@@ -7,7 +7,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
-from artfs.errors import CatalogReplaced, DraftNotFound
+from artfs.errors import ArtfsError, CatalogReplaced, DraftNotFound
+from artfs.secrets.redaction import redacted
 from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
@@ -26,7 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Incoming:
-    """The working directory of an area, its drafts, and when they are complete."""
+    """The working directory of an area, its drafts, and when they are complete.
+
+    finishing: drafts that somebody waits for in `artfs sync`, and the processes that do. store_trouble: why the store
+    could take no version when it was last looked for; None if it could.
+    """
 
     def __init__(self, workspace: Workspace, area: Area) -> None:
         config = workspace.home.config
@@ -39,6 +44,7 @@ class Incoming:
         self.contents = Contents(self.nodes, self.drafts, workspace.blobs.cursor)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
         self.finishing: dict[bytes, frozenset[int]] = {}
+        self.store_trouble: str | None = None
         self._told_of_trouble = False
 
     def path(self, draft: bytes) -> bytes:
@@ -84,7 +90,7 @@ class Incoming:
 
     def decisions(self) -> Iterator[tuple[Draft, Decision]]:
         """What is to be done with each draft that is not a version as it stands."""
-        trouble = self.catalog_trouble()
+        trouble = self._trouble()
         for draft in self.drafts:
             if draft.state is State.CHANGED:
                 decision = self._decide(draft, trouble)
@@ -95,10 +101,18 @@ class Incoming:
         """What is to be done with a draft; None for one that is a version as it stands, is becoming one, or is gone."""
         if draft.state is not State.CHANGED:
             return None
-        return self._decide(draft, self.catalog_trouble())
+        return self._decide(draft, self._trouble())
+
+    def look_for_store(self) -> str | None:
+        """Why the store can take no version just now; None if it can. Waits for its disk: for a worker thread."""
+        try:
+            self.workspace.stores.active  # noqa: B018 - it is there, and its own
+        except (ArtfsError, OSError) as error:
+            return redacted(str(error))
+        return None
 
     def catalog_trouble(self) -> str | None:
-        """Why no draft can become a version just now, whatever is in it; None if nothing keeps them from it."""
+        """Why no draft can become a version, whatever is in it and whoever asks; None if it can."""
         try:
             self.workspace.catalog.check_in_place()
         except CatalogReplaced as error:
@@ -114,6 +128,10 @@ class Incoming:
         for draft in self.drafts:
             if draft.state is State.CHANGED and keys & draft.authors.keys() and self.may_order(draft, caller):
                 self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
+
+    def _trouble(self) -> str | None:
+        """Why no draft becomes a version by itself just now, whatever is in it; None if nothing keeps them from it."""
+        return self.catalog_trouble() or self.store_trouble
 
     def _decide(self, draft: Draft, trouble: str | None) -> Decision | None:
         try:

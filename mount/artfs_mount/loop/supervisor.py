@@ -29,6 +29,7 @@ T = TypeVar("T")
 class Work(StrEnum):
     """What the daemon does beside answering requests."""
 
+    AWAIT_STORE = "await store"
     CLOSE = "close"
     DELETE = "delete"
     PREFETCH = "prefetch"
