@@ -80,6 +80,25 @@ def test_a_version_that_is_removed_while_it_is_listed_is_an_error_and_no_empty_d
             os.close(descriptor)
 
 
+def test_a_file_of_a_version_that_is_removed_is_stale_and_no_error_of_the_mount(mount: Mount) -> None:
+    """A handle that was opened before, whose first read comes after; and one of a draft, which is removed as well."""
+    draft = mount.incoming / "file"
+    draft.write_bytes(os.urandom(300_000))
+    version = mount.artifacts / "file" / commit(draft)
+    handles = [os.open(path, os.O_RDONLY) for path in (version / "file", draft)]
+    os.posix_fadvise(handles[1], 0, 0, os.POSIX_FADV_DONTNEED)
+    draft.unlink()
+    Client().delete_artifact_version("file", 1)
+    for handle in handles:
+        with pytest.raises(OSError) as raised:
+            os.read(handle, 10)
+        assert raised.value.errno == errno.ESTALE
+        os.close(handle)
+    assert mount.status()["errors"]["count"] == 0
+    mount.wait_until(lambda: not (version / "file").exists())
+    assert not (version / ".artfs/manifest.json").exists()
+
+
 def test_a_file_from_incoming_is_a_path_with_its_name_in_the_library(mount: Mount) -> None:
     (mount.incoming / "table.csv").write_text("a,b\n1,2\n")
     commit(mount.incoming / "table.csv")

@@ -22,7 +22,7 @@ from artfs.describe.versions import versions
 from artfs.errors import DigestMismatch
 from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.blocking import Slow, WouldBlock
-from artfs_mount.tree.node import Directory, Link, TreeNode
+from artfs_mount.tree.node import Directory, Link, Stale, TreeNode
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile
 from support.entries import directory, file, link, names
@@ -185,6 +185,12 @@ def test_visualizations_are_read_from_the_store_and_checked(record: Record, at: 
     workspace.blobs.memory.clear()
     with pytest.raises(DigestMismatch):
         node.content()
+    page.unlink()
+    with pytest.raises(FileNotFoundError):
+        node.content()
+    workspace.catalog.versions.purge(1, "test")
+    with pytest.raises(Stale):
+        node.content()
 
 
 def test_a_visualization_that_is_replaced_is_another_inode(record: Record, at: At, workspace: Workspace) -> None:
@@ -204,9 +210,9 @@ def test_a_purged_version_has_nothing_to_say(record: Record, at: At, workspace: 
     texts = [node for _, node in here.entries()]
     workspace.catalog.versions.purge(version.id, "test")
     for question in (here.attributes, here.entries, lambda: here.lookup(b"info.json")):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(Stale):
             question()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         MountTree(workspace, status=lambda: b"").node(texts[NAMES.index(b"B3SUMS")].ino)
 
 

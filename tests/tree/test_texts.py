@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.workspace.workspace import Workspace
-from artfs_mount.tree.node import Text
+from artfs_mount.tree.node import Stale, Text
 from artfs_mount.tree.tree import MountTree
 
 
@@ -20,7 +20,7 @@ def test_a_text_is_kept_while_the_kernel_knows_it(tree: MountTree) -> None:
     tree.forget(text.ino, 2)
     assert tree.node(text.ino) is text
     tree.forget(text.ino, 1)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         tree.node(text.ino)
 
 

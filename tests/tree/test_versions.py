@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artfs.artifacts.delete import delete_version
-from artfs.artifacts.scan import scan
 from artfs.catalog.engine import Engine
 from artfs.content.tree import Entry
 from artfs.workspace.workspace import Workspace
 from artfs_mount.tree import inode
-from artfs_mount.tree.node import FOREVER, Directory, TreeNode
+from artfs_mount.tree.node import FOREVER, Directory, Stale, TreeNode
 from artfs_mount.tree.tree import MountTree
 from artfs_mount.tree.version import VersionFile, VersionRoot
 from support.entries import directory, file, link, names
-from support.versions import seal
 
 At = Callable[[str], Any]
 Record = Callable[..., Any]
@@ -157,7 +153,7 @@ def test_everything_is_found_from_its_number_alone(record: Record, workspace: Wo
             assert [(name, node.ino) for name, node in found.entries()] == [
                 (name, node.ino) for name, node in known.entries()
             ]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         new_daemon.node(inode.version_entry(version.id, len(nodes)))
 
 
@@ -205,18 +201,18 @@ def test_the_directory_of_a_purged_version_is_an_error_and_not_empty(
     inside = at("artifacts/x/1/d")
     workspace.catalog.versions.purge(version.id, "test")
     workspace.catalog.trees.collect()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         inside.entries()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         MountTree(workspace, status=lambda: b"").node(inside.ino)
 
 
 def test_numbers_of_nothing_are_not_found(tree: MountTree) -> None:
     for kind in set(inode.InodeKind) - {inode.InodeKind.ORDER}:  # an order may be about anything
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(Stale):
             node = tree.node(inode.pack(kind, 0xABCDEF012345))
             node.attributes()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Stale):
         tree.node(0x7F << inode.PAYLOAD_BITS)
 
 
@@ -239,16 +235,3 @@ def _count_queries(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]
 
     monkeypatch.setattr(engine, "query", counting)
     return asked
-
-
-def test_a_file_of_a_version_that_was_removed_meanwhile_is_stale(
-    workspace: Workspace, tree: MountTree, tmp_path: Path
-) -> None:
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made/file").write_bytes(b"content")
-    version = seal(scan(tmp_path / "made"), workspace, "gone", adopt=False)
-    found: Any = tree.node(inode.version_entry(version.id, 1))
-    delete_version(workspace, version)
-    with pytest.raises(OSError) as raised:
-        found.open()
-    assert raised.value.errno == errno.ESTALE

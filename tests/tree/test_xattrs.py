@@ -17,6 +17,7 @@ from artfs.describe.plain import plain
 from artfs.errors import InvalidName, InvalidValue
 from artfs.workspace.workspace import Workspace
 from artfs_mount.tree.json_text import parsed, typed
+from artfs_mount.tree.node import Stale
 from support.entries import file
 
 At = Callable[[str], Any]
@@ -157,7 +158,7 @@ def test_a_purged_version_cannot_be_changed(record: Record, at: At, workspace: W
     node = at("artifacts/x/1")
     workspace.catalog.versions.purge(version.id, "test")
     for name in (b"user.artfs.tags", b"user.artfs.metadata.k"):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(Stale):
             node.set_xattr(name, b"v")
 
 

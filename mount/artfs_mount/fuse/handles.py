@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from artfs.blobs.window import Cursor
+from artfs.errors import ContentNotFound, StoreError
 from artfs_mount.fuse.inodes import Inodes
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.contents import Contents, OpenFile
@@ -66,8 +67,12 @@ class BlobHandle:
         self._is_closed = False
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
-        blob = self._opened or await self._open()
-        data = await blob.read(offset, size)
+        try:
+            blob = self._opened or await self._open()
+            data = await blob.read(offset, size)
+        except OSError:
+            await self._questions.ask(self._file.check_there)
+            raise
         for block in blob.cursor.due():
             self._supervisor.start(Work.PREFETCH, blob.prefetch, block)
         return data
@@ -133,9 +138,15 @@ class DraftHandle:
 
     async def read(self, offset: int, size: int) -> bytes | memoryview:
         data = self._contents.read_at_once(self.node, offset, size)
-        if data is None:
-            data = await in_thread(self._contents.read, self.node, self._file.reader, offset, size)
-        return data
+        if data is not None:
+            return data
+        try:
+            return await in_thread(self._contents.read, self.node, self._file.reader, offset, size)
+        except (ContentNotFound, StoreError, FileNotFoundError):
+            if self.node.links or self.node.blob is None:
+                raise
+            # Only stubs that have a name keep the content of a version that is removed.
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
 
     async def write(self, offset: int, data: bytes) -> int:
         try:

@@ -61,9 +61,15 @@ class ArtifactDirectory(Directory):
     def lookup(self, name: bytes) -> TreeNode:
         text = as_text(name)
         if text == LATEST:
-            return latest_link(self._context, self._id)
+            newest = self._context.catalog.versions.latest(self._id)
+            if newest is None:
+                raise no_entry(name)
+            return _latest_link(self._id, newest)
         if text.startswith(TAG_MARK):
-            return _newest_tagged(self._context, self._id, self._context.catalog.tags.get(text[len(TAG_MARK) :]))
+            link = _newest_tagged(self._context, self._id, self._context.catalog.tags.get(text[len(TAG_MARK) :]))
+            if link is None:
+                raise no_entry(name)
+            return link
         version = self._context.catalog.versions.get(self._id, text)
         if version is None:
             raise no_entry(name)
@@ -104,7 +110,10 @@ def latest_link(context: Context, payload: int) -> Link:
 def tag_link(context: Context, payload: int) -> Link:
     """The link `@<tag>` of an inode number."""
     artifact_id, tag_id = inode.unpack_pair(payload, inode.TAG_BITS)
-    return _newest_tagged(context, artifact_id, context.catalog.tags.by_id(tag_id))
+    link = _newest_tagged(context, artifact_id, context.catalog.tags.by_id(tag_id))
+    if link is None:
+        raise stale(payload)
+    return link
 
 
 def _latest_link(artifact_id: int, version: Version) -> Link:
@@ -112,10 +121,10 @@ def _latest_link(artifact_id: int, version: Version) -> Link:
     return Link(ino, version.name.encode(), version.created_us * 1000)
 
 
-def _newest_tagged(context: Context, artifact_id: int, tag: Tag | None) -> Link:
+def _newest_tagged(context: Context, artifact_id: int, tag: Tag | None) -> Link | None:
     version = context.catalog.versions.by_tag(artifact_id, tag.name) if tag is not None else None
     if tag is None or version is None:
-        raise no_entry(TAG_MARK + tag.name if tag is not None else TAG_MARK)
+        return None
     return _tag_link(artifact_id, tag.id, version.name, version.created_us)
 
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from artfs.catalog.versions import PURGED
 from artfs_mount.tree.blocking import Blocking, Slow
 from artfs_mount.tree.cache import RecentlyUsed, UntilChanged
 from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.modes import Modes, Owners
 from artfs_mount.tree.nearness import Nearness, Where
-from artfs_mount.tree.node import Owner, no_entry
+from artfs_mount.tree.node import Owner, stale
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
@@ -95,7 +96,7 @@ class Context:
         """The entries of a directory.
 
         Raises:
-            FileNotFoundError: It was removed after its version was purged. An empty or shorter listing in its place
+            Stale: It was removed after its version was purged. An empty or shorter listing in its place
                 would make `rsync --delete` remove the copy.
         """
         found = self._columns.get(tree_id)
@@ -103,28 +104,32 @@ class Context:
             self.may_wait()
             found = EntryColumns(self.catalog.trees.pieces(tree_id), self.modes)
             if self.catalog.trees.tree(tree_id) is None:
-                raise no_entry(f"tree {tree_id}")
+                raise stale(tree_id)
             self._columns.put(tree_id, found, len(found) + TREE_OVERHEAD)
         return found
+
+    def version(self, version_id: int) -> Version:
+        """The version as of now. Raises Stale: there is none, or it is purged."""
+        version = self.catalog.versions.by_id(version_id)
+        if version is None or version.state == PURGED:
+            raise stale(version_id)
+        return version
 
     def root(self, version_id: int) -> Top:
         """The root directory of a version.
 
         Raises:
-            FileNotFoundError: There is no such version, or it is purged.
+            Stale: There is no such version, or it is purged.
         """
         found = self._roots.get(version_id)
         if found is None:
-            version = self.catalog.versions.by_id(version_id)
-            if version is None:
-                raise no_entry(f"version {version_id}")
-            found = self.root_of(version)
+            found = self.root_of(self.version(version_id))
         return found
 
     def root_of(self, version: Version | ListedVersion) -> Top:
-        """The root directory of a version whose row is at hand. Raises FileNotFoundError when it is purged."""
+        """The root directory of a version whose row is at hand. Raises Stale when it is purged."""
         if version.tree_id is None:
-            raise no_entry(f"version {version.id}")
+            raise stale(version.id)
         mode = self.modes.directory(version.mode)
         found = Top(version.tree_id, version.mtime_ns, mode, self._owners.known(version.user_id))
         self._roots.put(version.id, found)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from artfs.catalog.blobs import IDENTITY
 from artfs.catalog.trees import EntryRow
-from artfs.catalog.versions import PURGED
 from artfs.content.b3sums import b3sums
 from artfs.content.digest import Digest, format_digest
 from artfs.content.tree import EntryKind
@@ -55,11 +54,11 @@ class DotArtfs(Directory):
         self._context = context
 
     def attributes(self) -> Attributes:
-        changed_ns = existing_version(self._context, self.version_id).created_us * 1000
+        changed_ns = self._context.version(self.version_id).created_us * 1000
         return Attributes(self.ino, DIRECTORY_MODE, 0, changed_ns, seconds=FOREVER, name_seconds=FOREVER)
 
     def lookup(self, name: bytes) -> TreeNode:
-        version = existing_version(self._context, self.version_id)
+        version = self._context.version(self.version_id)
         if name == PRODUCER and version.producer_id is not None:
             return step_link(self._context, LINK_UPS, step_facts(self._context, version.producer_id))
         make = _ENTRIES.get(name)
@@ -68,7 +67,7 @@ class DotArtfs(Directory):
         return make(self._context, version)
 
     def listing(self) -> Listing:
-        version = existing_version(self._context, self.version_id)
+        version = self._context.version(self.version_id)
         producer = [] if version.producer_id is None else [(PRODUCER, self.lookup(PRODUCER))]
         return FixedDirectory([*((name, make(self._context, version)) for name, make in _ENTRIES.items()), *producer])
 
@@ -110,21 +109,9 @@ class VersionText(Generated):
         return self.listed()
 
     def _made(self) -> bytes:
-        text = self._make(self._context, existing_version(self._context, self.version_id))
-        existing_version(self._context, self.version_id)  # else some of it may have been missing
+        text = self._make(self._context, self._context.version(self.version_id))
+        self._context.version(self.version_id)  # else some of it may have been missing
         return text
-
-
-def existing_version(context: Context, version_id: int) -> Version:
-    """The version as of now.
-
-    Raises:
-        FileNotFoundError: There is none, or it is purged.
-    """
-    version = context.catalog.versions.by_id(version_id)
-    if version is None or version.state == PURGED:
-        raise no_entry(f"version {version_id}")
-    return version
 
 
 def version_text(context: Context, payload: int) -> VersionText:
@@ -132,7 +119,7 @@ def version_text(context: Context, payload: int) -> VersionText:
     version_id, which = inode.unpack_pair(payload, inode.WHICH_BITS)
     if which not in _VERSION_TEXTS:
         raise stale(payload)
-    return VersionText(context, existing_version(context, version_id), which)
+    return VersionText(context, context.version(version_id), which)
 
 
 def _info(context: Context, version: Version) -> Text:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from artfs.catalog.blobs import CONTENT
 from artfs.content.digest import Digest, format_digest
-from artfs.errors import ContentNotFound
 from artfs_mount.tree.columns import EntryColumns
 from artfs_mount.tree.context import Context
 from artfs_mount.tree.inode import version_of
@@ -64,17 +61,12 @@ class VersionFile(TreeNode):
         return self._context.where(self.blob_id)
 
     def open(self) -> Cursor:
-        """Open the content; every byte that is read is checked. May take long unless its bytes are near.
+        """Open the content; every byte that is read is checked. May take long unless its bytes are near."""
+        return self._context.workspace.blobs.cursor(self.digest)
 
-        Raises OSError (ESTALE) if the version was removed, and ContentNotFound if the catalog is an older one.
-        """
-        try:
-            return self._context.workspace.blobs.cursor(self.digest)
-        except ContentNotFound:
-            version = self._context.catalog.versions.by_id(version_of(self.ino))
-            if version is None or version.tree_id is not None:
-                raise
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE)) from None
+    def check_there(self) -> None:
+        """Raise Stale if its version was removed: nothing is wrong when its content cannot be read any more."""
+        self._context.version(version_of(self.ino))
 
     def look_and_open(self) -> Cursor:
         """Find out how near the bytes are, for the next time, and open the content. Waits for their disks."""

@@ -7,8 +7,6 @@ kernel knows the name and asks for it again as soon as anybody wants more than t
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from artfs.content.digest import hash_bytes
 from artfs_mount.tree import inode
 from artfs_mount.tree.blocking import Slow
-from artfs_mount.tree.node import FOREVER, TEXT_MODE, Attributes, Generated, TreeNode, unseen
+from artfs_mount.tree.node import FOREVER, TEXT_MODE, Attributes, Generated, TreeNode, stale, unseen
 
 if TYPE_CHECKING:
     from artfs.lineage.graph import Graph
@@ -117,7 +115,7 @@ def page_of(context: Context, kind: inode.InodeKind, payload: int, templates: Ma
     """The page of an inode number.
 
     Raises:
-        OSError: ESTALE, it says something else by now. The kernel then looks the name up again.
+        Stale: it says something else by now.
     """
     owner_id, rest = inode.unpack_pair(payload, inode.HASH_BITS)
     which, mark = rest >> inode.MARK_BITS, rest & (1 << inode.MARK_BITS) - 1
@@ -125,4 +123,4 @@ def page_of(context: Context, kind: inode.InodeKind, payload: int, templates: Ma
         page = GeneratedFile(context, kind, owner_id, templates[which])
         if page.ino == inode.page(kind, owner_id, which, mark):
             return page
-    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+    raise stale(payload)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from artfs.describe.graph import graph as describe
+from artfs.errors import VersionNotFound
 from artfs.lineage.dot import to_dot
 from artfs.lineage.graph import Graph, version_graph
 from artfs.lineage.svg import to_svg
@@ -284,7 +285,10 @@ _RELATED_NUMBERS: Final = {relation.name: which for which, relation in _RELATED.
 
 def _drawn(which: int, draw: Callable[[Graph], str]) -> Callable[[Context, int], GeneratedText]:
     def make(context: Context, version_id: int) -> GeneratedText:
-        graph = version_graph(context.catalog, version_id, most=DRAWN_NODES)
+        try:
+            graph = version_graph(context.catalog, version_id, most=DRAWN_NODES)
+        except VersionNotFound:
+            raise stale(version_id) from None
         return GeneratedText(drawn(context, ("version", version_id, which), graph, draw), _changed(graph))
 
     return make

@@ -61,7 +61,7 @@ def version_facts(context: Context, version_id: int) -> VersionFacts:
     """The names of a version, also of a purged one.
 
     Raises:
-        FileNotFoundError: There is none.
+        Stale: There is none.
     """
     found = many_version_facts(context, [version_id])
     if not found:
@@ -103,7 +103,7 @@ def step_facts(context: Context, step_run_id: int) -> StepFacts:
     """The names of a step run, its run and its pipeline.
 
     Raises:
-        FileNotFoundError: There is none.
+        Stale: There is none.
     """
     found = many_step_facts(context, [step_run_id])
     if not found:

@@ -246,9 +246,17 @@ def no_entry(name: bytes | str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(name))
 
 
-def stale(number: int) -> FileNotFoundError:
-    """The error for an inode number, or the payload of one, that leads nowhere any more."""
-    return FileNotFoundError(errno.ENOENT, f"the inode {number:#x} stands for nothing any more")
+class Stale(OSError):
+    """What an inode number stood for was removed, or says something else by now.
+
+    Its errno is ESTALE, on which the kernel looks the name up again, and whoever has no name but an open file is told
+    that it is gone. ENOENT would be that of a file that was never there; and in a listing programs take it for the end.
+    """
+
+
+def stale(number: int) -> Stale:
+    """The error for an inode number, or the payload or row id in one, that leads nowhere any more."""
+    return Stale(errno.ESTALE, f"what had the number {number:#x} is not there any more")
 
 
 def unsupported_xattr(name: bytes) -> OSError:

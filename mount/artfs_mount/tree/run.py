@@ -104,7 +104,7 @@ def run_row(context: Context, run_id: int) -> RunRow:
     """The run as of now.
 
     Raises:
-        FileNotFoundError: It was deleted.
+        Stale: It was deleted.
     """
     row = context.catalog.runs.by_id(run_id)
     if row is None:

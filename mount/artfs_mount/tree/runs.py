@@ -9,7 +9,17 @@ from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import catalog_name, file_name
 from artfs_mount.tree.links import RUN_RESERVED
 from artfs_mount.tree.listing import Rows
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, Link, Listing, TreeNode, stale
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    Attributes,
+    Directory,
+    Link,
+    Listing,
+    TreeNode,
+    no_entry,
+    stale,
+)
 from artfs_mount.tree.run import RunDirectory, run_row
 
 if TYPE_CHECKING:
@@ -71,7 +81,10 @@ class PipelineDirectory(Directory):
 
     def lookup(self, name: bytes) -> TreeNode:
         if name == LATEST:
-            return latest_run(self._context, self._id)
+            latest = self._context.catalog.runs.latest(self._id)
+            if latest is None:
+                raise no_entry(name)
+            return _latest(self._id, latest)
         text = catalog_name(name)
         row = self._context.catalog.runs.get(self._name, text) if text is not None else None
         if row is not None and _shown(row.name) == name:

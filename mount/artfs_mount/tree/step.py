@@ -155,7 +155,7 @@ def existing_step(context: Context, step_run_id: int) -> StepRun:
     """The step run as of now.
 
     Raises:
-        FileNotFoundError: Its run was deleted.
+        Stale: Its run was deleted.
     """
     row: StepRun | None = context.facts.get(
         ("step row", step_run_id), lambda: context.catalog.steps.by_id(step_run_id), lambda row: 10

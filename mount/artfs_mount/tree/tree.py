@@ -158,7 +158,7 @@ class MountTree:
         """What an inode number stands for.
 
         Raises:
-            FileNotFoundError: It stands for nothing (any more).
+            Stale: It stands for nothing (any more).
         """
         remembered = self._texts.get(ino)
         if remembered is not None:

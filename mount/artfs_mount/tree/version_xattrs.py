@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from artfs.catalog.versions import PURGED
 from artfs.content.digest import format_digest
 from artfs.describe.plain import plain
 from artfs.errors import InvalidName, InvalidValue
 from artfs_mount.tree.json_text import parsed, typed
-from artfs_mount.tree.node import XATTR_PREFIX, no_entry, unsupported_xattr
+from artfs_mount.tree.node import XATTR_PREFIX, unsupported_xattr
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -31,7 +30,7 @@ _LIST_BYTES: Final = 65_536
 
 def read(context: Context, version_id: int) -> Mapping[bytes, bytes]:
     """The extended attributes of a version as of now."""
-    version = _existing(context, version_id)
+    version = context.version(version_id)
     attributes = {
         XATTR_PREFIX + b"id": version.uuid.encode(),
         XATTR_PREFIX + b"digest": format_digest(version.digest).encode(),
@@ -50,7 +49,7 @@ def write(context: Context, version_id: int, name: bytes, value: bytes) -> None:
         PermissionError: The attribute follows from the version.
         OSError: ENOTSUP, there is no such attribute.
         InvalidValue, InvalidName: The value cannot be kept.
-        FileNotFoundError: The version is purged.
+        Stale: The version is purged.
     """
     if name in READ_ONLY:
         raise PermissionError(f"{name.decode()} of a version follows from what it is, and cannot be set")
@@ -65,7 +64,7 @@ def write(context: Context, version_id: int, name: bytes, value: bytes) -> None:
 def _set_tags(context: Context, version_id: int, tags: Sequence[str]) -> None:
     catalog = context.catalog
     with catalog.transaction():
-        version = _existing(context, version_id)
+        version = context.version(version_id)
         before = catalog.tags.of_version(version_id)
         catalog.tags.set(version_id, tags)
         _audit(context, "version.tag", version, {"tags": sorted(tags), "before": list(before)})
@@ -76,7 +75,7 @@ def _set_metadata(context: Context, version_id: int, key: str, value: object) ->
         raise InvalidName(f"the extended attribute {METADATA.decode()} needs a key after the dot")
     catalog = context.catalog
     with catalog.transaction():
-        version = _existing(context, version_id)
+        version = context.version(version_id)
         catalog.metadata.set(version_id, {key: value})
         _audit(context, "version.metadata", version, {"key": key, "value": plain(value)})
 
@@ -84,13 +83,6 @@ def _set_metadata(context: Context, version_id: int, key: str, value: object) ->
 def _audit(context: Context, action: str, version: Version, detail: Mapping[str, object]) -> None:
     user = context.catalog.users.ensure(context.workspace.user)
     context.catalog.audit.append(action, f"{version.artifact}@{version.name}", detail, user.id)
-
-
-def _existing(context: Context, version_id: int) -> Version:
-    version = context.catalog.versions.by_id(version_id)
-    if version is None or version.state == PURGED:
-        raise no_entry(f"version {version_id}")
-    return version
 
 
 def _join(tags: Sequence[str]) -> bytes:

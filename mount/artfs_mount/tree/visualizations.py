@@ -64,7 +64,11 @@ class VisualizationFile(Generated):
 
     def content(self) -> bytes:
         self._context.may_wait()
-        return read_visualization(self._context.workspace, self._row.digest)
+        try:
+            return read_visualization(self._context.workspace, self._row.digest)
+        except OSError:
+            self._context.version(self._version.id)
+            raise
 
     def attributes(self) -> Attributes:
         mode, owner = self._context.told(self._version.id)
@@ -80,10 +84,7 @@ class VisualizationFile(Generated):
 
 def visualizations(context: Context, payload: int) -> VisualizationsDirectory:
     """The directory of an inode number."""
-    version = context.catalog.versions.by_id(payload)
-    if version is None:
-        raise stale(payload)
-    return VisualizationsDirectory(context, version)
+    return VisualizationsDirectory(context, context.version(payload))
 
 
 def visualization(context: Context, payload: int) -> TreeNode:
