@@ -74,8 +74,9 @@ class Listings:
         return row[0] if row else None
 
     def tags(self, after: int, most: int) -> list[Named]:
-        """Return tags."""
-        return _sound("a tag", self._rows("tag", "NULL", "n.id > :after", after, most))
+        """Return the tags that any version carries."""
+        carried = "EXISTS (SELECT 1 FROM version_tag x WHERE x.tag_id = n.id)"
+        return _sound("a tag", self._rows("tag", "NULL", f"n.id > :after AND {carried}", after, most))
 
     def pipelines(self, after: int, most: int) -> list[Named]:
         """Return pipelines, whose names may be no file names."""
@@ -124,6 +125,11 @@ class Listings:
             {"tag": tag_id, "after": after, "most": most},
         )
         return [row[0] for row in rows]
+
+    def is_carried(self, tag_id: int) -> bool:
+        """Whether any version carries a tag."""
+        row = self._engine.one("SELECT 1 FROM version_tag WHERE tag_id = :tag LIMIT 1", {"tag": tag_id})
+        return row is not None
 
     def is_tagged(self, tag_id: int, version_id: int) -> bool:
         """Whether a version carries a tag."""

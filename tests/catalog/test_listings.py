@@ -71,6 +71,12 @@ def test_versions_with_a_tag_come_in_the_order_of_their_times(catalog: Catalog) 
     assert catalog.listings.tagged(tag.id, ids[3], 9) == expected[2:], "after one that lost the tag meanwhile"
     assert catalog.listings.is_tagged(tag.id, ids[0])
     assert not catalog.listings.is_tagged(tag.id, ids[3])
+    assert [row.name for row in catalog.listings.tags(0, 9)] == ["best"]
+    assert catalog.listings.is_carried(tag.id)
+    for version_id in (ids[0], ids[1], ids[2]):
+        catalog.tags.remove(version_id, "best")
+    assert catalog.listings.tags(0, 9) == []
+    assert not catalog.listings.is_carried(tag.id)
 
 
 def test_what_is_newest_follows_times(catalog: Catalog) -> None:
@@ -97,13 +103,14 @@ def test_names_are_listed_in_pieces(catalog: Catalog) -> None:
     names = [f"a{number}" for number in range(5)]
     for name in names:
         catalog.artifacts.ensure(name)
-        catalog.tags.ensure(name)
         catalog.runs.create(name, "run")
+    version = save(catalog, "carries tags")
+    catalog.tags.add(version.id, *names)
     for read in (catalog.listings.artifacts, catalog.listings.tags, catalog.listings.pipelines):
-        assert len(set(_all(read, 2))) == 5
-        assert [row.name for row in read(0, 9)] == names
+        assert len(set(_all(read, 2))) == len(read(0, 9))
+        assert [row.name for row in read(0, len(names))] == names
     catalog.artifacts.delete(2)
-    assert [row.name for row in catalog.listings.artifacts(1, 9)] == names[2:]
+    assert [row.name for row in catalog.listings.artifacts(1, 9)] == [*names[2:], "carries tags"]
 
 
 def test_a_piece_is_one_step_of_the_database_however_many_rows_it_has(embedded: Catalog) -> None:

@@ -191,6 +191,16 @@ def test_tags_list_versions_of_all_artifacts(workspace: Workspace, at: At) -> No
     }
 
 
+def test_a_tag_that_no_version_carries_any_more_is_gone(workspace: Workspace, at: At) -> None:
+    version = save(workspace.catalog, "b", tags=["best", "newest"])
+    workspace.catalog.tags.remove(version.id, "best")
+    assert names(at("tags")) == [b"newest"]
+    with pytest.raises(FileNotFoundError):
+        at("tags/best")
+    workspace.catalog.versions.purge(version.id, "test")
+    assert names(at("tags")) == []
+
+
 def test_what_is_committed_is_seen_by_the_very_next_look(workspace: Workspace, recorder: Recorder, at: At) -> None:
     raw = recorder.make("raw")
     downstream, tags = at("lineage/raw/1/downstream"), at("tags")

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from artfs.catalog.listings import Named
 from artfs_mount.tree import inode
 from artfs_mount.tree.artifact import ArtifactDirectory
-from artfs_mount.tree.context import Context
-from artfs_mount.tree.listing import Rows
-from artfs_mount.tree.node import (
-    FOREVER,
-    WRITABLE_DIRECTORY_MODE,
-    Attributes,
-    Directory,
-    Listing,
-    TreeNode,
-    as_text,
-    no_entry,
-)
-
-if TYPE_CHECKING:
-    from artfs.catalog.listings import Named
+from artfs_mount.tree.listing import HasTime, TableDirectory
+from artfs_mount.tree.node import FOREVER, WRITABLE_DIRECTORY_MODE, Attributes, TreeNode
 
 
-class ArtifactsDirectory(Directory):
+class ArtifactsDirectory(TableDirectory):
     """The directory of artifacts."""
 
-    __slots__ = ("_context",)
-
-    def __init__(self, context: Context) -> None:
-        self.ino = int(inode.Fixed.ARTIFACTS)
-        self._context = context
+    __slots__ = ()
+    number = inode.Fixed.ARTIFACTS
 
     def attributes(self) -> Attributes:
         newest_us = self._context.catalog.listings.newest_artifact_us()
@@ -38,14 +23,12 @@ class ArtifactsDirectory(Directory):
         fresh = self._context.fresh_seconds
         return Attributes(self.ino, WRITABLE_DIRECTORY_MODE, 0, changed_ns, seconds=fresh, name_seconds=FOREVER)
 
-    def lookup(self, name: bytes) -> TreeNode:
-        row = self._context.catalog.artifacts.get(as_text(name))
-        if row is None:
-            raise no_entry(name)
-        return ArtifactDirectory(self._context, row.id, row.created_us)
+    def _row(self, name: str) -> HasTime | None:
+        return self._context.catalog.artifacts.get(name)
 
-    def listing(self) -> Listing:
-        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
+    def _rows(self, after: int, most: int) -> Sequence[Named]:
+        return self._context.catalog.listings.artifacts(after, most)
 
-    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
-        return row.name.encode(), ArtifactDirectory(self._context, row.id, row.created_us, row.changed_us)
+    def _child(self, row: HasTime) -> TreeNode:
+        changed_us = row.changed_us if isinstance(row, Named) else None
+        return ArtifactDirectory(self._context, row.id, row.created_us, changed_us)

@@ -32,7 +32,7 @@ from artfs_mount.tree.links import (
     version_facts,
     version_link,
 )
-from artfs_mount.tree.listing import FixedDirectory, LinkDirectory, Numbered, Rows
+from artfs_mount.tree.listing import FixedDirectory, HasTime, LinkDirectory, Numbered, TableDirectory
 from artfs_mount.tree.node import (
     DIRECTORY_MODE,
     FOREVER,
@@ -59,29 +59,20 @@ _PRODUCER: Final = b"producer"
 _ARTIFACT: Final = b"artifact"
 
 
-class LineageDirectory(Directory):
+class LineageDirectory(TableDirectory):
     """The directory of artifacts."""
 
-    __slots__ = ("_context",)
+    __slots__ = ()
+    number = inode.Fixed.LINEAGE
 
-    def __init__(self, context: Context) -> None:
-        self.ino = int(inode.Fixed.LINEAGE)
-        self._context = context
+    def _row(self, name: str) -> HasTime | None:
+        return self._context.catalog.artifacts.get(name)
 
-    def attributes(self) -> Attributes:
-        return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
+    def _rows(self, after: int, most: int) -> Sequence[Named]:
+        return self._context.catalog.listings.artifacts(after, most)
 
-    def lookup(self, name: bytes) -> TreeNode:
-        row = self._context.catalog.artifacts.get(as_text(name))
-        if row is None:
-            raise no_entry(name)
+    def _child(self, row: HasTime) -> TreeNode:
         return LineageArtifactDirectory(self._context, row.id, row.created_us)
-
-    def listing(self) -> Listing:
-        return Rows(self._context, self._context.catalog.listings.artifacts, self._entry, is_quick=True)
-
-    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
-        return row.name.encode(), LineageArtifactDirectory(self._context, row.id, row.created_us)
 
 
 class LineageArtifactDirectory(Directory):

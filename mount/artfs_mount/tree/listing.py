@@ -7,9 +7,21 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
 
-from artfs_mount.tree.node import DIRECTORY_MODE, FOREVER, Attributes, Directory, DirectoryEntry, Listing, TreeNode
+from artfs_mount.tree import inode
+from artfs_mount.tree.node import (
+    DIRECTORY_MODE,
+    FOREVER,
+    Attributes,
+    Directory,
+    DirectoryEntry,
+    Listing,
+    TreeNode,
+    as_text,
+    no_entry,
+)
 
 if TYPE_CHECKING:
+    from artfs.catalog.listings import Named
     from artfs_mount.tree.context import Context
 
 AFTER_ROWS: Final = 1 << 62
@@ -106,6 +118,48 @@ class Numbered(Listing):
             piece += [DirectoryEntry(at, *made[id_]) for at, id_ in enumerate(asked, position + 1) if id_ in made]
             position += len(asked)
         return piece
+
+
+class HasTime(HasId, Protocol):
+    """A row that says when it was made."""
+
+    @property
+    def created_us(self) -> int: ...
+
+
+class TableDirectory(Directory):
+    """A directory at the top of the mount, whose names are the rows of a table, read afresh each time."""
+
+    __slots__ = ("_context",)
+    number: ClassVar[inode.Fixed]
+
+    def __init__(self, context: Context) -> None:
+        self.ino = int(self.number)
+        self._context = context
+
+    def attributes(self) -> Attributes:
+        return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
+
+    def lookup(self, name: bytes) -> TreeNode:
+        row = self._row(as_text(name))
+        if row is None:
+            raise no_entry(name)
+        return self._child(row)
+
+    def listing(self) -> Listing:
+        return Rows(self._context, self._rows, lambda row: (row.name.encode(), self._child(row)), is_quick=True)
+
+    @abstractmethod
+    def _row(self, name: str) -> HasTime | None:
+        """The row of a name."""
+
+    @abstractmethod
+    def _rows(self, after: int, most: int) -> Sequence[Named]:
+        """The rows after the one of an id, so many at most."""
+
+    @abstractmethod
+    def _child(self, row: HasTime) -> TreeNode:
+        """The directory of a row."""
 
 
 class LinkDirectory(Directory):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from artfs_mount.tree import inode
 from artfs_mount.tree.file_names import version_name
 from artfs_mount.tree.links import many_version_facts, version_called, version_link
-from artfs_mount.tree.listing import LinkDirectory, Rows
+from artfs_mount.tree.listing import HasTime, LinkDirectory, Rows, TableDirectory
 from artfs_mount.tree.node import (
-    DIRECTORY_MODE,
-    FOREVER,
-    Attributes,
-    Directory,
     Listing,
     TreeNode,
-    as_text,
-    no_entry,
     stale,
 )
 
@@ -28,29 +23,21 @@ if TYPE_CHECKING:
 LINK_UPS: Final = 2
 
 
-class TagsDirectory(Directory):
-    """The directory of tags."""
+class TagsDirectory(TableDirectory):
+    """The directory of tags that versions carry."""
 
-    __slots__ = ("_context",)
+    __slots__ = ()
+    number = inode.Fixed.TAGS
 
-    def __init__(self, context: Context) -> None:
-        self.ino = int(inode.Fixed.TAGS)
-        self._context = context
+    def _row(self, name: str) -> HasTime | None:
+        row = self._context.catalog.tags.get(name)
+        return row if row is not None and self._context.catalog.listings.is_carried(row.id) else None
 
-    def attributes(self) -> Attributes:
-        return Attributes(self.ino, DIRECTORY_MODE, 0, self._context.started_ns, name_seconds=FOREVER)
+    def _rows(self, after: int, most: int) -> Sequence[Named]:
+        return self._context.catalog.listings.tags(after, most)
 
-    def lookup(self, name: bytes) -> TreeNode:
-        row = self._context.catalog.tags.get(as_text(name))
-        if row is None:
-            raise no_entry(name)
+    def _child(self, row: HasTime) -> TreeNode:
         return TagDirectory(self._context, row.id, row.created_us)
-
-    def listing(self) -> Listing:
-        return Rows(self._context, self._context.catalog.listings.tags, self._entry, is_quick=True)
-
-    def _entry(self, row: Named) -> tuple[bytes, TreeNode]:
-        return row.name.encode(), TagDirectory(self._context, row.id, row.created_us)
 
 
 class TagDirectory(LinkDirectory):
