@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import faulthandler
 import logging
 import logging.handlers
@@ -24,6 +25,11 @@ from artfs_mount.incoming import area as areas
 
 LOG_BYTES = 4 * 2**20
 LOG_FILES = 3
+_UNHEARD = {
+    f"{request}(): fuse_reply_* failed with {os.strerror(errno.ENOENT)}"
+    for request in ("fuse_release", "fuse_releasedir")
+}
+"""Nobody waits until a file is closed here, so the kernel may unmount before it has the answer."""
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +143,7 @@ def _log_to(area: areas.Area, *, also_to_terminal: bool) -> None:
     for handler in handlers:
         handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=handlers)
+    logging.getLogger("pyfuse3").addFilter(lambda record: record.getMessage() not in _UNHEARD)
 
 
 def _lost(lost: sys.UnraisableHookArgs) -> None:

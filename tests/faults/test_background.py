@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from artfs.artifacts.save import save
 from artfs.transfers.pending import owe_copy
 from artfs.workspace.workspace import Workspace
+from artfs_mount.incoming.control import SYNC
 from artfs_mount.loop.supervisor import Work
 from support.drafts import commit, versions
 from support.faulty_mount import FaultyMount
@@ -36,6 +38,25 @@ def mount(fuse_for_everyone: None) -> Iterator[FaultyMount]:
     wrong = [line for line in mount.log().splitlines() if " ERROR " in line and "background work" not in line]
     remove_base(mount.base)
     assert [line for line in wrong if "section 'drafts' failed" not in line] == []
+
+
+def await_store(mount: FaultyMount, name: str) -> Goes:
+    fault = mount.control.read_text()
+    mount.put_in_order()
+    store = mount.home / "store"
+    away = store.rename(mount.home / "away")
+    (mount.incoming / name).write_bytes(os.urandom(10))
+    mount.wait_until(lambda: _state(mount, name) == "held", "the draft to wait for the store")
+    mount.control.write_text(fault)
+    os.getxattr(mount.path, SYNC)
+
+    def goes() -> bool:
+        away.rename(store)
+        os.getxattr(mount.path, SYNC)
+        mount.wait_until(lambda: versions(mount, name) == ["1"], "the version")
+        return True
+
+    return goes
 
 
 def prefetch(mount: FaultyMount, name: str) -> Goes:
@@ -120,6 +141,7 @@ def watch(mount: FaultyMount, name: str) -> Goes:
 
 
 WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
+    Work.AWAIT_STORE: ("Incoming.look_for_store", await_store),
     Work.CLOSE: ("BlobReader.close", prefetch),
     Work.DELETE: ("_delete", delete),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
@@ -160,6 +182,18 @@ def test_work_that_fails_ends_nothing_but_itself(mount: FaultyMount, work: Work,
     assert mount.pid == pid
 
 
+def test_a_file_that_is_closed_while_the_mount_goes_is_no_error(mount: FaultyMount) -> None:
+    """Nobody waits for the daemon to close it; the answer comes to a kernel that has unmounted, and is not missed."""
+    file = os.open(mount.path / "README.txt", os.O_RDONLY)
+    mount.put_out_of_order("Handles.close", hang=True)
+    os.close(file)
+    subprocess.run(["fusermount3", "-u", mount.path], check=True)
+    mount.put_in_order()
+    assert mount.wait() == 0
+    mount.remount()
+    assert "fuse_release" not in mount.log()
+
+
 def test_only_the_supervisor_starts_tasks() -> None:
     starting = {
         path.name
@@ -169,6 +203,10 @@ def test_only_the_supervisor_starts_tasks() -> None:
         if node.attr != "start" or "nursery" in ast.unparse(node.value)
     }
     assert starting == {"daemon.py", "supervisor.py"}  # the daemon opens the one nursery
+
+
+def _state(mount: FaultyMount, draft: str) -> str:
+    return str({told["name"]: told["state"] for told in mount.status()["drafts"]}[draft])
 
 
 def _count(mount: FaultyMount, work: Work) -> int:

@@ -57,6 +57,7 @@ PARTS = (
     "artfs_mount.incoming.incoming:Incoming.decision",
     "artfs_mount.incoming.incoming:Incoming.decisions",
     "artfs_mount.incoming.incoming:Incoming.kind",
+    "artfs_mount.incoming.incoming:Incoming.look_for_store",
     "artfs_mount.incoming.namespace:Namespace.hard_link",
     "artfs_mount.incoming.namespace:Namespace.make_directory",
     "artfs_mount.incoming.namespace:Namespace.make_file",
