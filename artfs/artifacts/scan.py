@@ -80,6 +80,8 @@ class Scanned:
         in_place: whether the bytes stay where they are.
         owners, groups: the users and groups that files and directories belong to.
         self_contained: whether no link in it leads out of it.
+        top: what was looked at.
+        called: what its user calls it, if not so.
     """
 
     tree: Tree
@@ -90,6 +92,12 @@ class Scanned:
     owners: frozenset[int] = frozenset()
     groups: frozenset[int] = frozenset()
     self_contained: bool = True
+    top: bytes = b""
+    called: str | None = None
+
+    def shown(self, source: bytes) -> str:
+        """Return the path of a file of it for people, as they call it."""
+        return _shown(source, self.top, self.called)
 
 
 def scan(
@@ -233,6 +241,8 @@ class _Scan:
             owners=frozenset(self._owners),
             groups=frozenset(self._groups),
             self_contained=self._self_contained,
+            top=self._top,
+            called=self._called,
         )
 
     def _walk(self, top: bytes, status: os.stat_result) -> Tree:
@@ -371,8 +381,11 @@ class _Scan:
         )
 
     def _shown(self, source: bytes) -> str:
-        """A path for people, as they call it."""
-        return shown(source) if self._called is None else self._called + shown(source[len(self._top) :])
+        return _shown(source, self._top, self._called)
+
+
+def _shown(source: bytes, top: bytes, called: str | None) -> str:
+    return shown(source) if called is None else called + shown(source[len(top) :])
 
 
 def _leads_out(link: bytes, target: bytes) -> bool:

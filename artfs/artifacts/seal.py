@@ -34,14 +34,12 @@ from artfs.catalog.new_version import NewContents
 from artfs.content import files
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat, reachable
-from artfs.content.long_paths import shown as shown_path
 from artfs.errors import ChangedWhileReading, MissingPlace
 from artfs.stages import stages
 from artfs.transfers.syncing import small_contents
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
-    from artfs.stores.base import Store
     from artfs.workspace.workspace import Workspace
 
 __all__ = [
@@ -179,9 +177,9 @@ def _brought(made: Plan) -> NewContents:
         made.taken.taken = True
     for file in made.wanted.values():
         if made.taken is None:
-            _place_file(file, made.landing, made.folder + b"/" + file.path, adopt=made.adopt)
+            _place_file(file, made, made.folder + b"/" + file.path)
         else:
-            _check_unchanged(file)
+            _check_unchanged(file, made.scanned)
     places = {digest: Place(made.folder + b"/" + file.path, made.landing.id) for digest, file in made.wanted.items()}
     return NewContents(places, unsynced=(small_contents(contents_of(made.wanted)) or {}) if made.late else {})
 
@@ -215,22 +213,22 @@ def _sync(made: Plan, contents: NewContents, lists: Sequence[bytes]) -> None:
     made.landing.sync(owned)
 
 
-def _place_file(file: ScannedFile, landing: Store, target: bytes, *, adopt: bool) -> None:
+def _place_file(file: ScannedFile, made: Plan, target: bytes) -> None:
     # A file that its owner may not read has to be readable in the store: it cannot share the inode.
     readable = bool(file.entry.mode & 0o400)
     with (
         reachable(file.source_path) as source,
         contextlib.nullcontext() if readable else files.made_readable(source),
     ):
-        landing.place(Path(os.fsdecode(source)), target, adopt=adopt and readable)
+        made.landing.place(Path(os.fsdecode(source)), target, adopt=made.adopt and readable)
     stages.reached("placed")
-    _check_unchanged(file)
+    _check_unchanged(file, made.scanned)
 
 
-def _check_unchanged(file: ScannedFile) -> None:
+def _check_unchanged(file: ScannedFile, scanned: Scanned) -> None:
     now = lstat(file.source_path)
     if (now.st_size, now.st_mtime_ns) != (file.digest.size, file.entry.mtime_ns):
-        name = shown_path(file.source_path)
+        name = scanned.shown(file.source_path)
         raise ChangedWhileReading(f"'{name}' was changed while it was stored; try again", subject=name)
 
 

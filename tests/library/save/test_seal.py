@@ -166,6 +166,12 @@ class TestFailure:
             sealed(scanned, workspace, "iris")
         assert os.listdir(workspace.home.store_root) == [".artfs"]
 
+    def test_the_error_calls_the_file_as_its_user_does(self, workspace: Workspace, source: Path) -> None:
+        scanned = scan(source, called="/mnt/incoming/iris")
+        (source / "deep/b").write_bytes(b"longer than before")
+        with pytest.raises(ChangedWhileReading, match=r"^'/mnt/incoming/iris/deep/b' was changed while it was stored"):
+            sealed(scanned, workspace, "iris")
+
     def test_a_file_that_is_gone_before_it_is_stored_is_an_error(self, workspace: Workspace, source: Path) -> None:
         scanned = scan(source)
         (source / "deep/b").unlink()
