@@ -363,7 +363,7 @@ def test_while_the_store_is_away_one_look_is_for_all_drafts(play: Callable[[Play
         assert [(draft.state, draft.reason) for draft in told] == [("held", "the disk is not mounted")] * len(names)
         stage.work.store_is_away = False
         await stage.passes(TROUBLE_SECONDS + 0.5)
-        await stage.work.until(lambda: sorted(stage.work.done("record")) == sorted(names))
+        await stage.until(lambda: sorted(stage.work.done("record")) == sorted(names))
 
     play(act)
 
