@@ -304,7 +304,8 @@ class BlobReader:
                 if disk is not None and not candidate.is_local:
                     disk.put(unit, size, 0, listed)
                 return listed
-            wrong.append(Failure(candidate, _wrong_list(candidate, index), is_of_list=True))
+            error = _wrong_list(candidate, index, self.file.size, unit, listed)
+            wrong.append(Failure(candidate, error, is_of_list=True))
         self._sources.tell(wrong, recovered=True)
         self._has_lists = missing < len(candidates)
         if missing + len(wrong) == len(candidates):
@@ -328,9 +329,11 @@ class _NoList(Exception):
     """No place has the list of a block."""
 
 
-def _wrong_list(candidate: Candidate, index: int) -> DigestMismatch:
+def _wrong_list(candidate: Candidate, index: int, size: int, unit: Digest, listed: bytes) -> DigestMismatch:
     return DigestMismatch(
-        f"the list of the pieces of block {index} of '{candidate.shown}' is damaged: small reads of it read the block",
+        f"the list of the pieces of block {index} of '{candidate.shown}' is damaged: for a file of {size} bytes it "
+        f"should be {format_digest(unit)}, and is {format_digest(list_digest(listed))} with {len(listed)} bytes; small "
+        "reads of the block read all of it",
         subject=candidate.shown,
     )
 

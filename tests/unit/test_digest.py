@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from artfs.content.digest import (
     BLOCK_SIZE,
+    DIGEST_SIZE,
+    LIST_SIZE,
+    PIECE_SIZE,
     FileDigest,
     Hasher,
     format_digest,
@@ -22,6 +25,7 @@ from artfs.content.digest import (
     parse_digest,
     tagged,
 )
+from artfs.content.stream import SequentialHasher
 
 NOISE = os.urandom(3 * BLOCK_SIZE + 5)
 SIZES = [0, 1, 4096, BLOCK_SIZE - 1, BLOCK_SIZE, BLOCK_SIZE + 1, 2 * BLOCK_SIZE - 1, 2 * BLOCK_SIZE, 3 * BLOCK_SIZE + 5]
@@ -41,16 +45,45 @@ def test_a_file_has_the_digest_of_its_bytes_and_of_each_block(tmp_path: Path, si
         assert hash_file(file.fileno()) == expected(NOISE[:size])
 
 
-@pytest.mark.parametrize("size", [size for size in SIZES if size > BLOCK_SIZE])
-def test_lists_of_pieces_are_the_same_whichever_way_a_file_is_hashed(tmp_path: Path, size: int) -> None:
+def lists_of(size: int) -> list[bytes]:
+    return [hash_pieces(NOISE[at : min(at + BLOCK_SIZE, size)]) for at in range(0, size, BLOCK_SIZE)]
+
+
+LAST_BLOCKS = [1, 4096, PIECE_SIZE - 1, PIECE_SIZE, PIECE_SIZE + 1, BLOCK_SIZE - PIECE_SIZE - 1]
+LAST_BLOCKS += [BLOCK_SIZE - PIECE_SIZE, BLOCK_SIZE - PIECE_SIZE + 1, BLOCK_SIZE - 4096, BLOCK_SIZE - 1, BLOCK_SIZE]
+
+
+@pytest.mark.parametrize("size", [blocks * BLOCK_SIZE + last for blocks in (1, 2) for last in LAST_BLOCKS])
+@pytest.mark.parametrize("step", [4096, 100_000, 3 * BLOCK_SIZE])
+def test_lists_of_pieces_are_the_same_whichever_way_a_file_is_hashed(tmp_path: Path, size: int, step: int) -> None:
     """Also where the last block lacks less than a piece, and has as many pieces as a full one."""
-    lists = [hash_pieces(NOISE[at : min(at + BLOCK_SIZE, size)]) for at in range(0, size, BLOCK_SIZE)]
+    lists = lists_of(size)
     (tmp_path / "file").write_bytes(NOISE[:size])
-    hasher = Hasher()
-    hasher.update(NOISE[:size])
-    for found in (hash_file(tmp_path / "file"), hasher.finish()):
+    hasher, stream = Hasher(), SequentialHasher()
+    for at in range(0, size, step):
+        hasher.update(NOISE[at : min(at + step, size)])
+        stream.write(at, NOISE[at : min(at + step, size)])
+    for found in (hash_file(tmp_path / "file"), hasher.finish(), hasher.copy().finish(), stream.result(size)):
+        assert found == expected(NOISE[:size])
         assert found.lists == b"".join(lists)
         assert found.pieces == b"".join(map(list_digest, lists))
+
+
+def test_lists_of_pieces_are_right_at_every_border_that_a_hasher_passes() -> None:
+    """One hasher, asked before, at and after the end of each piece; it goes on from there."""
+    hasher = Hasher()
+    for border in range(BLOCK_SIZE, 3 * BLOCK_SIZE + 1, PIECE_SIZE):
+        for size in (border - 1, border, border + 1):
+            hasher.update(NOISE[hasher.size : size])
+            found, block = hasher.finish(), (size - 1) // BLOCK_SIZE
+            if block == 0:
+                assert found.lists is None and found.pieces is None
+                continue
+            assert found.lists is not None and found.pieces is not None
+            last = hash_pieces(NOISE[block * BLOCK_SIZE : size])
+            assert found.lists[block * LIST_SIZE :] == last
+            assert found.pieces[block * DIGEST_SIZE :] == list_digest(last)
+    assert hasher.finish().lists == b"".join(lists_of(hasher.size))
 
 
 @given(st.sampled_from(SIZES), st.lists(st.integers(1, 2 * BLOCK_SIZE), max_size=8))
