@@ -11,9 +11,9 @@ from __future__ import annotations
 import errno
 import functools
 import os
-from collections import deque
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NewType
 
@@ -29,6 +29,11 @@ PIECE_SIZE = 64 * 2**10
 """A small read of a larger file is verified in pieces of this many bytes."""
 LIST_SIZE = BLOCK_SIZE // PIECE_SIZE * DIGEST_SIZE
 """Bytes of the list of a full block: the digests of its pieces, one after the other."""
+
+_PART_SIZE = 2 * 2**20
+"""So much of a file is read at a time, to hash it in all ways."""
+_ALONE = 2 * BLOCK_SIZE
+"""A file of so many bytes is hashed in the time that it takes to start a thread, and to have it do its share."""
 
 _PREFIX = "b3:"
 
@@ -68,74 +73,37 @@ class Hasher:
     """Digests of bytes that come in order: the whole, every block and every piece, in one pass."""
 
     def __init__(self) -> None:
-        self._whole = blake3()
-        self._size = 0
-        self._blocks = bytearray()
-        self._block: blake3 | None = None
+        self._blocks = _BlockHasher()
         self._lists = bytearray()
-        self._pieces = bytearray()
         self._piece: blake3 | None = None
 
     @property
     def size(self) -> int:
         """Bytes seen so far."""
-        return self._size
+        return self._blocks.size
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
         view = memoryview(data).cast("B")
         while view:
             # The first piece apart: at its end the digest of the whole is its own.
-            end = PIECE_SIZE if self._size < PIECE_SIZE else self._size + BLOCK_SIZE - self._size % BLOCK_SIZE
-            room = end - self._size
-            self._update_within_block(view[:room], fills=len(view) >= room and end != PIECE_SIZE)
-            view = view[room:]
+            start = self.size
+            part = view[: PIECE_SIZE - start] if start < PIECE_SIZE else view
+            self._blocks.update(part)
+            self._update_pieces(part, start)
+            view = view[len(part) :]
 
     def copy(self) -> Hasher:
         """Return a hasher that goes on from here on its own."""
         other = Hasher()
-        other._whole = self._whole.copy()
-        other._size = self._size
         other._blocks = self._blocks.copy()
-        other._block = self._block.copy() if self._block is not None else None
         other._lists = self._lists.copy()
-        other._pieces = self._pieces.copy()
         other._piece = self._piece.copy() if self._piece is not None else None
         return other
 
     def finish(self) -> FileDigest:
         """Return the digests of all bytes seen; the hasher can go on afterwards."""
-        digest = Digest(self._whole.digest())
-        if self._size <= BLOCK_SIZE:
-            return FileDigest(digest, self._size)
-        blocks, lists, pieces = bytes(self._blocks), bytes(self._lists), bytes(self._pieces)
-        if self._block is not None:
-            blocks += self._block.digest()
-            lists += self._piece.digest() if self._piece is not None else b""
-            # Not by the length of the lists: a last block that lacks less than a piece has as many as a full one.
-            pieces += list_digest(lists[len(self._blocks) // DIGEST_SIZE * LIST_SIZE :])
-        return FileDigest(digest, self._size, blocks, pieces, lists)
-
-    def _update_within_block(self, part: memoryview, *, fills: bool) -> None:
-        start = self._size
-        self._whole.update(part)
-        self._size += len(part)
-        self._update_pieces(part, start)
-        if start < BLOCK_SIZE:
-            # Up to here the digest of the whole is that of the first block: no second hashing.
-            if fills:
-                self._blocks += self._whole.digest()
-        elif self._block is None and fills:
-            self._blocks += blake3(part).digest()
-        else:
-            if self._block is None:
-                self._block = blake3()
-            self._block.update(part)
-            if fills:
-                self._blocks += self._block.digest()
-                self._block = None
-        if fills:
-            self._pieces += list_digest(self._lists[-LIST_SIZE:])
+        return self._blocks.finish(bytes(self._lists) + (self._piece.digest() if self._piece is not None else b""))
 
     def _update_pieces(self, part: memoryview, start: int) -> None:
         while part:
@@ -143,7 +111,7 @@ class Hasher:
             fills = len(part) >= room
             if start < PIECE_SIZE:
                 if fills:
-                    self._lists += self._whole.digest()
+                    self._lists += self._blocks.whole.digest()
             elif self._piece is None and fills:
                 self._lists += blake3(part[:room]).digest()
             else:
@@ -155,6 +123,57 @@ class Hasher:
                     self._piece = None
             start += room
             part = part[room:]
+
+
+class _BlockHasher:
+    """Digests of bytes that come in order: the whole and every block."""
+
+    def __init__(self) -> None:
+        self.whole = blake3()
+        self.size = 0
+        self._blocks = bytearray()
+        self._block: blake3 | None = None
+
+    def update(self, view: memoryview) -> None:
+        while view:
+            room = BLOCK_SIZE - self.size % BLOCK_SIZE
+            self._update_within_block(view[:room], fills=len(view) >= room)
+            view = view[room:]
+
+    def copy(self) -> _BlockHasher:
+        other = _BlockHasher()
+        other.whole = self.whole.copy()
+        other.size = self.size
+        other._blocks = self._blocks.copy()
+        other._block = self._block.copy() if self._block is not None else None
+        return other
+
+    def finish(self, lists: bytes) -> FileDigest:
+        """Return the digests of all bytes seen, of which these are the lists."""
+        digest = Digest(self.whole.digest())
+        if self.size <= BLOCK_SIZE:
+            return FileDigest(digest, self.size)
+        blocks = bytes(self._blocks) + (self._block.digest() if self._block is not None else b"")
+        each = (lists[at : at + LIST_SIZE] for at in range(0, len(lists), LIST_SIZE))
+        return FileDigest(digest, self.size, blocks, b"".join(map(list_digest, each)), lists)
+
+    def _update_within_block(self, part: memoryview, *, fills: bool) -> None:
+        start = self.size
+        self.whole.update(part)
+        self.size += len(part)
+        if start < BLOCK_SIZE:
+            # Up to here the digest of the whole is that of the first block: no second hashing.
+            if fills:
+                self._blocks += self.whole.digest()
+        elif self._block is None and fills:
+            self._blocks += blake3(part).digest()
+        else:
+            if self._block is None:
+                self._block = blake3()
+            self._block.update(part)
+            if fills:
+                self._blocks += self._block.digest()
+                self._block = None
 
 
 def format_digest(digest: bytes) -> str:
@@ -239,84 +258,107 @@ def _hash_descriptor(
         if len(data) == size:
             advance(size)
             return FileDigest(hash_bytes(data), size)
+    if size <= _ALONE:
+        return _hash_parts(descriptor, size, None, cancelled or (lambda: False), advance)
     with ThreadPoolExecutor(1, "hash") as helper:
-        return _hash_blocks(descriptor, size, helper, cancelled or (lambda: False), advance)
+        return _hash_parts(descriptor, size, helper, cancelled or (lambda: False), advance)
 
 
-def _hash_blocks(
+def _hash_parts(
     descriptor: int,
     size: int,
-    helper: ThreadPoolExecutor,
+    helper: ThreadPoolExecutor | None,
     cancelled: Callable[[], bool],
     advance: Callable[[int], None],
 ) -> FileDigest:
-    """Hash the whole here, and blocks and pieces beside it in a thread, which takes no longer than the whole alone."""
-    whole, done, hole_end = blake3(), 0, 0
-    buffers = deque(_Buffer() for _ in range(2))
-    parts: list[Future[_Parts]] = []
+    """Hash the whole and its blocks here, and the pieces in a thread, as far as that keeps up; the rest of them here.
+
+    So nobody waits for a thread that gets no processor.
+    """
+    hasher, hole_end = _BlockHasher(), 0
+    buffers: list[_Buffer] = []
+    lists: list[_List] = []
+    given: _List | None = None
     while True:
-        if cancelled():
-            raise InterruptedError("hashing was cancelled")
-        if done >= hole_end:
-            hole_end = _hole_end(descriptor, done, size)
-        if done + BLOCK_SIZE <= hole_end:
-            block, hashed = memoryview(_ZEROS), _finished(_parts_of_zeros())
-        else:
-            buffer = buffers[0]
-            buffers.rotate()
-            buffer.user.result()
-            block = _filled(buffer.view, descriptor, done)
-            if not block:
-                break
-            hashed = buffer.user = _begun(helper, block)
-        parts.append(hashed)
-        whole.update(block)
-        done += len(block)
-        advance(len(block))
-    digest = Digest(whole.digest())
-    if done <= BLOCK_SIZE:
-        return FileDigest(digest, done)
-    found = [part.result() for part in parts]
-    blocks, lists = b"".join([part.block for part in found]), b"".join([part.pieces for part in found])
-    return FileDigest(digest, done, blocks, b"".join([list_digest(part.pieces) for part in found]), lists)
+        done = hasher.size
+        if done % BLOCK_SIZE == 0:
+            if cancelled():
+                raise InterruptedError("hashing was cancelled")
+            if done >= hole_end:
+                hole_end = _hole_end(descriptor, done, size)
+            if done + BLOCK_SIZE <= hole_end:
+                hasher.update(memoryview(_ZEROS))
+                lists.append(_list_of_zeros())
+                advance(BLOCK_SIZE)
+                continue
+        buffer = _free(buffers)
+        part = _filled(buffer.view, descriptor, done)
+        own = buffer.user = _List(part)
+        lists.append(own)
+        # One that waits for the thread is enough: who gives it more has to wait for it.
+        if helper is not None and (given is None or given.is_begun) and _is_taken(helper, own):
+            given = own
+        hasher.update(part)
+        if own is not given:
+            own.make()
+        advance(len(part))
+        if len(part) < _PART_SIZE:
+            return hasher.finish(b"".join([each.make() for each in lists]))
 
 
-class _Buffer:
-    """Room for a block, and whoever still hashes what is in it."""
+class _List:
+    """The list of a part of a file: made once, by whoever comes first."""
 
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(BLOCK_SIZE))
-        self.user = _finished(_parts_of_zeros())
+    def __init__(self, part: bytes | memoryview) -> None:
+        self._lock = threading.Lock()
+        self._part = part
+        self._made: bytes | None = None
 
+    @property
+    def is_begun(self) -> bool:
+        return self._lock.locked() or self.is_made
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The digest of a block, and its list."""
+    @property
+    def is_made(self) -> bool:
+        return self._made is not None
 
-    block: Digest
-    pieces: bytes
-
-
-def _hash_parts(block: bytes | memoryview) -> _Parts:
-    return _Parts(hash_bytes(block), hash_pieces(block))
+    def make(self) -> bytes:
+        with self._lock:
+            if self._made is None:
+                self._made = hash_pieces(self._part)
+            return self._made
 
 
 @functools.cache
-def _parts_of_zeros() -> _Parts:
-    return _hash_parts(_ZEROS)
+def _list_of_zeros() -> _List:
+    zeros = _List(_ZEROS)
+    zeros.make()
+    return zeros
 
 
-def _finished(parts: _Parts) -> Future[_Parts]:
-    future: Future[_Parts] = Future()
-    future.set_result(parts)
-    return future
-
-
-def _begun(helper: ThreadPoolExecutor, block: memoryview) -> Future[_Parts]:
+def _is_taken(helper: ThreadPoolExecutor, wanted: _List) -> bool:
     try:
-        return helper.submit(_hash_parts, block)
+        helper.submit(wanted.make)
     except RuntimeError:  # no thread can be started just now
-        return _finished(_hash_parts(block))
+        return False
+    return True
+
+
+class _Buffer:
+    """Room for a part of a file, and the list that is made of what is in it."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_PART_SIZE))
+        self.user: _List | None = None
+
+
+def _free(buffers: list[_Buffer]) -> _Buffer:
+    """A buffer that nobody needs; of three there is one: the thread is at one, and one waits for it."""
+    for each in buffers:
+        if each.user is None or each.user.is_made:
+            return each
+    buffers.append(_Buffer())
+    return buffers[-1]
 
 
 def _filled(buffer: memoryview, descriptor: int, position: int) -> memoryview:
