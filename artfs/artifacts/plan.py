@@ -79,9 +79,9 @@ class Plan:
         return [*self.scanned.files, *(each.file for each in self.pictures)]
 
     @property
-    def has_folder(self) -> bool:
-        """Whether anything is put there."""
-        return self.new.folder is not None or not self.scanned.in_place
+    def needs_folder(self) -> bool:
+        """Whether anything is put there before the commit: of data in place at most the manifest, which may be late."""
+        return not self.scanned.in_place or (self.new.folder is not None and not self.late)
 
 
 def picture(source: str | Path, name: str, kind: str, scanned: Scanned) -> Picture:

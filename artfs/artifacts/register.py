@@ -6,8 +6,9 @@ import os
 import stat
 import threading
 import uuid as uuids
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,25 +126,34 @@ _BATCH = 32
 
 
 def _hashed_ahead(path: Path, advance: Advance, expect: Advance) -> seal.Known:
-    """Hash a file, or all files below a directory, in threads, and tell the digests to a walk that comes after.
+    """Hash a file, or all files below a directory, and tell the digests to a walk that comes after.
 
     A digest counts only for a file that the walk finds exactly as it was before and after it was hashed; what cannot be
-    read here is left to the walk, which says why. An interrupt ends all threads at their next block.
+    read here is left to the walk, which says why.
     """
+    batches = _batches(os.fsencode(path), expect)
+    first, second = next(batches, ()), next(batches, None)
+    if second is None:  # to start a thread takes longer than to hash a few small files
+        found = dict(_hashed(first, threading.Event(), advance))
+    else:
+        found = _hashed_in_threads(chain((first, second), batches), advance)
+    return lambda status, source: found.get(_identity(status))
+
+
+def _hashed_in_threads(batches: Iterable[Sequence[bytes]], advance: Advance) -> dict[_Identity, FileDigest]:
+    """Hash files while more are still being listed. An interrupt ends all threads at their next block."""
     stop = threading.Event()
     found: dict[_Identity, FileDigest] = {}
     pool = ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0))))
     try:
-        # Hashing begins while the directories are still being listed.
-        batches = [pool.submit(_hashed, batch, stop, advance) for batch in _batches(os.fsencode(path), expect)]
-        for batch in batches:
-            found.update(batch.result())
+        for hashed in [pool.submit(_hashed, batch, stop, advance) for batch in batches]:
+            found.update(hashed.result())
     except BaseException:
         stop.set()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-    return lambda status, source: found.get(_identity(status))
+    return found
 
 
 def _batches(path: bytes, expect: Advance) -> Iterator[Sequence[bytes]]:
@@ -160,8 +170,9 @@ def _batches(path: bytes, expect: Advance) -> Iterator[Sequence[bytes]]:
             expect(size)
             yield batch
             batch, size = [], 0
-    expect(size)
-    yield batch
+    if batch:
+        expect(size)
+        yield batch
 
 
 def _files(path: bytes) -> Iterator[bytes]:

@@ -93,7 +93,7 @@ class Ready:
         # An interrupt may have come just after the commit, which only the catalog can tell.
         if self.plan.taken is not None:
             self.plan.taken.taken = self.workspace.catalog.versions.by_uuid(self.plan.new.uuid) is not None
-        elif self.plan.has_folder:
+        elif self.plan.needs_folder:
             remove_attempt(self.plan.landing, self.workspace.catalog, self.plan.new.uuid, self.plan.folder)
 
     def __enter__(self) -> Ready:
@@ -115,7 +115,7 @@ def bring(made: Plan, workspace: Workspace) -> Ready:
         OSError: the landing area cannot take the bytes.
     """
     with contextlib.ExitStack() as claim:
-        if made.has_folder and made.taken is None:
+        if made.needs_folder and made.taken is None:
             claim.enter_context(made.landing.claim(made.folder))
         stages.reached("claimed")
         ready = Ready(made, NewContents({}), workspace, claim.pop_all())

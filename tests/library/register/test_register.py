@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -27,6 +28,7 @@ from artfs.errors import (
     VersionExists,
 )
 from artfs.objects.version import ArtifactVersionResponse
+from artfs.stages import stages
 from artfs.workspace.current import current_workspace
 from support.stores import stored_files
 
@@ -51,6 +53,24 @@ def test_a_folder_is_listed_with_sizes_and_digests_and_not_copied(folder: Path, 
     assert version.metadata["storage_size"] == 1001
     assert version.uri == str(folder)
     assert stored_files(home / "store") == []
+
+
+def test_a_small_folder_needs_no_thread_and_no_folder_in_the_store(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise AssertionError(f"{thread.name} was started")
+
+    def look(stage: str) -> None:
+        if stage in ("claimed", "recorded"):
+            assert not (home / "store" / "data").exists()
+
+    save_artifact("anything", "first")  # which makes what a new home has not yet
+    with monkeypatch.context() as alone, stages.heard(look):
+        alone.setattr(threading.Thread, "start", refuse)
+        version = register_artifact(folder, name="data")
+    assert version.files == 3
+    assert list(verify(current_workspace(), [row(version)])) == []
 
 
 def test_a_folder_is_loaded_as_its_path(folder: Path) -> None:
