@@ -53,6 +53,14 @@ class Stores:
         row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE name = :name", {"name": name})
         return _store(row) if row else None
 
+    def of_stack(self, stack: str) -> StoreRow | None:
+        """Return the store that a stack writes to; None if there is no such stack."""
+        row = self._engine.one(
+            f"SELECT {_COLUMNS} FROM store WHERE id = (SELECT store_id FROM stack WHERE name = :stack)",
+            {"stack": stack},
+        )
+        return _store(row) if row else None
+
     def by_id(self, store_id: int) -> StoreRow | None:
         """Return the store of that row id."""
         row = self._engine.one(f"SELECT {_COLUMNS} FROM store WHERE id = :id", {"id": store_id})

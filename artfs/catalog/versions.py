@@ -49,6 +49,8 @@ class Versions:
     def create(self, new: NewVersion, contents: NewContents) -> Version:
         """Make a version of bytes that are on stable storage, or come to be with it. All is committed, or nothing.
 
+        It is a part of the transaction that runs, if one does: an error undoes all of that.
+
         Raises InvalidName; VersionExists if the name is or was used; MissingPlace with the digests of files whose bytes
         are nowhere (any more), so that the caller can store them and try again; InvalidValue if it would close a circle
         of lineage.
@@ -58,7 +60,7 @@ class Versions:
         record_digest, files = new.tree.record_digest, files_of(new.tree)
         assert record_digest
         files |= {each.file.digest: each.file for each in new.visualizations}
-        with self._engine.transaction():
+        with self._engine.joined():
             user_id = self._users.ensure(new.user).id if new.user is not None else None
             artifact_id, number, name = claim_number(self._engine, new.artifact, new.name, user_id)
             in_place = new.save_type == ArtifactSaveType.PREEXISTING

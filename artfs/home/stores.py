@@ -65,13 +65,11 @@ class HomeStores:
             HomeError: the home can only be read.
         """
         name = self.home.active_stack
-        stack = self._catalog.stacks.get(name)
-        if stack is None:
+        row = self._catalog.stores.of_stack(name)
+        if row is None:
             path = self.home.config_path
             raise InvalidValue(f"the active stack '{name}' of {path} does not exist; choose one with 'artfs stack set'")
         self.home.check_writable()
-        row = self._catalog.stores.by_id(stack.store_id)
-        assert row is not None, "a stack's store cannot be deleted"
         store = self._open(row)
         self.check_own(store)
         return store

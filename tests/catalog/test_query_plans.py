@@ -54,6 +54,20 @@ def test_no_whole_table_is_read(question: str, catalog_path: Path) -> None:
     recorder.close()
 
 
+def test_a_version_made_within_a_transaction_is_a_part_of_it(catalog_path: Path) -> None:
+    """Without a savepoint of its own, as nothing but the version is made there."""
+    with Catalog.open(catalog_path) as catalog:
+        save(catalog, "iris")
+    recorder = _Recorder(catalog_path)
+    catalog = Catalog(recorder)
+    with catalog.transaction():
+        save(catalog, "iris")
+    words = [sql.split()[0] for sql, _ in recorder.statements]
+    assert (words[0], words[-1]) == ("BEGIN", "COMMIT")
+    assert not {"SAVEPOINT", "RELEASE"} & set(words)
+    recorder.close()
+
+
 @pytest.mark.parametrize(
     ("what", "time"), [("versions", "created_us"), ("runs", "started_us"), ("tagged", "version_us")]
 )

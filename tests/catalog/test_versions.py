@@ -9,7 +9,15 @@ import pytest
 from artfs.catalog import Catalog, Place
 from artfs.catalog.new_version import NewContents, NewVersion
 from artfs.content.tree import Tree
-from artfs.errors import InvalidName, InvalidValue, MissingPlace, PlaceExists, VersionExists, VersionNotFound
+from artfs.errors import (
+    CatalogError,
+    InvalidName,
+    InvalidValue,
+    MissingPlace,
+    PlaceExists,
+    VersionExists,
+    VersionNotFound,
+)
 from support.catalogs import places_for, save, tree_with
 
 
@@ -253,10 +261,18 @@ def test_an_empty_tree_can_be_a_version(catalog: Catalog) -> None:
 def test_an_inner_failure_undoes_only_itself(catalog: Catalog) -> None:
     with catalog.transaction():
         kept = save(catalog, "iris", name="a")
-        with pytest.raises(VersionExists):
+        with pytest.raises(VersionExists), catalog.transaction():
             save(catalog, "iris", {b"unknown": b"bytes"}, name="a")
         later = save(catalog, "iris", name="b")
     assert catalog.versions.list() == [kept, later]
+
+
+def test_a_failure_undoes_the_transaction_that_it_is_part_of(catalog: Catalog) -> None:
+    with pytest.raises(CatalogError, match="a part of this transaction failed"), catalog.transaction():
+        save(catalog, "iris", name="a")
+        with pytest.raises(VersionExists):
+            save(catalog, "iris", name="a")
+    assert catalog.versions.list() == []
 
 
 def test_an_outer_failure_undoes_all(catalog: Catalog) -> None:

@@ -12,6 +12,7 @@ DIGEST = hash_bytes(b"content")
 
 QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "artifact by name": lambda c: c.artifacts.get("iris"),
+    "store of a stack": lambda c: c.stores.of_stack("default"),
     "artifact by id": lambda c: c.artifacts.by_id(1),
     "newest version": lambda c: c.versions.latest(1),
     "version by name": lambda c: c.versions.get(1, "1"),
