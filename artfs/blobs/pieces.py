@@ -66,8 +66,7 @@ def write_in_place(home: Home, files: Iterable[FileDigest]) -> None:
         OSError: the home cannot take them.
     """
     for file in files:
-        path = _path_in(home, file.digest)
-        if file.lists is None or path.exists():
+        if file.lists is None or (path := _path_in(home, file.digest)).exists():
             continue
         home.sharing.make_folders(path.parent, home.path)
         draft = path.with_name(f".{path.name}-{os.getpid()}-{time.monotonic_ns()}")
