@@ -22,7 +22,8 @@ def let_it_be_old(home: Path) -> None:
 def killed_while(work: str, seed: int) -> dict[int, str]:
     """Do work that is killed `KILLS` times; returns the ids that were acknowledged, by number."""
     program = [sys.executable, library_and_die.__file__ or "", work, str(KILLS), str(seed)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True)
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240, check=True, env=paths)
     *acknowledged, last = map(json.loads, done.stdout.splitlines())
     assert last["killed"] > KILLS * 0.9
     return {told["number"]: told["id"] for told in acknowledged}

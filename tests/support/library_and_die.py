@@ -13,11 +13,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +24,7 @@ import numpy as np
 from artfs import register_artifact, save_artifact
 from artfs.artifacts.tombstones import make_tombstones
 from artfs.client import Client
+from support.dying import calls_counted, forked, was_killed
 
 
 def value(number: int) -> Any:
@@ -86,45 +85,30 @@ def main(work: str, kills: int, seed: int) -> None:
     killed = 0
     print(json.dumps({"number": 0, "id": told["id"]}))
     for number in range(1, kills + 1):
-        told, status = _in_child(work, number, chance.randrange(calls))
-        killed += os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        told, died = _in_child(work, number, chance.randrange(calls))
+        killed += died
         if told:
             print(json.dumps({"number": number, "id": told["id"]}))
     print(json.dumps({"killed": killed}))
 
 
-def _in_child(work: str, number: int, deadly: int | None) -> tuple[dict[str, Any], int]:
-    """Return what the child told, nothing if it died before, and how it ended."""
+def _in_child(work: str, number: int, deadly: int | None) -> tuple[dict[str, Any], bool]:
+    """Return what the child told, nothing if it died before, and whether it was killed."""
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _work(work, number, deadly, writing)
-        os._exit(0)
+    child = forked(lambda: _work(work, number, deadly, writing))
     os.close(writing)
     with open(reading, "rb") as pipe:
         told = pipe.read()
-    return json.loads(told) if told else {}, os.waitpid(child, 0)[1]
+    return json.loads(told) if told else {}, was_killed(child)
 
 
 def _work(work: str, number: int, deadly: int | None, writing: int) -> None:
     Client().list_artifacts()  # opens the catalog, which is no part of the work
     if work in BEFORE:
         BEFORE[work](number)
-    calls = 0
-
-    def count(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        if calls == deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
-        calls += 1
-
-    sys.setprofile(count)
-    try:
+    with calls_counted(deadly) as calls:
         done = WORK[work](number)
-    finally:
-        sys.setprofile(None)
-    os.write(writing, json.dumps({"id": done, "calls": calls}).encode())
+    os.write(writing, json.dumps({"id": done, "calls": calls()}).encode())
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sys
-from types import FrameType
+from functools import partial
 from typing import Any
 
 from artfs.transfers import delivery
 from artfs.transfers.pending import owe_copy
 from artfs.workspace.workspace import Workspace
 from support import stores  # noqa: F401 - so that its flavours are known
+from support.dying import calls_counted, forked, was_killed
 from support.transfers import landed
 
 MOST_CALLS = 60_000
@@ -52,10 +52,8 @@ def main(versions: int, processes: int, seed: int) -> None:
         rounds += 1
         # From time to time one is left alone, so that it comes to an end.
         deadly = [chance.randrange(MOST_CALLS) for _ in range(processes)]
-        children = [_child(rounds, calls) for calls in deadly]
-        ends = [os.waitpid(child, 0)[1] for child in children]
-        assert all(os.WIFSIGNALED(end) or os.WEXITSTATUS(end) == 0 for end in ends)
-        killed += sum(os.WIFSIGNALED(end) for end in ends)
+        children = [forked(partial(_work, rounds, calls)) for calls in deadly]
+        killed += sum([was_killed(child) for child in children])
     print(json.dumps({"killed": killed, "rounds": rounds}))
 
 
@@ -64,17 +62,9 @@ def _is_owed() -> bool:
         return workspace.catalog.pending.list() != []
 
 
-def _child(round_: int, deadly: int) -> int:
-    child = os.fork()
-    if child == 0:
-        _work(round_, deadly)
-        os._exit(0)
-    return child
-
-
 def _work(round_: int, deadly: int) -> None:
     delivery.BATCH_FILES = 2
-    put, run = delivery.put, delivery.Delivery.run
+    put, run = delivery.put, delivery.Delivery.run  # type: ignore[attr-defined]
     row = 0
 
     def tell(what: str) -> None:
@@ -90,22 +80,11 @@ def _work(round_: int, deadly: int) -> None:
         tell("puts")
         put(*arguments)
 
-    delivery.put, delivery.Delivery.run = told_put, told_run  # type: ignore[method-assign]
+    delivery.put, delivery.Delivery.run = told_put, told_run  # type: ignore[attr-defined, assignment, method-assign]
     with Workspace.open() as workspace:
         workspace.stores.by_name("bucket").files.exists("anything")  # imports and opens, which is no part of the work
-        calls = 0
-
-        def count(frame: FrameType, event: str, argument: object) -> None:
-            nonlocal calls
-            if calls == deadly:
-                os.kill(os.getpid(), signal.SIGKILL)
-            calls += 1
-
-        sys.setprofile(count)
-        try:
+        with calls_counted(deadly):
             workspace.transfers.work()
-        finally:
-            sys.setprofile(None)
 
 
 if __name__ == "__main__":
