@@ -32,7 +32,8 @@ from benchmarks.peers import INPUTS, PEERS, WRITTEN, Artfs, Native, Peer, PeerEr
 from benchmarks.report import Measure, Results, Target
 
 PROJECT = Path(__file__).resolve().parents[2]
-BENCH = PROJECT / ".bench"
+BENCH = Path(os.environ.get("ARTFS_BENCH", PROJECT / ".bench"))
+QUICK_NOTE = "Small sizes (--quick): they show that everything works, they do not compare."
 MEBIBYTE = 1 << 20
 PROBE_SECONDS = 600.0
 
@@ -135,7 +136,7 @@ def command(runs: int, quick: bool, only: Sequence[str], drop_caches: bool, prin
     else:
         notes = [machine, f"{'One run' if runs == 1 else f'Medians of {runs} runs'}. {sizes.sentence()}", cold]
         if quick:
-            notes.append("Small sizes (--quick): they show that everything works, they do not compare.")
+            notes.append(QUICK_NOTE)
         report.print_report(results, targets(sizes, drop_caches), Artfs.name, notes, markdown)
     sys.exit(130 if interrupted else 0)
 

@@ -87,7 +87,7 @@ from pathlib import Path
 from artfs import save_artifact
 from artfs.workspace.current import current_workspace
 
-STEPS = INPUTS = 100
+STEPS = INPUTS = {listed}
 
 catalog = current_workspace().catalog
 versions = [save_artifact(number, name="input %d" % number).row for number in range(INPUTS)]

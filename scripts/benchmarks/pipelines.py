@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from benchmarks import pipeline_probes as probes
 from benchmarks import report
-from benchmarks.mount import BENCH
+from benchmarks.mount import BENCH, QUICK_NOTE
 from benchmarks.report import Measure, Results, Target
 from benchmarks.sdk import Library, artfs, zenml
 
@@ -44,16 +45,28 @@ TARGETS = (
 )
 
 WARM_TURNS = 5
-MANY = 1_000
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many steps run, and how many steps with as many inputs each are listed."""
+
+    many: int = 1_000
+    listed: int = 100
+
+
+FULL = Sizes()
+QUICK = Sizes(many=10, listed=5)
 
 
 @click.command("pipelines")
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Rounds to take the medians of.")
+@click.option("--quick", is_flag=True, help="Small sizes: to see that everything works, not to compare.")
 @click.option("--without-zenml", is_flag=True, help="artfs alone.")
 @click.option("--without-mount", is_flag=True, help="Leave out what needs FUSE.")
 @click.option("--json", "print_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
-def command(runs: int, without_zenml: bool, without_mount: bool, print_json: bool, markdown: bool) -> None:
+def command(runs: int, quick: bool, without_zenml: bool, without_mount: bool, print_json: bool, markdown: bool) -> None:
     """Time runs of pipelines with artfs and ZenML, in one run."""
     subjects = {"zenml": "ZenML", "artfs": "artfs"}
     results = Results(MEASURES, subjects, reference="artfs" if without_zenml else "zenml")
@@ -62,7 +75,7 @@ def command(runs: int, without_zenml: bool, without_mount: bool, print_json: boo
         libraries = [artfs(Path(scratch))]
         if not without_zenml:
             libraries.append(zenml(Path(scratch)))
-        measure(results, libraries, runs, without_mount)
+        measure(results, libraries, runs, QUICK if quick else FULL, without_mount)
     machine = report.machine_line(BENCH)
     if print_json:
         click.echo(json.dumps(report.as_json(results, TARGETS, {"machine": machine, "runs": runs}), indent=2))
@@ -72,11 +85,12 @@ def command(runs: int, without_zenml: bool, without_mount: bool, print_json: boo
         machine,
         f"{rounds}; each of {WARM_TURNS} turns in a warm process counts.",
         "A whole script is timed from its start to its end, the interpreter's included.",
+        *([QUICK_NOTE] if quick else []),
     ]
     report.print_report(results, TARGETS, "artfs", notes, markdown)
 
 
-def measure(results: Results, libraries: list[Library], runs: int, without_mount: bool) -> None:
+def measure(results: Results, libraries: list[Library], runs: int, sizes: Sizes, without_mount: bool) -> None:
     """Take all measurements, the libraries turn by turn."""
     with Console(stderr=True).status("starting") as status:
         for library in libraries:
@@ -90,13 +104,12 @@ def measure(results: Results, libraries: list[Library], runs: int, without_mount
                     start = time.perf_counter()
                     library.run("python", written(library, "script", probes.SCRIPT), kind)
                     results.add(library.name, name, (time.perf_counter() - start) * 1e3)
-            status.update(f"run {number + 1} of {runs}: artfs, {MANY:,} steps")
-            keep_figures(results, libraries[0], written(libraries[0], "many", probes.MANY, count=MANY))
+            status.update(f"run {number + 1} of {runs}: artfs, {sizes.many:,} steps")
+            keep_figures(results, libraries[0], written(libraries[0], "many", probes.MANY, count=sizes.many))
         if not without_mount:
             status.update("artfs: a run listed through the mount")
-            keep_figures(
-                results, libraries[0], written(libraries[0], "listing", probes.LISTING, turns=runs), "mount-point"
-            )
+            script = written(libraries[0], "listing", probes.LISTING, turns=runs, listed=sizes.listed)
+            keep_figures(results, libraries[0], script, "mount-point")
 
 
 def written(library: Library, name: str, text: str, **values: int) -> Path:

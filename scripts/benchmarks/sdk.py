@@ -20,13 +20,12 @@ import click
 from rich.console import Console
 
 from benchmarks import report, sdk_probes
-from benchmarks.mount import BENCH
+from benchmarks.mount import BENCH, QUICK_NOTE
 from benchmarks.report import Measure, Results, Target
 
 ZENML = "zenml[local]"
 SETUP_SECONDS = 900.0
 PROBE_SECONDS = 1_800.0
-LARGE_VERSIONS = 100_000
 
 MEASURES = (
     Measure("import", "import", "ms", better="lower"),
@@ -102,10 +101,10 @@ class Library:
             raise click.ClickException(f"{self.name}, {' '.join(map(str, argv[1:]))}: {said}")
         return done.stdout
 
-    def probe(self, results: Results, probe: str, number: int = 0) -> None:
+    def probe(self, results: Results, probe: str, sizes: str, number: int = 0) -> None:
         """Run a probe in a process of its own and keep its figures."""
         try:
-            output = self.run("python", sdk_probes.__file__, probe, self.name, self.home, str(number))
+            output = self.run("python", sdk_probes.__file__, probe, self.name, self.home, sizes, str(number))
         except click.ClickException as error:
             results.problem(error.message)
             return
@@ -122,13 +121,14 @@ class Library:
 
 @click.command("sdk")
 @click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="Rounds to take the medians of.")
-@click.option("--quick", is_flag=True, help="100 versions instead of 1,000, and a catalog of a twentieth.")
+@click.option("--quick", is_flag=True, help="Small sizes: to see that everything works, not to compare.")
 @click.option("--without-zenml", is_flag=True, help="artfs and numpy alone.")
 @click.option("--json", "print_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the tables as Markdown.")
 def command(runs: int, quick: bool, without_zenml: bool, print_json: bool, markdown: bool) -> None:
     """Time saving, loading, registering and listing with artfs, ZenML and numpy, in one run."""
-    versions, large = (100, LARGE_VERSIONS // 20) if quick else (1_000, LARGE_VERSIONS)
+    sizes = "quick" if quick else "full"
+    versions, large = sdk_probes.SIZES[sizes].versions, sdk_probes.SIZES[sizes].large_versions
     subjects = {"zenml": "ZenML", "artfs": "artfs", "numpy": "np.save / np.load", "numpy_fsync": "np.save + fsync"}
     results = Results(MEASURES, subjects, reference="numpy" if without_zenml else "zenml")
     BENCH.mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ def command(runs: int, quick: bool, without_zenml: bool, print_json: bool, markd
         if not without_zenml:
             libraries.append(zenml(Path(scratch)))
             subjects["zenml"] = "ZenML " + libraries[-1].run("python", "-c", _VERSION).strip()
-        measure(results, libraries, runs, versions, large)
+        measure(results, libraries, runs, sizes)
     machine = report.machine_line(BENCH)
     if print_json:
         facts = {"machine": machine, "runs": runs, "versions": versions, "large": large}
@@ -151,29 +151,30 @@ def command(runs: int, quick: bool, without_zenml: bool, print_json: bool, markd
         "digest, later ones find that it was not written to. np.save does neither, np.save + fsync no digest; ZenML",
         "writes an array as a pickle by default.",
         "An array that artfs loads is a memory map: to load and sum it shows what reading it costs after that.",
+        *([QUICK_NOTE] if quick else []),
     ]
     report.print_report(results, TARGETS, "artfs", notes, markdown)
 
 
-def measure(results: Results, libraries: list[Library], runs: int, versions: int, large: int) -> None:
+def measure(results: Results, libraries: list[Library], runs: int, sizes: str) -> None:
     """Take all measurements, the libraries turn by turn."""
     with Console(stderr=True).status("starting") as status:
         for library in libraries:
             status.update(f"{library.name}: the first start, which makes its database, is not timed")
-            library.probe(Results(MEASURES, {}, ""), "importing_client")
+            library.probe(Results(MEASURES, {}, ""), "importing_client", sizes)
         for number in range(runs):
             for probe in ("importing", "importing_client", "small", "array", "folder"):
                 for library in libraries:
                     status.update(f"run {number + 1} of {runs}: {library.name}, {probe}")
-                    library.probe(results, probe, number)
+                    library.probe(results, probe, sizes, number)
         for library in libraries:
-            status.update(f"{library.name}: {versions:,} versions")
-            library.probe(results, "versions", versions)
+            status.update(f"{library.name}: many versions")
+            library.probe(results, "versions", sizes)
         for _ in range(max(runs, 3)):
             for library in libraries:
                 library.time_command(results, "cli_list", library.name, "artifact", "list")
-        status.update(f"artfs: a catalog of {large:,} versions")
-        libraries[0].probe(results, "large_catalog", large)
+        status.update("artfs: a large catalog")
+        libraries[0].probe(results, "large_catalog", sizes)
 
 
 def artfs(scratch: Path) -> Library:

@@ -46,6 +46,7 @@ def command(files: int, print_json: bool) -> None:
             subprocess.run([ARTFS, "--home", home, "mount", mount_point], check=True, stdout=subprocess.DEVNULL)
             try:
                 found[name] = waits(mount_point, name.replace(" ", "-"), Path(folder))
+                subprocess.run([ARTFS, "umount", mount_point], check=True, stdout=subprocess.DEVNULL)
             finally:
                 discard(mount_point)
     machine = report.machine_line(BENCH)
