@@ -54,7 +54,7 @@ def test_a_uri_with_a_secret_is_not_registered(home: Path, uri: str) -> None:
 class Shelf(LocalStore):
     """A store with options of its own."""
 
-    flavor: ClassVar[str] = "shelf-with-options"
+    flavor = "shelf-with-options"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"/", "s3://"}
     OPTIONS: ClassVar[frozenset[str]] = frozenset(("endpoint", "secret_access_key"))
 

@@ -97,7 +97,7 @@ class TestBySubclass:
     def test_a_class_defined_again_takes_over(self) -> None:
         def define() -> type[StoreFlavor]:
             class Again(MemoryStore):
-                flavor: ClassVar[str] = "test-again"
+                flavor = "test-again"
 
             return Again
 

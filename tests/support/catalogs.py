@@ -35,5 +35,5 @@ def save(
     uuid = facts.pop("uuid", None) or str(uuid4())
     places = facts.pop("places", None)
     given = {name: facts.pop(name) for name in ("also_at", "unsynced") if name in facts}
-    contents = NewContents(places_for(tree, uuid) if places is None else places, **given)
-    return catalog.versions.create(NewVersion(artifact, tree, uuid, **facts), contents)
+    new = NewContents(places_for(tree, uuid) if places is None else places, **given)
+    return catalog.versions.create(NewVersion(artifact, tree, uuid, **facts), new)

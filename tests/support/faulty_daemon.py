@@ -186,8 +186,9 @@ def main() -> int:
     from artfs_mount.fuse import controller, handles, operations
     from artfs_mount.loop import threads
 
-    controller.METADATA_SECONDS = operations.METADATA_SECONDS = threads.METADATA_SECONDS = DEADLINE_SECONDS
-    handles.READ_SECONDS = DEADLINE_SECONDS
+    for module in (controller, operations, threads):
+        module.METADATA_SECONDS = DEADLINE_SECONDS  # type: ignore[attr-defined]
+    handles.READ_SECONDS = DEADLINE_SECONDS  # type: ignore[attr-defined]
     return serve()
 
 

@@ -51,7 +51,7 @@ class Keeper(BaseMaterializer):
 
 
 class Shelf(LocalStore):
-    flavor: ClassVar[str] = ""
+    flavor = ""
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {{"/"}}
 """
 

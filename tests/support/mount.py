@@ -223,7 +223,7 @@ class Mount:
     def _command(self) -> list[str | Path]:
         if self._daemon_command is None:
             return [ARTFS, "mount", "--foreground", *self._options, self.path]
-        own = ["--home", self.home, "--mount-point", self.path, "--foreground"]
+        own: list[str | Path] = ["--home", self.home, "--mount-point", self.path, "--foreground"]
         return [sys.executable, *self._daemon_command, *own, *self._options]
 
     def _daemon(self) -> subprocess.Popen[bytes]:

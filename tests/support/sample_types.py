@@ -74,7 +74,7 @@ class Fixed:
 
 
 @dataclass
-class Listing(list):  # type: ignore[type-arg]
+class Listing(list):
     """A dataclass that is more than its fields."""
 
     name: str = ""
@@ -126,7 +126,7 @@ class Plain:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.value == self.value  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.value == self.value
 
     def __hash__(self) -> int:
         return hash(self.value)
@@ -142,7 +142,7 @@ class Number(int):
     """An int of its own type."""
 
 
-class Mapping(dict):  # type: ignore[type-arg]
+class Mapping(dict):
     """A dict of its own type."""
 
 

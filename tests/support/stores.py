@@ -16,7 +16,7 @@ from artfs.stores.remote.fsspec import FsspecStore
 class MemoryStore(FsspecStore):
     """In the memory of this process. All of them share it: empty it after use."""
 
-    flavor: ClassVar[str] = "memory"
+    flavor = "memory"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"memory://"}
     PROTOCOL: ClassVar[str] = "memory"
     OPTIONS: ClassVar[frozenset[str]] = frozenset({"asynchronous"})
@@ -25,7 +25,7 @@ class MemoryStore(FsspecStore):
 class FileStore(FsspecStore):
     """In a directory, but through fsspec."""
 
-    flavor: ClassVar[str] = "fsspec-file"
+    flavor = "fsspec-file"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"file://"}
     PROTOCOL: ClassVar[str] = "file"
 
@@ -33,7 +33,7 @@ class FileStore(FsspecStore):
 class PlainMemoryStore(BaseArtifactStore):
     """The same as somebody writes it who knows the interface of ZenML and nothing else."""
 
-    flavor: ClassVar[str] = "test-memory"
+    flavor = "test-memory"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"memory://"}
 
     @property

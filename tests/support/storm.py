@@ -210,7 +210,7 @@ class Beside:
         output, _ = process.communicate(timeout=120)
         self.counts[name] = self.counts.get(name, 0) + 1
         if process.returncode != 0 and not _must_fail(name, output):
-            self.wrong.append(f"artfs {process.args}: {output}")
+            self.wrong.append(f"artfs {process.args!r}: {output}")
 
     def _next(self) -> tuple[str, list[str | Path]]:
         name = self._chance.choice(("delete", "delete", "prune", "verify", "commit", "gc"))

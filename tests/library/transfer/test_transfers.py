@@ -45,7 +45,7 @@ FILES = {b"a": b"first", b"deep/b": b"second", b"deep/again": b"first", b"large"
 class SickStore(FsspecStore):
     """A store of another machine, in memory, that does what `ill` says before it takes a file."""
 
-    flavor: ClassVar[str] = "test-sick"
+    flavor = "test-sick"
     SUPPORTED_SCHEMES: ClassVar[set[str]] = {"memory://"}
     PROTOCOL: ClassVar[str] = "memory"
     ill: ClassVar[Any] = None
