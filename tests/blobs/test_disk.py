@@ -20,6 +20,7 @@ from artfs.blobs import disk as disk_module
 from artfs.blobs.disk import SEGMENT_SIZE, DiskCache
 from artfs.content.digest import BLOCK_SIZE, PIECE_SIZE, Digest, hash_bytes
 from artfs.sharing import GROUP, OWNER, Sharing
+from support.programs import all_ended
 
 LARGE = 200 * 2**20
 """Bytes of a blob of several segments."""
@@ -202,16 +203,18 @@ class TestKills:
             program = (
                 f"from test_disk import _fill; from pathlib import Path; _fill(Path({str(folder)!r}), {limit}, {turn})"
             )
+            here = Path(__file__).parent
             process = subprocess.Popen(
-                [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+                [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": f"{here}:{here.parent}"}
             )
-            while not (folder / "lock").exists() and process.poll() is None:
-                pass
-            begun, wait = time.monotonic(), chance.random() * 0.3
-            while time.monotonic() - begun < wait and process.poll() is None:
-                assert taken(folder) <= limit
-            process.kill()
-            assert process.wait() in (0, -signal.SIGKILL)
+            with all_ended(process):
+                while not (folder / "lock").exists() and process.poll() is None:
+                    pass
+                begun, wait = time.monotonic(), chance.random() * 0.3
+                while time.monotonic() - begun < wait and process.poll() is None:
+                    assert taken(folder) <= limit
+                process.kill()
+                assert process.wait() in (0, -signal.SIGKILL)
             _fill(folder, limit, 100 + turn)
             assert taken(folder) <= limit
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import pytest
 from artfs.blobs.memory import Memory
 from artfs.content.digest import Digest, hash_bytes
 from artfs.errors import ReaderClosed
+from support.forks import forked, was_killed
 
 BLOB, OTHER = hash_bytes(b"blob"), hash_bytes(b"other")
 
@@ -138,18 +138,20 @@ def test_two_who_want_the_same_in_another_order_wait_for_each_other_without_end_
 
 def test_a_forked_process_begins_anew() -> None:
     memory, load = Memory(10_000), Slow()
+
+    def begin_anew() -> None:
+        assert memory.obtain(BLOB, [unit(1)], lambda wanted: [b"own"]) == {unit(1): b"own"}
+
     with ThreadPoolExecutor(1) as threads:
         stuck = threads.submit(memory.obtain, BLOB, [unit(1)], load)
         load.begun.wait()
         with memory._lock:  # as another thread might hold it at that moment
-            child = os.fork()
-            if child == 0:
-                found = memory.obtain(BLOB, [unit(1)], lambda wanted: [b"own"])
-                os._exit(0 if found == {unit(1): b"own"} else 1)
-        _, status = os.waitpid(child, 0)
-        load.may_end.set()
+            child = forked(begin_anew)
+        try:
+            assert not was_killed(child)
+        finally:
+            load.may_end.set()
         stuck.result()
-    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def _waiting(memory: Memory, unit: Digest) -> int:

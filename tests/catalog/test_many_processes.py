@@ -9,6 +9,7 @@ from pathlib import Path
 
 from artfs.catalog import Catalog
 from support.catalogs import tree_with
+from support.programs import all_ended
 
 PROCESSES, SAVES = 8, 40
 
@@ -68,12 +69,13 @@ def test_every_save_gets_a_number_of_its_own(catalog_path: Path) -> None:
         )
         for _ in range(PROCESSES)
     ]
-    for process in processes:
-        # They all wait for this byte, so that none is done before the last has begun.
-        assert process.stdin is not None
-        process.stdin.write("!")
-        process.stdin.flush()
-    printed = [process.communicate()[0] for process in processes]
+    with all_ended(*processes):
+        for process in processes:
+            # They all wait for this byte, so that none is done before the last has begun.
+            assert process.stdin is not None
+            process.stdin.write("!")
+            process.stdin.flush()
+        printed = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
     numbers = [number for line in printed for number in json.loads(line)]
     assert sorted(numbers) == list(range(1, PROCESSES * SAVES + 1))

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from artfs.catalog.schema.growth import differences
 from artfs.catalog.schema.migrations import Migration, bring_up, current, migrate
 from artfs.errors import CatalogCorrupt
 from support.catalogs import save
+from support.forks import forked, was_killed
 from support.older import SCHEMAS, older_home
 
 FROZEN = sorted(Path(__file__).parent.glob("schema_*.sql"))
@@ -190,18 +192,16 @@ def test_a_damaged_older_catalog_is_left_as_it_was(older: Path) -> None:
     assert _dump(older) == before
 
 
+def _bring_up_and_die(path: Path, at: int) -> None:
+    _kill_at(at)
+    bring_up(SQLiteEngine(path))
+
+
 def test_a_kill_at_any_statement_leaves_an_older_catalog_as_it_was(older: Path) -> None:
     before, done = _dump(older), 0
     while True:
-        child = os.fork()
-        if child == 0:
-            _kill_at(done)
-            bring_up(SQLiteEngine(older))
-            os._exit(0)
-        status = os.waitpid(child, 0)[1]
-        if status == 0:
+        if not was_killed(forked(partial(_bring_up_and_die, older, done))):
             break
-        assert os.WTERMSIG(status) == signal.SIGKILL
         assert _dump(older) == before, done
         done += 3
     assert done > 60

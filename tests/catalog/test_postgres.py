@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from artfs.catalog.schema import SCHEMA_VERSION, TABLES
 from artfs.content.digest import hash_bytes
 from artfs.errors import CatalogBusy, CatalogMissing, InvalidValue
 from support.catalogs import places_for, save, tree_with
+from support.forks import forked, was_killed
 from support.questions import QUESTIONS
 
 KEY = hash_bytes(b"key")
@@ -97,12 +98,12 @@ def test_a_forked_child_has_connections_of_its_own(shared: str) -> None:
     with Catalog.open(shared) as catalog:
         with catalog.transaction():
             catalog.artifacts.ensure("parent")
-            child = os.fork()
-            if child == 0:
-                names = catalog.artifacts.names()
-                os._exit(0 if names == [] else 1)
-            assert os.waitpid(child, 0)[1] == 0
+            assert not was_killed(forked(partial(_has_no_artifacts, catalog)))
         assert catalog.artifacts.names() == ["parent"]
+
+
+def _has_no_artifacts(catalog: Catalog) -> None:
+    assert catalog.artifacts.names() == []
 
 
 def test_a_writer_that_waits_too_long_is_told(shared: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from artfs.artifacts.gc import Garbage
 from artfs.artifacts.verify import verify
 from artfs.client import Client
+from support.programs import all_ended
 
 SAVES = 300
 
@@ -28,12 +29,13 @@ def test_saves_prunes_and_collections_at_once(home: Path) -> None:
     workspace = client.workspace
     savers = [subprocess.Popen([sys.executable, "-c", SAVE], stderr=subprocess.PIPE) for _ in range(2)]
     removed = 0
-    while any(saver.poll() is None for saver in savers):
-        removed += len(client.prune_artifacts(keep_last=0).versions)
-        assert client.collect_garbage().errors == []
-    for saver in savers:
-        assert saver.communicate()[1] == b""
-        assert saver.returncode == 0
+    with all_ended(*savers):
+        while any(saver.poll() is None for saver in savers):
+            removed += len(client.prune_artifacts(keep_last=0).versions)
+            assert client.collect_garbage().errors == []
+        for saver in savers:
+            assert saver.communicate()[1] == b""
+            assert saver.returncode == 0
     assert removed > 0
     assert list(verify(workspace, workspace.catalog.versions.list())) == []
     assert workspace.catalog.versions.count(purged=True) == 2 * SAVES

@@ -16,6 +16,7 @@ from support import faulty_store
 from support.drafts import NEVER_BY_ITSELF
 from support.faulty_store import StoreFault
 from support.mount import Mount
+from support.programs import all_ended
 
 MANY = 100
 LARGE = 300_000
@@ -112,18 +113,19 @@ def test_a_hundred_reads_of_a_store_that_stalls_change_nothing_for_others(far: F
     far.goes_wrong("any", "stall")
     begun = time.monotonic()
     readers = [far.start_reading(far_file(far, number)) for number in range(MANY - 1)]
-    far.mount.wait_until(lambda: far.mount.status()["open_files"] >= MANY - 1, "all files being open")
-    near_is_at_speed(far, range(9))
-    assert far_file(far, MANY - 1).read_bytes() == cached
-    for _ in range(10):
-        killed = readers.pop()
-        killed.kill()
-        killed.communicate()
-    near_is_at_speed(far, range(9, 18))
-    for reader in readers:
-        output, error = reader.communicate()
-        assert output == b""
-        assert b"timed out" in error
+    with all_ended(*readers):
+        far.mount.wait_until(lambda: far.mount.status()["open_files"] >= MANY - 1, "all files being open")
+        near_is_at_speed(far, range(9))
+        assert far_file(far, MANY - 1).read_bytes() == cached
+        for _ in range(10):
+            killed = readers.pop()
+            killed.kill()
+            killed.communicate()
+        near_is_at_speed(far, range(9, 18))
+        for reader in readers:
+            output, error = reader.communicate()
+            assert output == b""
+            assert b"timed out" in error
     assert time.monotonic() - begun < 10 * DEADLINE
     assert "artifact store 'far' does not answer" in far.mount.log()
     far.is_in_order()
@@ -146,7 +148,8 @@ def test_what_cannot_be_read_is_an_error_and_never_other_bytes(far: Far) -> None
 def test_the_daemon_ends_in_order_while_reads_are_stuck(far: Far) -> None:
     far.goes_wrong("any", "stall")
     readers = [far.start_reading(far_file(far, number)) for number in range(20)]
-    far.mount.wait_until(lambda: far.mount.status()["open_files"] >= len(readers), "all files being open")
-    for reader in readers:
-        assert b"timed out" in reader.communicate()[1]
+    with all_ended(*readers):
+        far.mount.wait_until(lambda: far.mount.status()["open_files"] >= len(readers), "all files being open")
+        for reader in readers:
+            assert b"timed out" in reader.communicate()[1]
     far.mount.unmount()

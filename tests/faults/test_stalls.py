@@ -19,6 +19,7 @@ from artfs_mount.loop.threads import QUERIES_AT_ONCE, READS_AT_ONCE
 from support.drafts import NEVER_BY_ITSELF, commit
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, Mount, new_base, remove_base
+from support.programs import all_ended
 
 MANY = 100
 LARGE = 200_000
@@ -86,14 +87,15 @@ def test_a_hundred_reads_of_a_store_that_stalls_change_nothing_for_others(mount:
     readers = [
         subprocess.Popen([sys.executable, "-c", read, path], stderr=subprocess.PIPE, text=True) for path in stored
     ]
-    mount.wait_until(lambda: mount.status()["open_files"] >= MANY, "all files being open")
-    for number in range(9):
-        assert (mount.artifacts / "in-place/1" / str(number)).read_bytes() == b"in-place" * LARGE
-    assert len(os.listdir(mount.artifacts / "stored/1")) == MANY
-    killed = readers.pop()
-    killed.kill()
-    killed.communicate()
-    assert all(TIMED_OUT in reader.communicate()[1] for reader in readers), "each in its deadline"
+    with all_ended(*readers):
+        mount.wait_until(lambda: mount.status()["open_files"] >= MANY, "all files being open")
+        for number in range(9):
+            assert (mount.artifacts / "in-place/1" / str(number)).read_bytes() == b"in-place" * LARGE
+        assert len(os.listdir(mount.artifacts / "stored/1")) == MANY
+        killed = readers.pop()
+        killed.kill()
+        killed.communicate()
+        assert all(TIMED_OUT in reader.communicate()[1] for reader in readers), "each in its deadline"
     assert (mount.artifacts / "later/1/1").read_bytes() == b"later" * LARGE
 
 
@@ -108,11 +110,12 @@ def test_a_disk_that_hangs_at_the_first_look_holds_up_nobody(mount: FaultyMount)
         )
         for number in names
     ]
-    mount.wait_until(lambda: mount.status()["open_files"] >= len(names), "all files being open")
-    assert sorted(os.listdir(mount.artifacts / "stored")) == ["1", "latest"], "which a thread looks for, with its tags"
-    assert (mount.artifacts / "stored/1/.artfs/manifest.json").stat().st_size
-    assert mount.status()["errors"]["count"] == 0, "all of them wait still, and for nothing that listings wait for"
-    assert all(TIMED_OUT in reader.communicate()[1] for reader in readers)
+    with all_ended(*readers):
+        mount.wait_until(lambda: mount.status()["open_files"] >= len(names), "all files being open")
+        assert sorted(os.listdir(mount.artifacts / "stored")) == ["1", "latest"], "which a thread looks for, with tags"
+        assert (mount.artifacts / "stored/1/.artfs/manifest.json").stat().st_size
+        assert mount.status()["errors"]["count"] == 0, "all of them wait still, and for nothing that listings wait for"
+        assert all(TIMED_OUT in reader.communicate()[1] for reader in readers)
     mount.put_in_order()
     assert len((mount.artifacts / "stored/1/0").read_bytes()) == LARGE
 
@@ -131,18 +134,19 @@ def test_data_in_place_on_a_file_system_that_hangs_holds_up_nobody(mount: Faulty
                 subprocess.Popen(["cat", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
                 for path in stuck
             ]
-            mount.wait_until(lambda: mount.status()["open_files"] >= FAR_FILES, "the files being open")
-            assert sorted(os.listdir(mount.incoming)) == ["far", "in-place", "later", "stored"]
-            assert sorted(os.listdir(far.parent)) == sorted(path.name for path in stuck)
-            assert far.stat().st_size == LARGE
-            assert os.getxattr(far, "user.artfs.digest").startswith(b"b3:")
-            assert os.getxattr(mount.incoming / "stored", "user.artfs.state") == b"sealed"
-            assert len((mount.artifacts / "stored/1/0").read_bytes()) == LARGE
-            assert (mount.artifacts / "in-place/1/1").read_bytes() == b"in-place" * LARGE
-            (mount.incoming / "new").write_bytes(b"new")
-            assert mount.commit("new") == "1"
-            assert mount.status()["errors"]["count"] == 0, "they wait still, alone"
-            assert all(TIMED_OUT in reader.communicate()[1] for reader in readers), "each in its deadline"
+            with all_ended(*readers):
+                mount.wait_until(lambda: mount.status()["open_files"] >= FAR_FILES, "the files being open")
+                assert sorted(os.listdir(mount.incoming)) == ["far", "in-place", "later", "stored"]
+                assert sorted(os.listdir(far.parent)) == sorted(path.name for path in stuck)
+                assert far.stat().st_size == LARGE
+                assert os.getxattr(far, "user.artfs.digest").startswith(b"b3:")
+                assert os.getxattr(mount.incoming / "stored", "user.artfs.state") == b"sealed"
+                assert len((mount.artifacts / "stored/1/0").read_bytes()) == LARGE
+                assert (mount.artifacts / "in-place/1/1").read_bytes() == b"in-place" * LARGE
+                (mount.incoming / "new").write_bytes(b"new")
+                assert mount.commit("new") == "1"
+                assert mount.status()["errors"]["count"] == 0, "they wait still, alone"
+                assert all(TIMED_OUT in reader.communicate()[1] for reader in readers), "each in its deadline"
         finally:
             os.kill(other.pid, signal.SIGCONT)
         assert far.read_bytes() == b"f" * LARGE

@@ -13,6 +13,7 @@ import pytest
 from support import random_writer
 from support.drafts import drafts, mount_for_a_module
 from support.mount import Mount
+from support.programs import all_ended
 
 SEED = 20261121
 STEPS = 400
@@ -27,7 +28,8 @@ def test_two_writers(mount: Mount, tmp_path: Path) -> None:
     chance = random.Random(SEED)
     (tmp_path / "plain").mkdir()
     writers = [_start(mount, tmp_path / "plain", name, chance.randrange(2**32)) for name in ("one", "two")]
-    assert [writer.wait(120) for writer in writers] == [0, 0]
+    with all_ended(*writers):
+        assert [writer.wait(120) for writer in writers] == [0, 0]
     assert_same(mount, tmp_path / "plain")
     mount.sync()
     assert {draft["state"] for draft in drafts(mount).values()} == {"sealed"}

@@ -19,6 +19,7 @@ from artfs.workspace.workspace import Workspace
 from support.drafts import NEVER_BY_ITSELF, commit, drafts, versions
 from support.mount import MYSELF, Done, Mount, is_mounted, new_base, plain_user
 from support.mount_fixtures import StartMount
+from support.programs import all_ended
 from support.versions import seal
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
@@ -161,7 +162,8 @@ class TestTwoDaemons:
         )
         commands = [["sh", "-c", script, "sh", mount.path] for mount in (one, other)]
         writers = [subprocess.Popen(command, env=one.environment, stdout=subprocess.DEVNULL) for command in commands]
-        assert [writer.wait(120) for writer in writers] == [0, 0]
+        with all_ended(*writers):
+            assert [writer.wait(120) for writer in writers] == [0, 0]
         assert sorted(map(int, versions(one, "raced"))) == list(range(1, 21))
         lines = {(one.artifacts / "raced" / version / "raced").read_text() for version in versions(one, "raced")}
         assert lines == {f"{mount.path} {number}\n" for mount in (one, other) for number in range(1, 11)}

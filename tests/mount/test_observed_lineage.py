@@ -12,6 +12,7 @@ import pytest
 
 from artfs.workspace.workspace import Workspace
 from support.mount import Mount
+from support.programs import all_ended
 
 TRAIN = """
 import sys, joblib, numpy
@@ -114,12 +115,15 @@ def test_what_workers_of_a_data_loader_read_counts_too(data: Mount, tmp_path: Pa
 
 def test_another_program_at_the_same_time_gives_no_edge(data: Mount, tmp_path: Path) -> None:
     reader = subprocess.Popen(
-        [sys.executable, "-c", f"open('{data.artifacts}/other/1/other').read(); input()"],
+        [sys.executable, "-c", f"open('{data.artifacts}/other/1/other').read(); print(flush=True); input()"],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    start(data, tmp_path, TRAIN).wait()
-    reader.communicate(b"\n")
+    with all_ended(reader):
+        assert reader.stdout is not None and reader.stdout.readline() == b"\n"
+        start(data, tmp_path, TRAIN).wait()
+        assert reader.poll() is None
     data.sync()
     assert upstream(data, "model.joblib") == {"iris/1"}
 

@@ -18,6 +18,7 @@ import pytest
 
 from support.drafts import NEVER_BY_ITSELF, commit, mount_for_a_module, raises
 from support.mount import Mount
+from support.programs import all_ended
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -173,7 +174,8 @@ def test_append_by_two_programs(draft: Path) -> None:
         "    for _ in range(200): file.write(sys.argv[2].encode() * 9 + b'\\n')"
     )
     writers = [subprocess.Popen([sys.executable, "-c", script, draft / "file", letter]) for letter in "ab"]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    with all_ended(*writers):
+        assert [writer.wait(60) for writer in writers] == [0, 0]
     lines = (draft / "file").read_bytes().removeprefix(b"content").splitlines()
     assert sorted(lines) == [b"a" * 9] * 200 + [b"b" * 9] * 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from artfs.client import Client
@@ -30,12 +31,12 @@ for _ in range({RUNS}):
 
 
 def test_no_run_is_lost_and_nothing_is_locked(tmp_path: Path) -> None:
-    processes = [programs.start(tmp_path, SCRIPT) for _ in range(PROCESSES)]
     names: list[str] = []
-    for process in processes:
-        output, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors
-        names += output.split()
+    with ExitStack() as stack:
+        for process in [stack.enter_context(programs.started(tmp_path, SCRIPT)) for _ in range(PROCESSES)]:
+            output, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors
+            names += output.split()
     assert len(set(names)) == PROCESSES * RUNS
     runs = list(Client().list_pipeline_runs(pipeline="shared", size=100))
     assert {run.name for run in runs} == set(names)

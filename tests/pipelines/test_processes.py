@@ -197,7 +197,8 @@ def done() -> int:
 
 @step
 def wait(x: int) -> int:
-    print("waiting", flush=True)
+    sys.stdout.write("waiting\\n")  # at once: what `print` writes in two pieces mixes with that of another thread
+    sys.stdout.flush()
     while True:
         time.sleep(0.05)
 
@@ -216,14 +217,14 @@ simple()
 
 @pytest.mark.parametrize(("executor", "chains"), [("threads", "1"), ("threads", "2"), ("processes", "1")])
 def test_ctrl_c_marks_the_run_cancelled(tmp_path: Path, executor: str, chains: str) -> None:
-    process = programs.start(tmp_path, WAITING, executor, chains)
-    assert process.stdout is not None
-    if executor == "threads":
-        assert [process.stdout.readline() for _ in range(int(chains))] == ["waiting\n"] * int(chains)
-    else:
-        _wait_until_it_waits()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=PATIENCE)
+    with programs.started(tmp_path, WAITING, executor, chains) as process:
+        assert process.stdout is not None
+        if executor == "threads":
+            assert [process.stdout.readline() for _ in range(int(chains))] == ["waiting\n"] * int(chains)
+        else:
+            _wait_until_it_waits()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode in (-signal.SIGINT, 1, 130), errors
     assert "KeyboardInterrupt" in errors
     run = latest("simple")
@@ -234,10 +235,10 @@ def test_ctrl_c_marks_the_run_cancelled(tmp_path: Path, executor: str, chains: s
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 def test_a_killed_run_is_marked_failed_by_the_next(tmp_path: Path, executor: str) -> None:
-    process = programs.start(tmp_path, WAITING, executor, "1")
-    _wait_until_it_waits()
-    process.kill()
-    process.communicate()  # only when the step's own process has ended too, which holds the other ends of the pipes
+    with programs.started(tmp_path, WAITING, executor, "1") as process:
+        _wait_until_it_waits()
+        process.kill()
+        process.communicate()  # only when the step's own process has ended too, which holds the other ends of the pipes
     assert str(latest("simple").status) == "running"
 
     @pipeline

@@ -24,7 +24,7 @@ import numpy as np
 from artfs import register_artifact, save_artifact
 from artfs.artifacts.tombstones import make_tombstones
 from artfs.client import Client
-from support.dying import calls_counted, forked, was_killed
+from support.forks import calls_counted, forked, was_killed
 
 
 def value(number: int) -> Any:

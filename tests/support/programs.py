@@ -8,8 +8,11 @@ import linecache
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 _numbers = itertools.count()
 
@@ -27,20 +30,39 @@ def module(directory: Path, name: str, source: str) -> ModuleType:
     return loaded
 
 
-def start(directory: Path, source: str, *arguments: str) -> subprocess.Popen[str]:
-    """Start a script that has no `if __name__ == "__main__"`."""
+@contextmanager
+def all_ended(*processes: subprocess.Popen[Any]) -> Iterator[None]:
+    """However the block ends, these processes have ended after it, and their pipes are closed.
+
+    What a test that fails leaves running would fail the next one, or wait for ever.
+    """
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            with process:
+                pass
+
+
+@contextmanager
+def started(directory: Path, source: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A script that has no `if __name__ == "__main__"` and runs; after the block it has ended."""
     path = directory / f"script_{next(_numbers)}.py"
     # Who is started in the background by a shell ignores Ctrl-C, and so would what it starts.
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     path.write_text(heard + textwrap.dedent(source))
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory
     )
+    with all_ended(process):
+        yield process
 
 
 def run(directory: Path, source: str, *arguments: str) -> str:
     """Run a script to its good end and return what it printed."""
-    process = start(directory, source, *arguments)
-    output, errors = process.communicate(timeout=120)
+    with started(directory, source, *arguments) as process:
+        output, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     return output

@@ -21,7 +21,7 @@ from artfs.transfers import delivery
 from artfs.transfers.pending import owe_copy
 from artfs.workspace.workspace import Workspace
 from support import stores  # noqa: F401 - so that its flavours are known
-from support.dying import calls_counted, forked, was_killed
+from support.forks import calls_counted, forked, was_killed
 from support.transfers import landed
 
 MOST_CALLS = 60_000

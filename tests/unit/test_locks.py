@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from artfs.home.home import Home
 from artfs.transfers.locks import Locks
+from support.forks import forked, was_killed
 
 HOLD = """
 import os, sys
@@ -32,12 +35,15 @@ def made(home: Path) -> Home:
     return Home(home).create()
 
 
-def holding(home: Home, how: str = "") -> subprocess.Popen[str]:
+@contextmanager
+def holding(home: Home, how: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock, and goes when its input ends, like its child."""
     program = [sys.executable, "-c", HOLD, str(home.path), how]
     process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "True\n"
-    return process
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        yield process
 
 
 def test_one_holds_it_in_a_process(made: Home) -> None:
@@ -68,19 +74,20 @@ def test_a_child_of_a_fork_holds_nothing(made: Home) -> None:
     """It lives on while its parent is dead, and does not do what that had begun."""
     locks = Locks(made)
     read, write = os.pipe()
+
+    def wait() -> None:
+        os.close(write)
+        os.read(read, 1)
+
     with locks.held("row"):
-        child = os.fork()
-        if child == 0:
-            os.close(write)
-            os.read(read, 1)
-            os._exit(0)
+        child = forked(wait)
         os.close(read)
         assert Locks(made).is_held("row")
     try:
         assert not locks.is_held("row")
     finally:
         os.close(write)
-        assert os.waitpid(child, 0)[1] == 0
+        assert not was_killed(child)
 
 
 def test_nor_when_its_parent_was_killed(made: Home) -> None:

@@ -12,6 +12,7 @@ import pytest
 from artfs.content import files
 from artfs.content.long_paths import LONGEST, in_pieces, lstat, reachable, shown
 from support.deep import LEVELS, NAME, PATH_MAX, dig, inside
+from support.forks import forked, was_killed
 
 
 @pytest.fixture
@@ -188,16 +189,14 @@ def test_modes_keep_the_owner_from_removing_only_if_they_are_heeded(tmp_path: Pa
     for above in tmp_path.parents:
         if not above.stat().st_mode & 0o001:
             above.chmod(above.stat().st_mode | 0o011)
-    child = os.fork()
-    if child == 0:
+
+    def remove_as_nobody() -> None:
         os.setresuid(65534, 65534, 65534)
-        try:
+        with pytest.raises(PermissionError):
             files.remove_tree(bytes(top))
-        except PermissionError:
-            files.remove_tree(bytes(top), despite_modes=True)
-            os._exit(0)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        files.remove_tree(bytes(top), despite_modes=True)
+
+    assert not was_killed(forked(remove_as_nobody))
     assert not top.exists()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from artfs.content.replacing import write_in_place_of
+from support.forks import forked, was_killed
 
 
 @pytest.fixture
@@ -47,11 +48,8 @@ def test_what_a_kill_left_is_taken_up(tmp_path: Path, directory: int, mode: int)
         os.chmod(tmp_path / "file.new", mode)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    child = os.fork()
-    if child == 0:
-        write_in_place_of(b"file", killed(), directory, mode=0o400, durable=False)
-        os._exit(0)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    child = forked(lambda: write_in_place_of(b"file", killed(), directory, mode=0o400, durable=False))
+    assert was_killed(child)
     assert os.listdir(tmp_path) == ["file.new"]
     write_in_place_of(b"file", [b"whole"], directory, mode=0o400, durable=False)
     assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"whole"

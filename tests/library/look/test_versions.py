@@ -15,6 +15,7 @@ from artfs.artifacts.lookup import find_version
 from artfs.client import Client
 from artfs.errors import ArtifactNotFound, InvalidName, InvalidValue, TagNotFound, VersionExists, VersionNotFound
 from artfs.workspace.workspace import Workspace
+from support.programs import all_ended
 from support.stores import stored_files
 from support.versions import seal
 
@@ -38,11 +39,12 @@ def test_eight_processes_that_save_at_once_get_every_number_once() -> None:
         )
         for process in range(PROCESSES)
     ]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    outputs = [process.communicate()[0] for process in processes]
+    with all_ended(*processes):
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES
     numbers = [int(line) for output in outputs for line in output.split()]
     assert sorted(numbers) == list(range(1, PROCESSES * SAVES + 1))

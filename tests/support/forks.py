@@ -1,4 +1,4 @@
-"""Processes that end themselves at one of their function calls, as by a kill from outside."""
+"""Processes that are forked here, and such as end at one of their function calls as by a kill from outside."""
 
 from __future__ import annotations
 
