@@ -11,6 +11,9 @@ from typing import Any
 import hypothesis
 import pytest
 
+from artfs.workspace.current import current_workspace
+from artfs.workspace.workspace import Workspace
+
 pytest_plugins = ["pytester", "support.warning_guard", "support.mount_fixtures"]
 
 # Cloud clients look for credentials and features on the network, some of them as early as their import.
@@ -58,3 +61,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "artfs-home"
     monkeypatch.setenv("ARTFS_HOME", str(path))
     return path
+
+
+@pytest.fixture
+def workspace(home: Path) -> Workspace:
+    """The workspace of that home which all verbs of this process use."""
+    return current_workspace()

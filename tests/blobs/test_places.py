@@ -19,18 +19,12 @@ from artfs.client import Client
 from artfs.content.digest import BLOCK_SIZE, PIECE_SIZE, Digest
 from artfs.errors import ContentNotFound, MissingLibrary
 from artfs.stores.base import Store
-from artfs.workspace.current import current_workspace
 from artfs.workspace.registration import register_store
 from artfs.workspace.workspace import Workspace
 from support.stores import FileStore, stored_files
 
 SIZE = 2 * BLOCK_SIZE + PIECE_SIZE + 77
 AT = BLOCK_SIZE + 5 * PIECE_SIZE
-
-
-@pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return current_workspace()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import errno
 import os
 import pty
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +65,6 @@ def on_terminal(home: Path) -> Callable[..., str]:
         return shown
 
     return start
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    """A fresh workspace in the home that the commands use."""
-    with Workspace.open(home) as opened:
-        yield opened
 
 
 @pytest.fixture

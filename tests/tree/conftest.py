@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,6 @@ from support.versions import seal
 Seal = Callable[..., Version]
 Record = Callable[..., Version]
 At = Callable[[str], Any]
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    """A fresh workspace."""
-    with Workspace.open(home) as opened:
-        yield opened
 
 
 @pytest.fixture

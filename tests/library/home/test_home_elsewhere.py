@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
@@ -23,6 +24,7 @@ from artfs.stores.mark import MARK
 from artfs.workspace.registration import register_store
 from artfs.workspace.stacks import activate_stack, register_stack
 from artfs.workspace.workspace import Workspace
+from support.mount import ARTFS
 from support.stores import stored_files
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
@@ -34,6 +36,18 @@ def used(tmp_path: Path) -> Path:
     with Workspace.open(tmp_path / "used") as workspace:
         save(workspace, {"b": 2}, "b")
     return tmp_path / "used"
+
+
+@contextmanager
+def shown_read_only(what: Path, at: Path) -> Iterator[Path]:
+    """A folder at a place, its own or another, as if it were on a file system that is mounted read-only."""
+    at.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", what, at], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", at], check=True)
+        yield at
+    finally:
+        subprocess.run(["umount", at], check=True)
 
 
 def is_whole(path: Path) -> bool:
@@ -135,32 +149,14 @@ with Workspace.open() as workspace:
 
     @pytest.fixture
     def read_only(self, used: Path) -> Iterator[Path]:
-        subprocess.run(["mount", "--bind", used, used], check=True)
-        subprocess.run(["mount", "-o", "remount,ro,bind", used], check=True)
-        yield used
-        subprocess.run(["umount", used], check=True)
+        with shown_read_only(used, used):
+            yield used
 
     @needs_root
     def test_it_is_read_and_listed(self, read_only: Path) -> None:
         assert self.read(read_only).stdout == "[{'b': 2}]\n"
-        command = [Path(sys.executable).with_name("artfs"), "--home", read_only, "artifact", "list"]
-        listed = subprocess.run(command, stdout=PIPE, text=True, check=True)
+        listed = subprocess.run([ARTFS, "--home", read_only, "artifact", "list"], stdout=PIPE, text=True, check=True)
         assert listed.stdout.startswith("b\t1\t")
-
-    @needs_root
-    def test_it_is_intact_elsewhere_too(self, used: Path, tmp_path: Path) -> None:
-        """A snapshot or a backup that is mounted: the mark of its store names the place where the home was."""
-        view = tmp_path / "view"
-        view.mkdir()
-        subprocess.run(["mount", "--bind", used, view], check=True)
-        try:
-            subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
-            command = [Path(sys.executable).with_name("artfs"), "--home", view, "verify", "--all"]
-            verified = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert (verified.returncode, verified.stderr) == (0, "")
-            assert "intact" in verified.stdout
-        finally:
-            subprocess.run(["umount", view], check=True)
 
     @needs_root
     def test_a_log_that_a_copy_brought_along_is_read_too(self, used: Path, tmp_path: Path) -> None:
@@ -170,51 +166,33 @@ with Workspace.open() as workspace:
             save(workspace, {"b": 2}, "later")
             shutil.copytree(used, copy, ignore=shutil.ignore_patterns("*-shm"))
         assert (copy / "catalog.db-wal").stat().st_size
-        subprocess.run(["mount", "--bind", copy, copy], check=True)
-        try:
-            subprocess.run(["mount", "-o", "remount,ro,bind", copy], check=True)
+        with shown_read_only(copy, copy):
             assert self.read(copy).stdout == "[{'b': 2}, {'b': 2}]\n"
-        finally:
-            subprocess.run(["umount", copy], check=True)
 
     @needs_root
     def test_what_is_saved_meanwhile_through_another_way_is_seen(self, used: Path, tmp_path: Path) -> None:
         """A read-only bind mount of a home in use."""
-        view = tmp_path / "view"
-        view.mkdir()
-        subprocess.run(["mount", "--bind", used, view], check=True)
-        try:
-            subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
-            with Workspace.open(view) as reading:
-                assert reading.catalog.versions.count() == 1
-                with Workspace.open(used) as writing:
-                    save(writing, {"b": 2}, "b")
-                    assert reading.catalog.versions.count() == 2
+        with shown_read_only(used, tmp_path / "view") as view, Workspace.open(view) as reading:
+            assert reading.catalog.versions.count() == 1
+            with Workspace.open(used) as writing:
+                save(writing, {"b": 2}, "b")
                 assert reading.catalog.versions.count() == 2
-        finally:
-            subprocess.run(["umount", view], check=True)
+            assert reading.catalog.versions.count() == 2
 
     @needs_root
     def test_a_snapshot_at_another_path_is_intact(self, used: Path, tmp_path: Path) -> None:
-        """The mark of its store says where the home was, and cannot be put right; nor can small files be synced."""
+        """A backup that is mounted: its store's mark says where the home was; small files cannot be synced."""
         with Workspace.open(used) as workspace:
             workspace.syncing.sync()
             save(workspace, {"b": 2}, "later")
-        view = tmp_path / "view"
-        view.mkdir()
-        subprocess.run(["mount", "--bind", used, view], check=True)
-        try:
-            subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
-            command = [Path(sys.executable).with_name("artfs"), "--home", view, "verify", "--all"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert (done.returncode, done.stderr) == (0, "")
-        finally:
-            subprocess.run(["umount", view], check=True)
+        with shown_read_only(used, tmp_path / "view") as view:
+            done = subprocess.run([ARTFS, "--home", view, "verify", "--all"], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "intact" in done.stdout
 
     @needs_root
     def test_settings_say_why_not(self, read_only: Path) -> None:
-        command = [Path(sys.executable).with_name("artfs"), "--home", read_only, "stack", "set", "default"]
-        done = subprocess.run(command, stderr=PIPE, text=True, check=False)
+        done = subprocess.run([ARTFS, "--home", read_only, "stack", "set", "default"], stderr=PIPE, text=True)
         why = f"cannot write {read_only}/config.toml: Read-only file system; allow it, or use another home"
         assert (done.returncode, done.stderr) == (1, f"artfs: {why}\n")
 

@@ -30,12 +30,6 @@ from support.stores import MemoryStore
 from support.versions import seal
 
 
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    with Workspace.open(home) as made:
-        yield made
-
-
 @pytest.fixture(autouse=True)
 def empty_memory() -> Iterator[None]:
     yield

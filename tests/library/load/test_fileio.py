@@ -13,18 +13,12 @@ import fsspec
 import pytest
 
 from artfs.artifacts.scan import scan
-from artfs.client import Client
 from artfs.errors import InvalidValue, OutsideStore, ReadOnly, StoreError
 from artfs.io import fileio, io_utils
 from artfs.workspace.registration import register_store
 from artfs.workspace.workspace import Workspace
 from support.stores import MemoryStore
 from support.versions import seal
-
-
-@pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return Client().workspace
 
 
 @pytest.fixture

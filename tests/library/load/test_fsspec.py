@@ -19,7 +19,6 @@ from fsspec.tests.abstract import AbstractFixtures, AbstractGetTests, AbstractOp
 
 from artfs.artifacts.scan import scan
 from artfs.catalog.versions import Version
-from artfs.client import Client
 from artfs.content.digest import BLOCK_SIZE, format_digest, hash_bytes
 from artfs.errors import ArtifactNotFound, DigestMismatch, HomeError, ReadOnly, VersionNotFound
 from artfs.fsspec import ArtfsFileSystem
@@ -27,11 +26,6 @@ from artfs.workspace.workspace import Workspace
 from support.versions import seal
 
 Make = Callable[..., Version]
-
-
-@pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return Client().workspace
 
 
 @pytest.fixture

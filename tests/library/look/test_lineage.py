@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from graphlib import TopologicalSorter
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -30,12 +29,6 @@ from support.catalogs import save
 from support.lineage import Recorder, layered
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    with Workspace.open(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,6 @@ from artfs.stores.mark import read_mark
 from artfs.workspace.registration import register_store
 from artfs.workspace.stacks import activate_stack, register_stack
 from artfs.workspace.workspace import Workspace
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    yield Client().workspace
-
 
 OLD = time.time() - MIN_AGE_SECONDS - 10
 

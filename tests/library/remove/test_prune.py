@@ -22,11 +22,6 @@ from artfs.stores.local.store import LocalStore
 from artfs.workspace.workspace import Workspace
 
 
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    yield Client().workspace
-
-
 def save_several(name: str, count: int) -> list[ArtifactVersionResponse]:
     return [save_artifact({"name": name, "number": number}, name=name) for number in range(1, count + 1)]
 

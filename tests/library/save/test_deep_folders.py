@@ -36,11 +36,6 @@ def clears_up(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return Client().workspace
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "folder"
     path.mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -28,11 +28,6 @@ from support.versions import seal
 
 LARGE = bytes(100_000)
 OLD = time.time() - MIN_AGE_SECONDS - 10
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    yield Client().workspace
 
 
 def newest(workspace: Workspace, name: str) -> Version:

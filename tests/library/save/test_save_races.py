@@ -43,11 +43,6 @@ class Shown(BaseMaterializer):
         return {str(page): VisualizationType.HTML}
 
 
-@pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return Client().workspace
-
-
 def test_a_visualization_shared_with_a_version_that_goes_meanwhile_is_kept(
     workspace: Workspace, tmp_path: Path
 ) -> None:

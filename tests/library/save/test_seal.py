@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,6 @@ from artfs.errors import (
 from artfs.stages import stages
 from artfs.workspace.workspace import Workspace
 from support.versions import seal as sealed
-
-
-@pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    with Workspace.open(home) as made:
-        yield made
 
 
 @pytest.fixture

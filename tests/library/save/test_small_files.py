@@ -33,11 +33,6 @@ VALUE = {"text": "so much that it fills more than one sector of the disk " * 20}
 
 
 @pytest.fixture
-def workspace(home: Path) -> Workspace:
-    return Client().workspace
-
-
-@pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[list[bytes]]:
     """What contents stores are told to sync, call by call."""
     calls: list[list[bytes]] = []

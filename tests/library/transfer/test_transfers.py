@@ -57,12 +57,6 @@ class SickStore(FsspecStore):
 
 
 @pytest.fixture
-def workspace(home: Path) -> Iterator[Workspace]:
-    with Workspace.open(home) as opened:
-        yield opened
-
-
-@pytest.fixture
 def time(workspace: Workspace) -> Time:
     return Time()
 
