@@ -92,3 +92,8 @@ class PlainMemoryStore(BaseArtifactStore):
 def stored_files(root: Path) -> list[Path]:
     """The files of versions below the root of a store, without what the store keeps for itself."""
     return sorted(path for path in root.rglob("*") if path.is_file() and ".artfs" not in path.relative_to(root).parts)
+
+
+def files_in_store(home: Path) -> list[Path]:
+    """The same of the store that a home begins with."""
+    return stored_files(home / "store")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from artfs.catalog.blobs import Place
@@ -12,13 +13,32 @@ from artfs.catalog.pending import PendingRow
 from artfs.catalog.versions import STAGED, Version
 from artfs.content.digest import hash_bytes
 from artfs.content.tree import Tree
+from artfs.errors import StoreError
+from artfs.stores.backend import Progress, Stored
 from artfs.stores.base import Store
+from artfs.stores.remote.fsspec import FsspecStore
 from artfs.transfers.arrival import is_there
-from artfs.transfers.pending import owe_upload
+from artfs.transfers.pending import owe_copy, owe_upload
 from artfs.transfers.retrying import Clock
 from artfs.workspace.registration import register_store
 from artfs.workspace.workspace import Workspace
 from support.trees import file_entry
+
+FILES = {b"a": b"first", b"deep/b": b"second", b"deep/again": b"first", b"large": os.urandom(5 * 2**20)}
+
+
+class SickStore(FsspecStore):
+    """A store of another machine, in memory, that does what `ill` says before it takes a file."""
+
+    flavor = "test-sick"
+    SUPPORTED_SCHEMES: ClassVar[set[str]] = {"memory://"}
+    PROTOCOL: ClassVar[str] = "memory"
+    ill: ClassVar[Any] = None
+
+    def put(self, source: Path, key: bytes, progress: Progress = lambda taken: None) -> Stored:
+        if self.ill is not None:
+            type(self).ill(self, source, key)
+        return super().put(source, key, progress)
 
 
 class Time:
@@ -93,3 +113,24 @@ def the_row(workspace: Workspace) -> PendingRow:
 
 def has_landed_files(workspace: Workspace, store: Store) -> bool:
     return list(workspace.transfers.landing.area(store).places()) != []
+
+
+def owe(workspace: Workspace, version: Version, store: Store) -> None:
+    assert store.id is not None
+    owe_copy(workspace.catalog, version, store.id)
+
+
+def state(workspace: Workspace, version: Version) -> str:
+    row = workspace.catalog.versions.by_id(version.id)
+    assert row is not None
+    return row.state
+
+
+def contents_of_landing(workspace: Workspace, store: Store) -> set[bytes]:
+    area = workspace.transfers.landing.area(store)
+    return {Path(area.place_path(place)).read_bytes() for place in area.places()}
+
+
+def fails(store: Store, source: Path, key: bytes) -> None:
+    """What a `SickStore` may be ill with."""
+    raise StoreError("no route to the host")

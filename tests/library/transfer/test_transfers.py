@@ -1,109 +1,36 @@
-"""What is owed to stores is brought there: checked, once, by whoever works, and whatever has failed before."""
+"""What is owed to stores is brought there: checked, once, by whoever works."""
 
 from __future__ import annotations
 
-import errno
-import itertools
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
 
-import fsspec
 import pytest
 
 from artfs.artifacts.delete import delete_version
 from artfs.artifacts.register import register
 from artfs.artifacts.save import save
-from artfs.artifacts.seal import scan
 from artfs.catalog.pending import COPY
 from artfs.catalog.versions import LIVE, STAGED, Version
 from artfs.errors import InvalidValue, StoreError
-from artfs.stores.backend import Progress, Stored
 from artfs.stores.base import Store
-from artfs.stores.local.store import LocalStore
-from artfs.stores.remote.fsspec import FsspecStore
 from artfs.transfers import delivery
-from artfs.transfers.pending import owe_copy, owe_upload, told
+from artfs.transfers.pending import owe_copy, owe_upload
 from artfs.transfers.worker import Worker
 from artfs.workspace.workspace import Workspace
 from support.transfers import (
-    Time,
+    FILES,
+    SickStore,
     contents_of,
+    contents_of_landing,
     has_landed_files,
     is_whole_in,
     landed,
     local_store,
+    owe,
+    state,
     the_row,
 )
-from support.versions import seal
-
-FILES = {b"a": b"first", b"deep/b": b"second", b"deep/again": b"first", b"large": os.urandom(5 * 2**20)}
-
-
-class SickStore(FsspecStore):
-    """A store of another machine, in memory, that does what `ill` says before it takes a file."""
-
-    flavor = "test-sick"
-    SUPPORTED_SCHEMES: ClassVar[set[str]] = {"memory://"}
-    PROTOCOL: ClassVar[str] = "memory"
-    ill: ClassVar[Any] = None
-
-    def put(self, source: Path, key: bytes, progress: Progress = lambda taken: None) -> Stored:
-        if self.ill is not None:
-            type(self).ill(self, source, key)
-        return super().put(source, key, progress)
-
-
-@pytest.fixture
-def time(workspace: Workspace) -> Time:
-    return Time()
-
-
-@pytest.fixture
-def worker(workspace: Workspace, time: Time) -> Iterator[Worker]:
-    """A worker whose time goes on when a test says so."""
-    made = Worker(
-        workspace.home, lambda: workspace.catalog, workspace.stores, workspace.manifests.write_owed, time.clock
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def remote(workspace: Workspace) -> Iterator[Store]:
-    row = workspace.catalog.stores.register("bucket", "test-sick", "memory://bucket/artfs")
-    SickStore.ill = None
-    yield workspace.stores.by_id(row.id)
-    SickStore.ill = None
-    fsspec.filesystem("memory").rm("/", recursive=True)
-
-
-@pytest.fixture
-def other(workspace: Workspace, tmp_path: Path) -> Store:
-    return local_store(workspace, tmp_path / "other")
-
-
-@pytest.fixture
-def version(workspace: Workspace, tmp_path: Path) -> Version:
-    """A version in the default store."""
-    for path, content in FILES.items():
-        file = tmp_path / "made" / os.fsdecode(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return seal(scan(tmp_path / "made"), workspace, "big", adopt=False)
-
-
-def owe(workspace: Workspace, version: Version, store: Store) -> None:
-    assert store.id is not None
-    owe_copy(workspace.catalog, version, store.id)
-
-
-def state(workspace: Workspace, version: Version) -> str:
-    row = workspace.catalog.versions.by_id(version.id)
-    assert row is not None
-    return row.state
 
 
 class TestCopies:
@@ -307,172 +234,6 @@ class TestUploads:
         assert worker.landing.area(active) is active
 
 
-class TestFailures:
-    def test_what_failed_waits_longer_each_time_and_then_goes_on(
-        self, workspace: Workspace, worker: Worker, remote: Store, time: Time
-    ) -> None:
-        version = landed(workspace, remote, {b"a": b"content"})
-        SickStore.ill = fails
-        tries: list[float] = []
-        for _ in range(200):
-            before = the_row(workspace).attempts
-            worker.work()
-            if the_row(workspace).attempts > before:
-                tries.append(time.seconds)
-            time.seconds += 0.25
-        assert [round(later - earlier) for earlier, later in itertools.pairwise(tries)] == [1, 2, 4, 8, 16]
-        row = the_row(workspace)
-        assert row.error == "no route to the host"
-        assert row.since_us == 1_000 * 1_000_000
-        assert state(workspace, version) == STAGED
-        SickStore.ill = None
-        worker.work()
-        assert the_row(workspace) == row, "its time has not come"
-        time.seconds += 300
-        worker.work()
-        assert worker.owed() == []
-        assert is_whole_in(remote, version, workspace)
-
-    def test_what_a_stranger_raises_is_told_without_its_secrets(
-        self, workspace: Workspace, worker: Worker, remote: Store, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        landed(workspace, remote, {b"a": b"content"})
-        SickStore.ill = panics
-        caplog.set_level("CRITICAL", logger="artfs.transfers.worker")
-        worker.work()
-        error = the_row(workspace).error
-        assert error is not None
-        assert "ZeroDivisionError: password=***" in error
-        assert "hunter2" not in error
-
-    def test_one_that_fails_keeps_no_other_waiting(
-        self, workspace: Workspace, worker: Worker, remote: Store, other: Store, version: Version
-    ) -> None:
-        bad = landed(workspace, remote, {b"bad": b"1"})
-        good = landed(workspace, remote, {b"good": b"2"})
-        owe(workspace, version, other)
-        SickStore.ill = lambda store, source, key: fails(store, source, key) if key.endswith(b"bad") else None
-        worker.work()
-        assert [owed.row.version_id for owed in worker.owed()] == [bad.id]
-        assert state(workspace, good) == LIVE
-        assert is_whole_in(other, version, workspace)
-
-    def test_what_came_before_a_failure_is_not_brought_again(
-        self, workspace: Workspace, worker: Worker, remote: Store, time: Time
-    ) -> None:
-        version = landed(workspace, remote, {b"%d" % number: b"%d" % number for number in range(5)})
-        put: list[bytes] = []
-
-        def ill(store: Store, source: Path, key: bytes) -> None:
-            if key.endswith(b"3") and len(put) == 3:
-                put.append(b"failed")
-                raise StoreError("reset by peer")
-            put.append(key[-1:])
-
-        SickStore.ill = ill
-        worker.work()
-        row = the_row(workspace)
-        assert (row.done, row.attempts, row.error) == (3, 1, "reset by peer")
-        time.seconds += 1
-        worker.work()
-        assert put == [b"0", b"1", b"2", b"failed", b"3", b"4"]
-        assert state(workspace, version) == LIVE
-
-    def test_what_a_dead_worker_put_without_recording_it_is_looked_at(
-        self, workspace: Workspace, worker: Worker, remote: Store
-    ) -> None:
-        """Some stores show a file before it is whole."""
-        version = landed(workspace, remote, {b"whole": b"whole", b"half": b"half of it"})
-        area = workspace.transfers.landing.area(remote)
-        for key in list(area.places()):
-            content = Path(area.place_path(key)).read_bytes()
-            remote.files.makedirs(remote.place_path(key).rpartition("/")[0])
-            with remote.files.open(remote.place_path(key), "wb") as file:
-                file.write(content[:4] if key.endswith(b"half") else content)
-        worker.work()
-        assert worker.owed() == []
-        assert is_whole_in(remote, version, workspace)
-
-    def test_a_copy_that_a_death_cut_short_is_removed_and_no_file_of_that_name(
-        self, workspace: Workspace, worker: Worker, other: Store, tmp_path: Path
-    ) -> None:
-        (tmp_path / "made/deep").mkdir(parents=True)
-        (tmp_path / "made/deep/.artfs-copy-of-mine").write_bytes(b"mine")
-        version = seal(scan(tmp_path / "made"), workspace, "big", adopt=False)
-        owe(workspace, version, other)
-        left = Path(other.place_path(delivery.folder_of(version) + b"/deep/.artfs-copy-0123"))
-        left.parent.mkdir(parents=True)
-        left.write_bytes(b"mi")
-        worker.work()
-        assert [place.rpartition(b"/")[2] for place in other.places()] == [b".artfs-copy-of-mine"]
-        assert is_whole_in(other, version, workspace)
-
-    def test_what_the_catalog_has_at_a_place_is_never_replaced(
-        self, workspace: Workspace, worker: Worker, other: Store, version: Version
-    ) -> None:
-        owe(workspace, version, other)
-        key = delivery.folder_of(version) + b"/a"
-        file = Path(other.place_path(key))
-        file.parent.mkdir(parents=True)
-        file.write_bytes(b"precious")
-        stranger = save(workspace, b"precious", "precious")
-        assert stranger.tree_id is not None
-        [(_, entry)] = workspace.catalog.trees.walk(stranger.tree_id)
-        assert entry.blob_id is not None
-        assert other.id is not None
-        workspace.catalog.copies.arrived(other.id, entry.blob_id, key)
-        worker.work()
-        assert "has other bytes already" in str(the_row(workspace).error)
-        assert file.read_bytes() == b"precious"
-
-    def test_a_store_that_writes_other_bytes_is_found_out(
-        self, workspace: Workspace, worker: Worker, version: Version, other: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        owe(workspace, version, other)
-        place = LocalStore.place
-
-        def corrupting(store: LocalStore, source: Path, relative: bytes, *, adopt: bool = True) -> bytes:
-            place(store, source, relative, adopt=adopt)
-            file = Path(store.place_path(relative))
-            file.chmod(0o600)
-            file.write_bytes(b"x" * file.stat().st_size)
-            return relative
-
-        with monkeypatch.context() as patch:
-            patch.setattr(LocalStore, "place", corrupting)
-            worker.work()
-        assert "is not what was written there" in str(the_row(workspace).error)
-        assert list(other.places()) == []
-
-    def test_a_full_disk_loses_nothing(self, workspace: Workspace, worker: Worker, remote: Store, time: Time) -> None:
-        version = landed(workspace, remote, FILES)
-        SickStore.ill = is_full
-        worker.work()
-        assert the_row(workspace).error == "No space left on device"
-        assert contents_of_landing(workspace, remote) == set(FILES.values())
-        SickStore.ill = None
-        time.seconds += 1
-        worker.work()
-        assert is_whole_in(remote, version, workspace)
-
-    def test_a_store_whose_disk_is_not_mounted(
-        self, workspace: Workspace, worker: Worker, version: Version, other: Store, tmp_path: Path, time: Time
-    ) -> None:
-        owe(workspace, version, other)
-        (tmp_path / "other").rename(tmp_path / "away")
-        (tmp_path / "other").mkdir()
-        workspace.stores.close()
-        worker.work()
-        assert "is its disk mounted" in str(the_row(workspace).error)
-        assert os.listdir(tmp_path / "other") == []
-        (tmp_path / "other").rmdir()
-        (tmp_path / "away").rename(tmp_path / "other")
-        time.seconds += 1
-        worker.work()
-        assert worker.owed() == []
-        assert is_whole_in(workspace.stores.by_name("other"), version, workspace)
-
-
 class TestRemovalMeanwhile:
     def test_a_version_that_is_removed_is_not_brought(
         self, workspace: Workspace, worker: Worker, version: Version, other: Store
@@ -499,116 +260,3 @@ class TestRemovalMeanwhile:
         assert list(remote.places()) == []
         assert contents_of(kept, workspace) == {b"data.bin": b"first"}
         assert workspace.catalog.check() == []
-
-
-class TestPausing:
-    def test_a_row_that_is_paused_ends_after_what_is_being_brought(
-        self, workspace: Workspace, worker: Worker, remote: Store, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(delivery, "BATCH_FILES", 2)
-        version = landed(workspace, remote, {b"%d" % number: b"%d" % number for number in range(6)})
-        pending = workspace.catalog.pending
-        SickStore.ill = lambda store, source, key: pending.pause() if key.endswith(b"1") else None
-        worker.work()
-        row = the_row(workspace)
-        assert (row.done, row.paused, row.error) == (2, True, None)
-        worker.work()
-        assert the_row(workspace) == row
-        assert [each.row for each in worker.wait(seconds=60)] == [row], "whoever waits does not wait for it"
-        pending.resume()
-        worker.work()
-        assert state(workspace, version) == LIVE
-
-    def test_a_worker_that_is_stopped_ends_after_the_content_that_is_being_brought(
-        self, workspace: Workspace, worker: Worker, remote: Store
-    ) -> None:
-        landed(workspace, remote, {b"%d" % number: b"%d" % number for number in range(6)})
-        SickStore.ill = lambda store, source, key: worker.stop() if key.endswith(b"2") else None
-        worker.work()
-        assert the_row(workspace).done == 3
-        assert the_row(workspace).attempts == 0
-
-
-class TestWaiting:
-    def test_it_is_done_here_where_nobody_else_does_it(
-        self, workspace: Workspace, version: Version, other: Store, remote: Store
-    ) -> None:
-        owe(workspace, version, other)
-        uploaded = landed(workspace, remote, {b"a": b"content"})
-        seen: list[str] = []
-        left = workspace.transfers.wait(show=lambda left: seen.extend(each.what for each in left))
-        assert left == []
-        assert state(workspace, uploaded) == LIVE
-        assert is_whole_in(other, version, workspace)
-        assert set(seen) <= {"big/1", "big/2"}
-
-    def test_nothing_owed_is_not_waited_for(self, workspace: Workspace) -> None:
-        assert workspace.transfers.wait() == []
-        assert not workspace.transfers.is_somewhere()
-
-    def test_it_ends_when_its_time_is_up_with_what_is_left(self, workspace: Workspace, remote: Store) -> None:
-        landed(workspace, remote, {b"a": b"content"})
-        stalled = threading.Event()
-        SickStore.ill = lambda store, source, key: stalled.wait(60)
-        left = workspace.transfers.wait(seconds=0.5)
-        assert [each.is_worked_on for each in left] == [True]
-        assert told(left) == "1 transfer is still owed to 'bucket', 7 bytes; 'artfs sync' or a mount goes on with that"
-        stalled.set()
-        assert workspace.transfers.wait() == []
-
-    def test_a_store_that_stalls_keeps_no_other_waiting(
-        self, workspace: Workspace, version: Version, other: Store, remote: Store
-    ) -> None:
-        landed(workspace, remote, {b"a": b"content"})
-        owe(workspace, version, other)
-        stalled, come = threading.Event(), threading.Event()
-
-        def stalls(store: Store, source: Path, key: bytes) -> None:
-            come.set()
-            stalled.wait(60)
-
-        SickStore.ill = stalls
-        waiting = threading.Thread(target=workspace.transfers.wait)
-        waiting.start()
-        assert come.wait(60)
-        while len(workspace.catalog.pending.list()) > 1:
-            assert waiting.is_alive()
-        assert is_whole_in(other, version, workspace)
-        stalled.set()
-        waiting.join()
-
-    def test_what_fails_for_long_is_given_up(self, workspace: Workspace, remote: Store) -> None:
-        landed(workspace, remote, {b"a": b"content"})
-        SickStore.ill = fails
-        left = workspace.transfers.wait(patience=1.0)
-        assert "; the last error: no route to the host; " in told(left)
-        assert left[0].row.attempts >= 1
-        SickStore.ill = None
-        assert workspace.transfers.wait() == [], "and tried at once by whoever waits next"
-
-    def test_another_worker_does_it_and_its_death_is_noticed(
-        self, workspace: Workspace, home: Path, remote: Store
-    ) -> None:
-        """What is in memory is this process's own, so that the other worker does nothing, and is killed."""
-        landed(workspace, remote, {b"a": b"content"})
-        with workspace.transfers.locks.held("worker"):
-            assert workspace.transfers.is_somewhere()
-            assert len(workspace.transfers.wait(seconds=0.3)) == 1
-        assert workspace.transfers.wait() == []
-
-
-def fails(store: Store, source: Path, key: bytes) -> None:
-    raise StoreError("no route to the host")
-
-
-def panics(store: Store, source: Path, key: bytes) -> None:
-    raise ZeroDivisionError("password=hunter2")
-
-
-def is_full(store: Store, source: Path, key: bytes) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def contents_of_landing(workspace: Workspace, store: Store) -> set[bytes]:
-    area = workspace.transfers.landing.area(store)
-    return {Path(area.place_path(place)).read_bytes() for place in area.places()}
