@@ -11,6 +11,7 @@
     purged      rows are tombstones, and all bytes are still there
     buried      manifests were replaced by tombstones
     swept       bytes are removed, and the catalog still knows of it
+    orphaned    a folder is found whose version never came to be, and is about to be removed
 
 A new stage is said where it is reached, with `stages.reached`.
 """
@@ -33,6 +34,7 @@ Stage = Literal[
     "purged",
     "buried",
     "swept",
+    "orphaned",
 ]
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from artfs.content.digest import Digest
 from artfs.content.long_paths import lstat
 from artfs.errors import ManifestInvalid, OutsideStore
+from artfs.stages import stages
 from artfs.stores.local.store import LocalStore
 
 if TYPE_CHECKING:
@@ -94,7 +95,10 @@ def remove_unborn(store: LocalStore, catalog: Catalog, uuid: str, folder: bytes)
     Nothing is removed that has a manifest, that this home has not claimed, or whose bytes somebody needs.
     """
     is_orphan = functools.partial(_is_orphan, store, catalog, uuid, folder)
-    return is_orphan() and store.remove_unclaimed(folder, is_orphan)
+    if not is_orphan():
+        return False
+    stages.reached("orphaned")
+    return store.remove_unclaimed(folder, is_orphan)
 
 
 def remove_attempt(store: Store, catalog: Catalog, uuid: str, folder: bytes) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 from artfs.stages import Stage, stages
 
@@ -28,6 +29,7 @@ def fails_at(stage: str, error: BaseException, count: int = 1) -> Iterator[None]
 
 def at(wanted: str, act: Callable[[], object], count: int = 1) -> Callable[[Stage], None]:
     """A listener that acts when a stage is reached for the `count`-th time; 0 is each time."""
+    assert wanted in get_args(Stage), f"nothing has the stage {wanted!r}"
     reached = 0
 
     def listen(stage: Stage) -> None:

@@ -22,12 +22,14 @@ from artfs.catalog import unsynced
 from artfs.catalog.blobs import Place
 from artfs.client import Client
 from artfs.errors import DigestMismatch, StoreError
+from artfs.stages import stages
 from artfs.stores.local.store import FEW_FILES, LocalStore
 from artfs.transfers import syncing
 from artfs.transfers.syncing import SMALL_FILE, SMALL_VERSION, is_left_by_a_crash
 from artfs.workspace.registration import register_store
 from artfs.workspace.stacks import activate_stack, register_stack
 from artfs.workspace.workspace import Workspace
+from support.stages import at, fails_at
 
 VALUE = {"text": "so much that it fills more than one sector of the disk " * 20}
 
@@ -131,16 +133,13 @@ def test_a_program_that_is_ending_saves_all_the_same(workspace: Workspace, monke
     assert load_artifact("small") == VALUE
 
 
-def test_files_whose_sync_has_failed_are_written_anew(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_files_whose_sync_has_failed_are_written_anew(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     """The system tells of bytes that it could not write once, and shows them as if they were on the disk."""
     save_artifact(VALUE, "small")
     file = the_file().open("rb")  # open, so that its inode's number is not given out again
-    with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, logger=syncing.__name__):
-        patch.setattr(LocalStore, "sync", fails)
-        with pytest.raises(OSError, match="Input/output error"):
-            workspace.syncing.sync()
+    caplog.set_level(logging.CRITICAL, logger=syncing.__name__)
+    with fails_at("synced", OSError(5, "Input/output error")), pytest.raises(OSError, match="Input/output error"):
+        workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 1
     workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 0
@@ -149,10 +148,6 @@ def test_files_whose_sync_has_failed_are_written_anew(
     assert after.st_ino != before.st_ino
     assert (after.st_mode, after.st_mtime_ns) == (before.st_mode, before.st_mtime_ns)
     assert load_artifact("small") == VALUE
-
-
-def fails(store: LocalStore, places: Any) -> None:
-    raise OSError(5, "Input/output error")
 
 
 def test_a_store_that_is_away_keeps_no_other_from_its_sync(
@@ -175,21 +170,16 @@ def test_a_store_that_is_away_keeps_no_other_from_its_sync(
     assert workspace.catalog.unsynced.count() == 0
 
 
-def test_bytes_stay_for_whoever_saved_the_same_while_they_were_synced(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_stay_for_whoever_saved_the_same_while_they_were_synced(workspace: Workspace) -> None:
     save_artifact(VALUE, "small")
-    sync = LocalStore.sync
 
-    def saved_meanwhile(store: LocalStore, places: Any) -> None:
-        sync(store, places)
-        monkeypatch.setattr(LocalStore, "sync", sync)
+    def save_meanwhile() -> None:
         [place] = workspace.catalog.unsynced.places()
         again = Place(b"small/again/data.json", place.store_id)
         workspace.catalog.blobs.add_place(place.blob_id, again)
 
-    monkeypatch.setattr(LocalStore, "sync", saved_meanwhile)
-    workspace.syncing.sync()
+    with stages.heard(at("synced", save_meanwhile)):
+        workspace.syncing.sync()
     assert workspace.catalog.unsynced.count() == 1
 
 
