@@ -10,6 +10,7 @@ import pytest
 
 from artfs.linux.users import NOBODY, Account, by_name, by_uid, name_of
 from artfs_mount.incoming.as_user import run_as
+from support.users import let_all_reach
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take the rights of others")
 
@@ -19,8 +20,7 @@ BEA = Account(31_234, 31_234, frozenset({31_300}))
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that everybody can reach."""
-    for part in (tmp_path, *tmp_path.parents[:2]):
-        part.chmod(0o755)
+    let_all_reach(tmp_path)
     return tmp_path
 
 

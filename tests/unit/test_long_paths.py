@@ -13,6 +13,7 @@ from artfs.content import files
 from artfs.content.long_paths import LONGEST, in_pieces, lstat, reachable, shown
 from support.deep import LEVELS, NAME, PATH_MAX, dig, inside
 from support.forks import forked, was_killed
+from support.users import let_all_reach
 
 
 @pytest.fixture
@@ -186,9 +187,7 @@ def test_modes_keep_the_owner_from_removing_only_if_they_are_heeded(tmp_path: Pa
         path.chmod(0)
     for path in (tmp_path, top, top / "a", top / "a/b"):
         os.chown(path, 65534, 65534)
-    for above in tmp_path.parents:
-        if not above.stat().st_mode & 0o001:
-            above.chmod(above.stat().st_mode | 0o011)
+    let_all_reach(tmp_path)
 
     def remove_as_nobody() -> None:
         os.setresuid(65534, 65534, 65534)
