@@ -30,10 +30,10 @@ PIECE_SIZE = 64 * 2**10
 LIST_SIZE = BLOCK_SIZE // PIECE_SIZE * DIGEST_SIZE
 """Bytes of the list of a full block: the digests of its pieces, one after the other."""
 
-_PART_SIZE = 2 * 2**20
+_PART_SIZE = 2**20
 """So much of a file is read at a time, to hash it in all ways."""
-_ALONE = 2 * BLOCK_SIZE
-"""A file of so many bytes is hashed in the time that it takes to start a thread, and to have it do its share."""
+_ALONE = 4 * BLOCK_SIZE
+"""A file of at most so many bytes is worth no thread: to start it, and to share with it, takes as long as it saves."""
 
 _PREFIX = "b3:"
 
@@ -276,7 +276,8 @@ def _hash_parts(
     So nobody waits for a thread that gets no processor.
     """
     hasher, hole_end = _BlockHasher(), 0
-    buffers: list[_Buffer] = []
+    # The thread is at one of them, and another one waits for it.
+    buffers = _buffers(1 if helper is None else 3)
     lists: list[_List] = []
     given: _List | None = None
     while True:
@@ -291,7 +292,7 @@ def _hash_parts(
                 lists.append(_list_of_zeros())
                 advance(BLOCK_SIZE)
                 continue
-        buffer = _free(buffers)
+        buffer = next(each for each in buffers if each.is_free)
         part = _filled(buffer.view, descriptor, done)
         own = buffer.user = _List(part)
         lists.append(own)
@@ -347,18 +348,19 @@ def _is_taken(helper: ThreadPoolExecutor, wanted: _List) -> bool:
 class _Buffer:
     """Room for a part of a file, and the list that is made of what is in it."""
 
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(_PART_SIZE))
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
         self.user: _List | None = None
 
+    @property
+    def is_free(self) -> bool:
+        return self.user is None or self.user.is_made
 
-def _free(buffers: list[_Buffer]) -> _Buffer:
-    """A buffer that nobody needs; of three there is one: the thread is at one, and one waits for it."""
-    for each in buffers:
-        if each.user is None or each.user.is_made:
-            return each
-    buffers.append(_Buffer())
-    return buffers[-1]
+
+def _buffers(count: int) -> list[_Buffer]:
+    # All in one: of several the allocator gives each back to the system, and the next file waits for their pages again.
+    room = memoryview(bytearray(count * _PART_SIZE))
+    return [_Buffer(room[at : at + _PART_SIZE]) for at in range(0, len(room), _PART_SIZE)]
 
 
 def _filled(buffer: memoryview, descriptor: int, position: int) -> memoryview:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,28 @@ def test_lists_of_pieces_are_right_at_every_border_that_a_hasher_passes() -> Non
             assert found.lists[block * LIST_SIZE :] == last
             assert found.pieces[block * DIGEST_SIZE :] == list_digest(last)
     assert hasher.finish().lists == b"".join(lists_of(hasher.size))
+
+
+def _runs_nothing(pool: ThreadPoolExecutor, work: Callable[[], object]) -> None:
+    """A thread that gets no processor."""
+
+
+def _starts_nothing(pool: ThreadPoolExecutor, work: Callable[[], object]) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("submit", [ThreadPoolExecutor.submit, _runs_nothing, _starts_nothing])
+def test_a_large_file_is_hashed_whatever_its_thread_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, submit: Callable[..., object]
+) -> None:
+    data = NOISE + NOISE[::-1]
+    hasher = Hasher()
+    hasher.update(data)
+    (tmp_path / "file").write_bytes(data)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    found, known = hash_file(tmp_path / "file"), hasher.finish()
+    assert found == known == expected(data)
+    assert (found.lists, found.pieces) == (known.lists, known.pieces)
 
 
 @given(st.sampled_from(SIZES), st.lists(st.integers(1, 2 * BLOCK_SIZE), max_size=8))
