@@ -6,9 +6,11 @@ import os
 from typing import NamedTuple
 
 _EXITING = 0x0000_0004
-_SIGNALED = 0x0000_0400
 _KERNEL_THREAD = 0x0020_0000
-"""Flags of a process, as the kernel has them in `linux/sched.h`: PF_EXITING, PF_SIGNALED, PF_KTHREAD."""
+"""Flags of a process, as the kernel has them in `linux/sched.h`: PF_EXITING, PF_KTHREAD.
+
+PF_SIGNALED proves nothing: it also stands on the main thread of a process of which another thread has called exit(3).
+"""
 
 _STAT_BYTES = 4096
 """More than /proc/<pid>/stat ever has: some fifty numbers and a short name."""
@@ -17,13 +19,16 @@ _STAT_BYTES = 4096
 class ProcessState(NamedTuple):
     """How a process is doing.
 
-    started: in clock ticks since boot. exit_code: as wait(2) tells it; 0 until it ends, and where it may not be seen.
+    started: in clock ticks since boot. has_ended: nothing of it runs any more, but its parent has not waited for it.
+    is_stopped: by a signal or a debugger. exit_status: as wait(2) tells it; None until it is exiting, and where it may
+    not be seen: of another user's process only root is told.
     """
 
     started: int
+    has_ended: bool
+    is_stopped: bool
     is_exiting: bool
-    was_killed: bool
-    exit_code: int
+    exit_status: int | None
 
 
 def ancestors(thread: int) -> frozenset[int]:
@@ -77,8 +82,8 @@ def is_kernel_thread(thread: int) -> bool:
 
 def start_time(process: int) -> int | None:
     """When a process was started, in clock ticks since boot; None when it is gone or a zombie."""
-    state = _stat_fields(process)
-    return None if state is None or state[0] in (b"Z", b"X") else int(state[19])
+    fields = _stat_fields(process)
+    return None if fields is None or _has_ended(fields) else int(fields[19])
 
 
 def state_of(process: int) -> ProcessState | None:
@@ -86,8 +91,27 @@ def state_of(process: int) -> ProcessState | None:
     fields = _stat_fields(process)
     if fields is None:
         return None
-    flags = int(fields[6])
-    return ProcessState(int(fields[19]), bool(flags & _EXITING), bool(flags & _SIGNALED), int(fields[49]))
+    started, is_exiting = int(fields[19]), bool(int(fields[6]) & _EXITING)
+    status = int(fields[49]) if is_exiting else None
+    if status == 0 and not (_may_be_looked_into(process) and _stat_field(process, 19) == started):
+        status = None
+    return ProcessState(started, _has_ended(fields), fields[0] in (b"T", b"t"), is_exiting, status)
+
+
+def _has_ended(fields: list[bytes]) -> bool:
+    """Whether no thread is left: the main one is a zombie as soon as it ends, however many others go on."""
+    return fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
+
+
+def _may_be_looked_into(process: int) -> bool:
+    """Whether the kernel tells this process of another what it tells not everybody, such as its exit status."""
+    try:
+        os.readlink(f"/proc/{process}/exe")
+    except FileNotFoundError:  # it has no program any more, but asking was allowed
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _stat_field(process: int, index: int) -> int | None:

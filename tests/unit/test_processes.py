@@ -11,7 +11,7 @@ import sys
 from artfs.linux.processes import ancestors, is_kernel_thread, process_of
 from artfs_mount.incoming.complete.process import UNKNOWN, UNSEEN, Ending, How, Process
 from artfs_mount.incoming.observed import ACTORS_AT_FIRST, Observer
-from artfs_mount.incoming.writers import Processes, ending_of, have_ended
+from artfs_mount.incoming.writers import Processes, have_ended
 
 
 def process(thread: int) -> Process:
@@ -53,7 +53,7 @@ def test_a_writer_that_may_not_be_looked_at_may_still_run_and_may_write() -> Non
             assert observer.writer(running.pid) is None
             assert not have_ended([seen])
             assert not have_ended([unseen])
-            assert ending_of(seen) == UNKNOWN
+            assert Processes().ending_of(seen) == UNKNOWN
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
             running.communicate(b"\n")
@@ -91,6 +91,7 @@ def test_ancestors_are_the_way_up() -> None:
 
 def test_how_a_process_lets_go_of_its_files() -> None:
     """A process that is not waited for yet shows what the kernel shows while it closes the files of one that ends."""
+    ending_of = Processes().ending_of
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as running:
         known = process(running.pid)
         assert ending_of(known) == Ending(How.CLOSED)

@@ -18,23 +18,29 @@ UNSEEN = Process(0, None)
 
 
 class How(StrEnum):
-    """How a process let go of a file."""
+    """How a process let go of a file, or ended."""
 
     CLOSED = "closed"
     """It goes on."""
     EXITED = "exited"
-    """It was ending, and had not been told to."""
+    """By itself."""
     KILLED = "killed"
-    """A signal was ending it."""
+    """By a signal."""
     UNKNOWN = "unknown"
     """It cannot be seen."""
 
 
 class Ending(NamedTuple):
-    """How a process let go of a file. code: the exit status, or the number of the signal."""
+    """How a process let go of a file, or ended. code: the exit status, or the number of the signal."""
 
     how: How
     code: int | None = None
+
+    @classmethod
+    def of(cls, status: int) -> Ending:
+        """What an exit status says, as wait(2) tells it."""
+        signal = status & 0x7F
+        return cls(How.KILLED, signal) if signal else cls(How.EXITED, status >> 8 & 0xFF)
 
 
 UNKNOWN = Ending(How.UNKNOWN)
