@@ -37,6 +37,24 @@ class ArtifactSaveType(StrEnum):
     EXTERNAL = "external"
 
 
+class Unit(StrEnum):
+    """What of a draft becomes one version."""
+
+    DRAFT = "draft"
+    """All of it."""
+    CHILD = "child"
+    """Each thing directly in it, which gets its name as a tag."""
+
+
+class Retention(StrEnum):
+    """What becomes of versions that drafts became by themselves when the disk is short of room."""
+
+    ROOM = "room"
+    """The oldest of them go."""
+    KEEP = "keep"
+    """All stay."""
+
+
 class ExecutionStatus(StrEnum):
     """Status of a pipeline run or a step run."""
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.save import checked_tags, checked_type
-from artfs.enums import ArtifactType
+from artfs.artifacts.settings import change_settings
+from artfs.enums import ArtifactType, Retention, Unit
 from artfs.errors import InvalidValue, TagNotFound
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ def update_artifact(
     new_name: str | None = None,
     add_tags: Sequence[str] | None = None,
     remove_tags: Sequence[str] | None = None,
+    unit: Unit | str | None = None,
+    retention: Retention | str | None = None,
 ) -> Artifact:
-    """Rename an artifact, or change its own tags, and return it; all of it or nothing.
+    """Rename an artifact, or change its own tags or settings, and return it; all of it or nothing.
 
     Raises:
-        InvalidName, TagNotFound: an argument cannot be used, or names nothing.
+        InvalidName, InvalidValue, TagNotFound: an argument cannot be used, or names nothing.
         AlreadyExists: the new name is taken.
     """
     catalog = workspace.catalog
@@ -39,6 +42,7 @@ def update_artifact(
         for tag in _carried(remove_tags, catalog.tags.of_artifact(artifact.id), f"artifact '{artifact.name}'"):
             catalog.tags.remove_from_artifact(artifact.id, tag)
         _audit_tags(workspace, "artifact.tag", artifact.name, tags, catalog.tags.of_artifact(artifact.id))
+        change_settings(workspace, artifact, unit=unit, retention=retention)
     return artifact
 
 

@@ -6,7 +6,10 @@ pipelines was seen making it is no use: then everything ever written through a m
 
 from __future__ import annotations
 
-from artfs.catalog.engine import Engine, Parameters
+from collections.abc import Collection, Sequence
+
+from artfs.catalog.engine import Engine, Parameters, Row, in_lists
+from artfs.catalog.version_rows import COLUMNS, FROM, SEALED_BY_THEMSELVES, Version, version_of
 
 _OF_A_PIPELINE = "JOIN run r ON r.id = s.run_id AND r.kind = 'pipeline'"
 _READ = "SELECT i.version_id AS version_id, i.step_run_id AS step_run_id FROM step_input i WHERE i.version_id {among}"
@@ -15,9 +18,12 @@ _GIVEN_OUT = (
     f"JOIN step_run s ON s.id = o.step_run_id {_OF_A_PIPELINE} WHERE o.version_id {{among}}"
 )
 _MADE = (
-    "SELECT v.id, v.producer_id FROM version v "
-    f"JOIN step_run s ON s.id = v.producer_id {_OF_A_PIPELINE} WHERE v.id {{among}}"
+    "SELECT m.id, m.producer_id FROM version m "
+    f"JOIN step_run s ON s.id = m.producer_id {_OF_A_PIPELINE} WHERE m.id {{among}}"
 )
+_TAG = "SELECT 1 FROM version_tag x WHERE x.version_id {among}"
+_PIN = "SELECT 1 FROM pin p WHERE p.version_id {among}"
+_BY_RUNS = (_READ, _GIVEN_OUT, _MADE)
 
 
 class Uses:
@@ -29,7 +35,7 @@ class Uses:
     def runs(self, artifact_id: int | None = None) -> dict[int, str]:
         """Return the newest run that uses a version, as `pipeline/run`, by version id."""
         among, parameters = _among(artifact_id)
-        uses = " UNION ALL ".join(use.format(among=among) for use in (_READ, _GIVEN_OUT, _MADE))
+        uses = " UNION ALL ".join(use.format(among=among) for use in _BY_RUNS)
         rows = self._engine.query(
             "SELECT u.version_id, p.name, r.name FROM "
             f"(SELECT version_id, MAX(step_run_id) AS step_run_id FROM ({uses}) each_use GROUP BY version_id) u "
@@ -51,6 +57,34 @@ class Uses:
         for version_id, name in rows:
             found.setdefault(version_id, []).append(name)
         return found
+
+    def needless(
+        self, store_ids: Collection[int], *, newest: int, limit: int, artifact_id: int | None = None, after: int = 0
+    ) -> Sequence[Version]:
+        """Return versions that drafts became by themselves, and that no tag, pin or run needs, oldest first.
+
+        Where there are none it has read all versions.
+
+        Args:
+            store_ids: only versions in these stores.
+            newest: without so many of the newest versions of each artifact.
+            limit: at most so many.
+            artifact_id: only those of one artifact.
+            after: only versions after this row.
+        """
+        signs = ", ".join(f"'{sign}'" for sign in SEALED_BY_THEMSELVES)
+        unused = " ".join(f"AND NOT EXISTS ({use})" for use in (_TAG, _PIN, *_BY_RUNS)).format(among="= v.id")
+        one = "" if artifact_id is None else "AND v.artifact_id = :artifact"
+        rows: list[Row] = []
+        for stores, parameters in in_lists(store_ids):
+            rows += self._engine.query(
+                f"SELECT {COLUMNS} {FROM} WHERE v.id > :after AND v.state = 'live' AND v.sealed_by IN ({signs}) "
+                f"AND v.store_id IN ({stores}) {one} {unused} "
+                "AND (SELECT COUNT(*) FROM (SELECT 1 FROM version w WHERE w.artifact_id = v.artifact_id "
+                "AND w.state <> 'purged' AND w.id > v.id LIMIT :newest) newer) = :newest ORDER BY v.id LIMIT :limit",
+                {**parameters, "artifact": artifact_id, "newest": newest, "limit": limit, "after": after},
+            )
+        return [version_of(row) for row in rows]
 
 
 def _among(artifact_id: int | None) -> tuple[str, Parameters]:

@@ -12,6 +12,9 @@ LIVE = "live"
 STAGED = "staged"
 PURGED = "purged"
 
+SEALED_BY_THEMSELVES = ("marker", "rename", "next", "ended", "quiet")
+"""What makes a version of a draft when nobody asks for one: `sealed_by`."""
+
 COLUMNS = (
     "v.id, v.uuid, v.artifact_id, a.name, v.name, v.number, v.state, v.tree_id, v.digest, v.mode, v.mtime_ns, "
     "v.files, v.bytes, v.type, v.save_type, v.materializer, v.data_type, v.trusted, v.producer_id, v.store_id, "
@@ -44,7 +47,7 @@ class Version:
         created_us, purged_us: microseconds since 1970 UTC; no version is older than an earlier one of its artifact.
         machine_id: machine that made it, and has its bytes while it is staged.
         owner, owner_group: names of whom its files belonged to; None: the user; no group of all.
-        sealed_by: what made a draft a version: commit, rename, marker, sibling, writers or quiet.
+        sealed_by: what made a draft a version: commit, or one of SEALED_BY_THEMSELVES.
         previous_id: version that the draft went on from.
         self_contained: whether no link in it leads out of it; yes for what an earlier release made.
         folder, folder_store_id: where its manifest lies, below the root of which store; None if none has been written.

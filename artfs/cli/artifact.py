@@ -25,7 +25,9 @@ COMMANDS = {
     "register": Lazy("artfs.cli.artifact_files:register", "Make a version of data that stays where it is."),
     "download": Lazy("artfs.cli.artifact_files:download", "Copy the files of a version into a directory or zip file."),
     "diff": Lazy("artfs.cli.artifact_files:diff", "List what was added, removed or changed between two versions."),
-    "update": Lazy("artfs.cli.artifact_changes:update_artifact", "Rename an artifact, or change its own tags."),
+    "update": Lazy(
+        "artfs.cli.artifact_changes:update_artifact", "Rename an artifact, or change its own tags or settings."
+    ),
     "tag": Lazy("artfs.cli.artifact_changes:tag", "Put tags on a version, take them off, or list them."),
     "metadata": Lazy("artfs.cli.artifact_changes:metadata", "Log values about a version, or show what was logged."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),

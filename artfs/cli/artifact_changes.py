@@ -22,12 +22,15 @@ from artfs.cli.printing import (
 )
 from artfs.cli.selection import artifact_named, complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
+from artfs.enums import Retention, Unit
 
 if TYPE_CHECKING:
     from artfs.artifacts.sweep import Swept
     from artfs.catalog.versions import Version
     from artfs.workspace.workspace import Workspace
 
+# Of members of an enum, click shows the Python names.
+UNITS, RETENTIONS = [each.value for each in Unit], [each.value for each in Retention]
 add_tags_option = click.option("--tag", "-t", "add_tags", multiple=True, help="A tag to put on it.")
 remove_tags_option = click.option("--remove-tag", "-r", "remove_tags", multiple=True, help="A tag to take off.")
 force_option = click.option("--force", is_flag=True, help="Also what runs use: they then show that it was removed.")
@@ -38,6 +41,12 @@ force_option = click.option("--force", is_flag=True, help="Also what runs use: t
 @click.option("--name", "-n", "new_name", help="Its new name.")
 @add_tags_option
 @remove_tags_option
+@click.option("--unit", type=click.Choice(UNITS), help="What of its draft is one version: all of it, or each child.")
+@click.option(
+    "--retention",
+    type=click.Choice(RETENTIONS),
+    help="Whether its oldest versions that the draft became by itself go when the disk is short of room, or stay.",
+)
 @json_option
 @pass_session
 def update_artifact(
@@ -46,22 +55,34 @@ def update_artifact(
     new_name: str | None,
     add_tags: tuple[str, ...],
     remove_tags: tuple[str, ...],
+    unit: str | None,
+    retention: str | None,
     as_json: bool,
 ) -> None:
-    """Rename an artifact, or change its own tags.
+    """Rename an artifact, or change its own tags or settings.
 
-    Tags of versions are changed with `artfs artifact tag`.
+    Tags of versions are changed with `artfs artifact tag`. What is tagged, pinned or read by a run never goes for room.
     """
     from artfs.artifacts.update import update_artifact as update
 
     with session.workspace() as workspace:
         found = artifact_named(workspace.catalog, name)
-        changed = update(workspace, found, new_name=new_name, add_tags=add_tags, remove_tags=remove_tags)
+        changed = update(
+            workspace,
+            found,
+            new_name=new_name,
+            add_tags=add_tags,
+            remove_tags=remove_tags,
+            unit=unit,
+            retention=retention,
+        )
         tags = list(workspace.catalog.tags.of_artifact(changed.id))
+        settings = workspace.catalog.settings.of([changed.id]).get(changed.id, {})
     if as_json:
-        print_json({"name": changed.name, "tags": tags})
+        print_json({"name": changed.name, "tags": tags, "settings": settings})
     else:
-        say(f"{changed.name}: {', '.join(tags) or 'no tags'}")
+        chosen = [f"{name} = {value}" for name, value in sorted(settings.items())]
+        say("; ".join([f"{changed.name}: {', '.join(tags) or 'no tags'}", *chosen]))
 
 
 @click.command("update")

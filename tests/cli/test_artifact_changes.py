@@ -46,7 +46,20 @@ class TestArtifactUpdate:
 
     def test_as_json(self, run: Run) -> None:
         done = run("artifact", "update", "iris", "-t", "public", "--json")
-        assert json.loads(done.stdout) == {"name": "iris", "tags": ["public"]}
+        assert json.loads(done.stdout) == {"name": "iris", "tags": ["public"], "settings": {}}
+
+    def test_settings(self, run: Run, workspace: Workspace) -> None:
+        done = run("artifact", "update", "iris", "--unit", "child", "--retention", "keep")
+        assert done.stdout == "iris: no tags; retention = keep; unit = child\n"
+        done = run("artifact", "update", "iris", "--unit", "draft", "--json")
+        assert json.loads(done.stdout)["settings"] == {"retention": "keep", "unit": "draft"}
+        told = [(row.action, row.detail) for row in workspace.catalog.audit.list("iris")]
+        assert told == [
+            ("artifact.unit", {"before": "child", "value": "draft"}),
+            ("artifact.retention", {"before": None, "value": "keep"}),
+            ("artifact.unit", {"before": None, "value": "child"}),
+        ]
+        assert run("artifact", "update", "iris", "--unit", "file").exit_code == 2
 
     @pytest.mark.parametrize(
         ("arguments", "words"),

@@ -82,7 +82,7 @@ VERSION_TABLES: tuple[Table, ...] = (
             Column(
                 "sealed_by",
                 "TEXT",
-                "What made a draft a version: commit, rename, marker, sibling, writers, quiet; NULL if none was. "
+                "What made a draft a version: commit, marker, rename, next, ended, quiet; NULL if none was. "
                 "Those that nobody asked for (not `commit`) may give way where the disk fills.",
             ),
             Column(
