@@ -158,7 +158,8 @@ def protect(workspace: Workspace, version: Version) -> None:
     """
     for store in workspace.stores.local():
         try:
-            for folder in _folders_of(store, version.uuid):
+            # Under its artifact's name, unless that was renamed since: to look at all artifacts takes long.
+            for folder in list(_folders_in(store, version.artifact, version.uuid)) or _folders_of(store, version.uuid):
                 store.protect(list(store.places(folder)))
         except OSError as error:
             logger.warning("files in '%s' stay those of whoever wrote them: %s", store.root, error)
@@ -204,8 +205,12 @@ def _is_orphan(store: LocalStore, catalog: Catalog, uuid: str, folder: bytes) ->
 
 
 def _folders_of(store: LocalStore, uuid: str) -> Iterator[bytes]:
-    own = uuids.UUID(uuid).hex
     for artifact in store.listdir(store.root) if store.isdir(store.root) else ():
-        for name in (own, own + _BESIDE):
-            if _is_folder(store, f"{artifact}/{name}"):
-                yield os.fsencode(f"{artifact}/{name}")
+        yield from _folders_in(store, artifact, uuid)
+
+
+def _folders_in(store: LocalStore, artifact: str, uuid: str) -> Iterator[bytes]:
+    own = uuids.UUID(uuid).hex
+    for name in (own, own + _BESIDE):
+        if _is_folder(store, f"{artifact}/{name}"):
+            yield os.fsencode(f"{artifact}/{name}")
