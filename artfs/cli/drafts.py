@@ -41,7 +41,8 @@ def sync(
 
     DIR is a mount, or a directory in one. Drafts that cannot become versions are told, each on a line with the reason,
     and make the exit code 1. So does what could not be brought to its store for a minute; it is tried again later.
-    Without DIR only what the home owes to stores is waited for.
+    What is no artifact, such as a temporary file, is told in one line, and is no error. Without DIR only what the home
+    owes to stores is waited for.
     """
     give_up = None if timeout is None else time.monotonic() + timeout
     answer: dict[str, Any] = {}
@@ -57,6 +58,8 @@ def sync(
         left = _left(home, give_up, show) if home is not None else []
     if as_json:
         print_json({**answer, "owed": owed(left)})
+    if answer.get("aside"):
+        say(f"left as they are: {_named(answer['aside'], answer['aside_count'])}", err=True)
     for draft in answer.get("held", []):
         complain(f"{draft['draft']}: it is held: {_reason(draft['draft'], draft['reason'])}")
     if not answer.get("done", True):
@@ -77,7 +80,8 @@ def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
     """Make a version of DRAFT now, and print its name.
 
     DRAFT is an entry of the mount's incoming directory, for example mnt/incoming/my_model. Prints ARTIFACT/VERSION.
-    Where nothing has changed since the last version, no new one is made, and that one is printed.
+    Where nothing has changed since the last version, no new one is made, and that one is printed. What was held is
+    taken all the same, and told on a line each; only what is open for writing is not.
     """
     if version is not None:
         check_version_name(version)
@@ -90,7 +94,10 @@ def commit(draft: Path, version: str | None, tags: tuple[str, ...]) -> None:
     except OSError as error:
         why = _status_of(path).get("error") or explain(error)
         raise DraftHeld(f"{draft}: {_reason(path.name, why)}", subject=str(draft)) from error
-    say(f"{path.name}/{_status_of(path)['version']}")
+    status = _status_of(path)
+    for each in status.get("took", []):
+        say(f"took {os.path.join(path.name, each['path']).rstrip('/')}: {each['why']}", err=True)
+    say(f"{path.name}/{status['version']}")
 
 
 def _asked(root: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ COMMANDS = {
         "artfs.cli.drafts:sync", "Wait until everything written so far is a version, and in its artifact store."
     ),
     "commit": Lazy("artfs.cli.drafts:commit", "Make a version of DRAFT now, and print its name."),
+    "discard": Lazy("artfs.cli.discard:discard", "Remove drafts, or what is in them, and no version."),
     "exec": Lazy(
         "artfs.cli.exec:exec_command", "Run COMMAND, and record what it read from a mount and what it wrote there."
     ),

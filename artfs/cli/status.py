@@ -19,9 +19,12 @@ from artfs.cli.printing import (
     print_json,
     print_record,
     print_table,
+    readable_count,
+    readable_size,
     say,
     size,
     text,
+    took,
     yes_no,
 )
 from artfs.cli.session import Session, pass_session
@@ -71,8 +74,10 @@ def status(session: Session, directory: Path | None, as_json: bool) -> None:
     """Show drafts and errors of the mount that DIR is in, or all mounts and what is owed.
 
     A draft is open (somebody writes it, or it waits for something), settling (it becomes a version soon), sealing,
-    sealed (it is a version) or held; the reason is in the last column. Without DIR: your mounts, what is in the
-    home, and what it still owes to artifact stores, oldest first.
+    sealed (it is a version), held, or aside (no artifact as it is, such as a temporary file); the reason is in the last
+    column. Then come the files and checkpoints that are in no version yet, with the time since they last changed: open
+    (they wait), held, or left (by a program that has ended). Without DIR: your mounts, what is in the home, and what it
+    still owes to artifact stores, oldest first.
     """
     if directory is not None:
         found = mounts.read_status(mounts.artfs_of(directory))
@@ -172,14 +177,65 @@ def _print_mount(found: dict[str, Any]) -> None:
     )
     say()
     print_table(
-        [text("draft"), text("state"), text("version"), text("reason")],
-        [[draft["name"], draft["state"], draft["version"], draft["reason"]] for draft in found.get("drafts", [])],
+        [text("draft"), text("state"), text("version"), took("unchanged"), text("reason")],
+        [
+            [
+                draft["name"],
+                draft["state"],
+                draft["version"],
+                None if draft["state"] == "sealed" else draft.get("age"),
+                draft["reason"],
+            ]
+            for draft in found.get("drafts", [])
+        ],
         empty="No drafts: nothing is in incoming/.",
     )
+    _print_obstacles(found.get("drafts", []))
+    _print_room(found.get("room", {}))
     if failures := mount.errors.get("last"):
         say()
         rows = [[_time(failure["at"]), failure["request"], failure["message"]] for failure in failures]
         print_table([moment("at"), text("request"), text("error")], rows, empty="")
+
+
+def _print_obstacles(drafts: Sequence[dict[str, Any]]) -> None:
+    """What of drafts is in no version, with the reasons. What is wrong with all of a draft was told with it."""
+    rows = [
+        [os.path.join(draft["name"], each["path"]), _state_of(each), each["seconds"], each["why"]]
+        for draft in drafts
+        for each in draft.get("obstacles", [])
+        if each["path"]
+    ]
+    if rows:
+        say()
+        print_table([text("in no version"), text("state"), took("unchanged"), text("reason")], rows, empty="")
+    more = sum(draft.get("obstacle_count", 0) - len(draft.get("obstacles", [])) for draft in drafts)
+    if more:
+        say(f"and {more:,} more")
+
+
+def _state_of(obstacle: dict[str, Any]) -> str:
+    if obstacle["left"]:
+        return "left"
+    return "open" if obstacle["waits"] else "held"
+
+
+def _print_room(room: dict[str, Any]) -> None:
+    """What went for room on the disk, and that there is less than there should be."""
+    lines = [
+        f"{_time(each['at'])}: purged {readable_count(each['versions'], 'version')} of {each['artifact']} for room, "
+        f"oldest {each['oldest']}..{each['newest']}"
+        for each in room.get("removed", [])
+    ]
+    lines += [
+        f"{disk['path']}: {readable_size(disk['free'])} are free, and {readable_size(disk['reserve'])} should be"
+        for disk in room.get("disks", [])
+        if disk["free"] < disk["reserve"]
+    ]
+    if room.get("error"):
+        lines.append(f"no room can be made on the disk: {room['error']}")
+    for line in ["", *lines] if lines else []:
+        say(line)
 
 
 def _time(seconds: float | None) -> str | None:

@@ -63,15 +63,17 @@ def test_two_mounts_at_one_place(mounted: Mount) -> None:
 def test_status_tells_of_drafts(mounted: Mount) -> None:
     mounted.run(["cp", "/etc/passwd", mounted.incoming / "done"])
     mounted.sync()
+    mounted.run(["mkfifo", mounted.incoming / "pipe"])
     mounted.run(["ln", "-s", "nowhere", mounted.incoming / "link"])
     mounted.artfs("sync", mounted.path, check=False)
     lines = mounted.artfs("status", mounted.incoming).stdout.splitlines()
     assert f"mount point\t{mounted.path}" in lines
-    assert "done\tsealed\t1\t" in lines
-    assert any(line.startswith("link\theld\t\t") for line in lines)
+    assert "done\tsealed\t1\t\t" in lines
+    assert any(line.startswith("pipe\theld\t\t") for line in lines)
+    assert any(line.startswith("link\taside\t\t") for line in lines)
     found = json.loads(mounted.artfs("status", mounted.path, "--json").stdout)
     assert found["pid"] == mounted.pid
-    assert [draft["name"] for draft in found["drafts"]] == ["done", "link"]
+    assert [draft["name"] for draft in found["drafts"]] == ["done", "link", "pipe"]
 
 
 @pytest.mark.each_user
@@ -98,11 +100,11 @@ def test_sync_waits_for_everything(mounted: Mount) -> None:
 
 def test_sync_tells_what_is_held_and_why(mounted: Mount) -> None:
     (mounted.incoming / "good").write_text("good")
-    (mounted.incoming / "bad").symlink_to("nowhere")
+    os.mkfifo(mounted.incoming / "bad")
     done = mounted.artfs("sync", mounted.path, "--json", check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("artfs: bad: it is held: a relative link registers nothing")
+    assert line.startswith(f"artfs: bad: it is held: '{mounted.incoming}/bad' is a FIFO")
     assert json.loads(done.stdout)["held_count"] == 1
     assert (mounted.artifacts / "good" / "latest" / "good").read_text() == "good"
 
@@ -228,7 +230,7 @@ def test_a_lazy_umount_leaves_users_what_they_have_open(mounted: Mount) -> None:
 
 def test_umount_tells_which_drafts_are_no_versions(unmounted: Mount) -> None:
     unmounted.artfs("mount", unmounted.path)
-    (unmounted.incoming / "bad").symlink_to("nowhere")
+    os.mkfifo(unmounted.incoming / "bad")
     (unmounted.incoming / "good").write_text("good")
     unmounted.artfs("sync", unmounted.path, check=False)
     first, *rest = unmounted.artfs("umount", unmounted.path).stdout.splitlines()
