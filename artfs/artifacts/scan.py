@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from artfs.content import files
 from artfs.content.digest import FileDigest, hash_bytes, hash_file
@@ -38,6 +39,18 @@ class Elsewhere:
 
 Known = Callable[[os.stat_result, bytes], FileDigest | Elsewhere | None]
 """Asked for each file (its status, its full path): its digest, if that is known without reading it."""
+
+
+class Selection(Protocol):
+    """What of a directory is looked at while the rest of it may change. Paths are relative to it."""
+
+    def takes(self, path: bytes) -> bool:
+        """Whether something is in the version, and what is below it may be."""
+        ...
+
+    def instead(self, path: bytes) -> bytes | None:
+        """Where to look for a file that is taken as it was; None to take the file itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ def scan(
     is_new: bool = False,
     is_staging: bool = False,
     called: str | None = None,
+    selection: Selection | None = None,
 ) -> Scanned:
     """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
 
@@ -122,6 +136,7 @@ def scan(
         is_new: whether the files were written just now and will be synced: the disk begins while they are hashed.
         is_staging: whether visualizations may lie in a folder `.artfs` in it, which is not looked at.
         called: what errors call `path`, where its user knows it by another one.
+        selection: what of a directory to look at; all of it when not given. Other names may come and go meanwhile.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -130,7 +145,7 @@ def scan(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Scan(known, cancelled, keep, is_new, is_staging, called).scan(os.fsencode(path), entry_name)
+    return _Scan(known, cancelled, keep, is_new, is_staging, called, selection).scan(os.fsencode(path), entry_name)
 
 
 def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Scanned:
@@ -204,8 +219,10 @@ class _Scan:
         is_new: bool,
         is_staging: bool = False,
         called: str | None = None,
+        selection: Selection | None = None,
     ) -> None:
         self._called = called
+        self._selection = selection
         self._top = b""
         self._known = known
         self._cancelled = cancelled
@@ -252,7 +269,9 @@ class _Scan:
             directory = open_directories[-1]
             if directory.pending:
                 name = directory.pending.pop()
-                inner = os.path.join(top, above + name)
+                if self._selection is not None and not self._selection.takes(above + name):
+                    continue
+                inner = self._at(top, above + name)
                 inner_status = self._status(inner)
                 self._count(inner, len(above) + len(name))
                 if stat.S_ISDIR(inner_status.st_mode):
@@ -263,13 +282,19 @@ class _Scan:
                 continue
             open_directories.pop()
             source = os.path.join(top, above[:-1]) if above else top
-            self._check_unchanged(source, directory.status, self._status(source))
+            if self._selection is None:
+                self._check_unchanged(source, directory.status, self._status(source))
             tree = Tree(tuple(directory.entries))
             if not open_directories:
                 return tree
             mode, mtime_ns = directory.status.st_mode & 0o777, directory.status.st_mtime_ns
             open_directories[-1].entries.append(Entry(directory.name, EntryKind.DIRECTORY, mode, mtime_ns, tree=tree))
             above = above[: -len(directory.name) - 1]
+
+    def _at(self, top: bytes, path: bytes) -> bytes:
+        """Where to look for what is at a path below the top."""
+        instead = self._selection.instead(path) if self._selection is not None else None
+        return instead if instead is not None else os.path.join(top, path)
 
     def _listed(self, source: bytes, name: bytes, status: os.stat_result, *, at_root: bool = False) -> _Directory:
         self._stop_if_cancelled(source)

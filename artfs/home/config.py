@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt, MinLen
 
 from artfs.content.files import atomic_write
+from artfs.enums import Retention
 from artfs.errors import HomeError
 from artfs.sharing import GROUP, OWNER, Sharing
 
@@ -21,7 +22,12 @@ class Config:
 
     Args:
         quiet_file_seconds: a file in /incoming is complete after this long unwritten.
-        quiet_directory_seconds: the same for a directory.
+        quiet_unproven_seconds: the same while a program that writes it lives and its format does not prove its end.
+        quiet_directory_seconds: the same for a directory, when the programs that wrote it have ended.
+        quiet_living_seconds: the same for a directory while one of them lives.
+        quiet_unit_seconds: a checkpoint whose last file is there is complete after this long unwritten.
+        retention: whether the oldest versions that drafts became by themselves go when the disk is short of room
+            ("room"), or all stay ("keep"); an artifact may say otherwise.
         active_stack: the stack that new versions go to.
         landing: folder that bytes land in for stores of other machines; in the home when not given.
         cache_bytes: the most that the disk cache of stores elsewhere may take.
@@ -29,7 +35,11 @@ class Config:
     """
 
     quiet_file_seconds: Annotated[float, Gt(0)] = 2.0
+    quiet_unproven_seconds: Annotated[float, Gt(0)] = 10.0
     quiet_directory_seconds: Annotated[float, Gt(0)] = 10.0
+    quiet_living_seconds: Annotated[float, Gt(0)] = 60.0
+    quiet_unit_seconds: Annotated[float, Gt(0)] = 2.0
+    retention: Retention = Retention.ROOM
     active_stack: Annotated[str, MinLen(1)] = "default"
     landing: Annotated[str, MinLen(1)] | None = None
     cache_bytes: Annotated[int, Gt(0)] = 10 * 2**30

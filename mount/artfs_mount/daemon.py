@@ -8,6 +8,7 @@ is announced nobody relies on it, and it is taken away again.
 
 from __future__ import annotations
 
+import errno
 import functools
 import gc
 import logging
@@ -37,6 +38,7 @@ from artfs_mount.incoming.commit import DraftCommit
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Observer
 from artfs_mount.incoming.recovery import recover
+from artfs_mount.loop.room import Room
 from artfs_mount.loop.supervisor import Supervisor, Work
 from artfs_mount.loop.threads import in_thread
 from artfs_mount.sealer import Sealer
@@ -91,13 +93,18 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
         async with trio.open_nursery() as background:
             status = Status(facts)
             supervisor = Supervisor(background, status)
-            sealer = Sealer(incoming, functools.partial(DraftCommit, incoming, options.mount_point), supervisor)
+            room = Room(incoming)
+            sealer = Sealer(incoming, functools.partial(DraftCommit, incoming, options.mount_point), supervisor, room)
+            status.on(errno.ENOSPC, room.ran_out)
+            status.add_section("room", lambda _: room.told())
             operations = _operations(incoming, sealer, status, supervisor)
             _mount(operations, options)
             gc.freeze()
             try:
                 supervisor.keep(Work.SIGNALS, _obey, signals, asked)
                 supervisor.keep(Work.WATCH, sealer.watch)
+                supervisor.keep(Work.WRITERS, sealer.watch_writers)
+                supervisor.keep(Work.ROOM, room.watch)
                 supervisor.keep(Work.TRANSFER, _bring_what_is_owed, incoming.workspace.transfers)
                 mount = await in_thread(mounted_at, options.mount_point)
                 await supervisor.attempt(Work.TUNE, _tune, mount)

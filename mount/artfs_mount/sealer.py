@@ -26,11 +26,15 @@ from artfs_mount.incoming import control
 from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.commit import DraftCommit, MadeVersion, Request
-from artfs_mount.incoming.complete.rule import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.rule import Check, Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.looks import NothingInIt, Unfit
+from artfs_mount.incoming.selection import Part
+from artfs_mount.loop.room import Room
 from artfs_mount.loop.supervisor import Supervisor, Work
 from artfs_mount.loop.threads import ThreadPlaces, in_thread
+from artfs_mount.onlooker import Onlooker
 
 log = logging.getLogger(__name__)
 
@@ -53,21 +57,23 @@ RECORDING = "it is a version; where it comes from is being written down"
 class Sealer:
     """Watches the drafts and seals each when it is complete, or when somebody asks.
 
-    begin: makes of a draft and a request what does the work.
+    begin: makes of a draft and a request what does the work. room: told when there may be less of it.
     """
 
     def __init__(
-        self, incoming: Incoming, begin: Callable[[Draft, Request], DraftCommit], supervisor: Supervisor
+        self, incoming: Incoming, begin: Callable[[Draft, Request], DraftCommit], supervisor: Supervisor, room: Room
     ) -> None:
         self._incoming = incoming
         self._begin = begin
         self._supervisor = supervisor
+        self._room = room
         self._wake = trio.Event()
         self._settled = trio.Event()
         self._store_wanted = trio.Event()
         self._store_looked_for = trio.Event()
         self._locks: dict[bytes, trio.Lock] = {}
         self._busy: dict[bytes, trio.Event] = {}
+        self._onlooker = Onlooker(incoming, supervisor, self._changed)
         self._under_way: set[DraftCommit] = set()
         self._limits: defaultdict[int, trio.Semaphore] = defaultdict(lambda: trio.Semaphore(SEALS_AT_ONCE))
         self._records = ThreadPlaces(RECORDED_AT_ONCE)
@@ -100,6 +106,13 @@ class Sealer:
                 await self._wake.wait()
             await trio.sleep(LOOK_AGAIN_SECONDS)
 
+    async def watch_writers(self) -> None:
+        """Has the drafts looked at again whose writers have ended, for as long as the daemon lives."""
+        while True:
+            await trio.lowlevel.wait_readable(self._incoming.drafts.processes.fileno())
+            self._incoming.drafts.look_for_ends()
+            await trio.sleep(LOOK_AGAIN_SECONDS)
+
     async def seal(self, name: bytes, request: Request, *, remove: bool = False) -> Version:
         """Seals a draft now, because somebody asked. Where it comes from is written down when this returns.
 
@@ -110,14 +123,18 @@ class Sealer:
         if (why := self._incoming.drafts.stuck.get(name)) is not None:
             raise DraftHeld(why, subject=name)
         give_up = trio.current_time() + CHANGING_SECONDS
+        took = tuple(self._incoming.obstacles(draft))
         try:
             for attempt in itertools.count(1):
                 commit = self._begin(draft, request)
                 commit.check()
                 try:
-                    return await self._seal(commit, remove=remove)
+                    version = await self._seal(commit, remove=remove)
+                    draft.took = took
+                    return version
                 except Cancelled:
                     draft = self._incoming.draft(name)  # which may have been removed and made anew
+                    took = tuple(self._incoming.obstacles(draft))
                 if attempt >= CHANGING_ATTEMPTS and trio.current_time() > give_up:
                     break
             raise DraftHeld(f"{draft.title}: it goes on changing; commit it when nobody writes to it", subject=name)
@@ -173,6 +190,7 @@ class Sealer:
 
     def _changed(self, name: bytes) -> None:
         self._agenda.put(name, 0.0)
+        self._room.changed(name)
         self._wake.set()
 
     def _look(self) -> float:
@@ -181,6 +199,7 @@ class Sealer:
             self._agenda.put(name, 0.0)
         now = self._incoming.drafts.clock()
         while (first := self._agenda.next()) is not None and first[0] <= now:
+            self._look_closer(first[1])
             # It is taken off only now that it has been looked at: what fails is looked at again.
             self._plan(first[1], self._decide(first[1]), now)
         self._settle()
@@ -199,21 +218,28 @@ class Sealer:
         match decision:
             case Seal() if name not in self._locks:
                 self._locks[name] = trio.Lock()
-                self._supervisor.start(Work.SEAL, self._seal_quietly, draft)
+                self._supervisor.start(Work.SEAL, self._seal_quietly, draft, decision)
+            case Check(paths) if name not in self._locks:
+                self._onlooker.check(draft, paths)
             case Wait(_, seconds) if seconds is not None:
                 self._agenda.put(name, now + seconds)
             case Hold() if draft.held is None:  # the disk or the catalog is to blame, and may be well again
                 self._agenda.put(name, now + TROUBLE_SECONDS)
 
-    async def _seal_quietly(self, draft: Draft) -> None:
+    async def _seal_quietly(self, draft: Draft, decision: Seal) -> None:
         """Seals a complete draft. What keeps it from becoming a version is kept with it until it changes.
 
         Not so while the store is away: nothing is wrong with the draft.
         """
+        commit = self._begin(draft, Request(sealed_by=decision.by))
         try:
-            await self._seal(self._begin(draft, Request(sealed_by="quiet")), remove=False, by_itself=True)
+            await self._seal(commit, remove=False, by_itself=True)
         except trio.Cancelled:
             raise
+        except Unfit as error:
+            self._onlooker.tell(draft, commit.give_up_pins(error.looks))
+        except NothingInIt as error:
+            draft.idle = str(error)
         except Cancelled:
             pass  # it goes on changing; quiet will come again
         except (ArtfsError, OSError) as error:
@@ -240,13 +266,14 @@ class Sealer:
             try:
                 async with lock, self._limits[self._incoming.owner(name)]:
                     if by_itself:
-                        self._check_complete(commit.draft)
+                        commit.request = self._request(commit.draft)
                     made = await self._make(commit, remove=remove, to_the_end=by_itself)
             finally:
                 if self._locks.get(name) is lock and not lock.locked():
                     del self._locks[name]
                 self._changed(name)
             # The draft is free, and so is the place among those of its user: nobody waits for what comes now.
+            self._room.sealed(commit.draft, made.version)
             if commit.owes_lineage:
                 with trio.CancelScope(shield=by_itself):
                     await self._supervisor.attempt(Work.RECORD, self._record, commit, made)
@@ -255,10 +282,22 @@ class Sealer:
             self._settle()
         return made.version
 
-    def _check_complete(self, draft: Draft) -> None:
-        """Raises Cancelled for a draft that was to become a version by itself, and must not any more."""
-        if not isinstance(self._incoming.decision(draft), Seal):
+    def _request(self, draft: Draft) -> Request:
+        """What is complete of a draft by now. Raises Cancelled if nothing is any more."""
+        decision = self._incoming.decision(draft)
+        if not isinstance(decision, Seal):
             raise Cancelled(f"{draft.title}: it is not complete any more", subject=draft.name)
+        kept = {unit: self._incoming.drafts.pins.of(draft.name, unit) for unit in decision.pinned}
+        pinned = {unit: each.path for unit, each in kept.items() if each is not None}
+        tags = (decision.child.decode(),) if decision.child else ()
+        part = Part(decision.leave_out, pinned, child=decision.child, world_size=decision.world_size)
+        return Request(tags=tags, sealed_by=decision.by, part=part)
+
+    def _look_closer(self, name: bytes) -> None:
+        """Keeps what is complete in a draft, and reads what says so, while that may be gone a moment later."""
+        draft = self._incoming.drafts.get(name)
+        if draft is not None and name not in self._busy:
+            self._onlooker.keep(draft)
 
     async def _make(self, commit: DraftCommit, *, remove: bool, to_the_end: bool) -> MadeVersion:
         commit.look()

@@ -41,10 +41,15 @@ class Status:
         self._failures: deque[ToldFailure] = deque(maxlen=ERRORS_KEPT)
         self._count = 0
         self._sections: dict[str, Callable[[Caller], Any]] = {}
+        self._listeners: dict[int, Callable[[], None]] = {}
 
     def add_section(self, name: str, content: Callable[[Caller], Any]) -> None:
         """Adds a part of the status file that is made anew for whoever reads it, each time."""
         self._sections[name] = content
+
+    def on(self, code: int, act: Callable[[], None]) -> None:
+        """Has something done whenever a request fails with an errno."""
+        self._listeners[code] = act
 
     def failed(self, request: str, error: BaseException, code: int | None) -> int:
         """Takes note of a request's error and returns the errno to answer.
@@ -55,6 +60,8 @@ class Status:
             log.error("%s failed", request, exc_info=error)
             self._remember(request, f"{type(error).__name__}: {error}")
             return errno.EIO
+        if code in self._listeners:
+            self._listeners[code]()
         if isinstance(error, (DigestMismatch, PlaceChanged)) or code in _TOLD:
             message = str(error) or os.strerror(code)
             log.warning("%s: %s", request, message)

@@ -19,10 +19,11 @@ from artfs_mount.loop.supervisor import Work
 from support.drafts import commit, versions
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, new_base, remove_base
+from support.pidfds import ENDED, watched_by
 from support.transfers import is_whole_in, local_store
 
 MOUNT = Path(__file__).parents[2] / "mount" / "artfs_mount"
-QUIET = {"quiet_file_seconds": 0.1, "quiet_directory_seconds": 600}
+QUIET = {"quiet_file_seconds": 0.1, "quiet_unproven_seconds": 0.1, "quiet_directory_seconds": 600}
 BLOCK = 4 * 2**20
 ERRORS = ["Injected", "PanicException", "SystemExit", "MemoryError"]
 
@@ -59,6 +60,18 @@ def await_store(mount: FaultyMount, name: str) -> Goes:
     return goes
 
 
+def look(mount: FaultyMount, name: str) -> Goes:
+    (mount.incoming / name).write_bytes(os.urandom(10))
+    mount.wait_until(lambda: versions(mount, name) == ["1"], "the version, without a look at its format")
+    (mount.incoming / name).write_bytes(os.urandom(10))
+
+    def goes() -> bool:
+        mount.wait_until(lambda: versions(mount, name)[-1] != "1", "the next version")
+        return True
+
+    return goes
+
+
 def prefetch(mount: FaultyMount, name: str) -> Goes:
     content = os.urandom(3 * BLOCK)
     (mount.incoming / f".{name}").write_bytes(content)
@@ -85,6 +98,20 @@ def record(mount: FaultyMount, name: str) -> Goes:
     (mount.incoming / f".{name}").write_bytes(os.urandom(10))
     assert commit(mount.incoming / f".{name}") == "1"
     return lambda: versions(mount, f".{name}") == ["1"]
+
+
+def room(mount: FaultyMount, name: str) -> Goes:
+    def free() -> int:
+        return sum(int(disk["free"]) for disk in mount.status()["room"]["disks"])
+
+    def goes() -> bool:
+        before = free()
+        (mount.incoming / f".{name}").write_bytes(bytes(50 * BLOCK))
+        mount.wait_until(lambda: free() != before, "a look at the disk")
+        return True
+
+    (mount.incoming / f".{name}").write_bytes(b"content")
+    return goes
 
 
 def seal(mount: FaultyMount, name: str) -> Goes:
@@ -140,17 +167,29 @@ def watch(mount: FaultyMount, name: str) -> Goes:
     return goes
 
 
+def writers(mount: FaultyMount, name: str) -> Goes:
+    def goes() -> bool:
+        mount.wait_until(lambda: ENDED not in watched_by(mount.pid), "the end of all writers being noticed")
+        return True
+
+    mount.run(["cp", "/etc/passwd", mount.incoming / name])
+    return goes
+
+
 WORK: dict[Work, tuple[str, Callable[[FaultyMount, str], Goes]]] = {
     Work.AWAIT_STORE: ("Incoming.look_for_store", await_store),
     Work.CLOSE: ("BlobReader.close", prefetch),
     Work.DELETE: ("_delete", delete),
+    Work.LOOK: ("look_at", look),
     Work.PREFETCH: ("BlobReader.prefetch", prefetch),
     Work.RECORD: ("record", record),
+    Work.ROOM: ("_disk", room),
     Work.SEAL: ("DraftCommit.snapshot", seal),
     Work.SIGNALS: ("_heard", signals),
     Work.TRANSFER: ("Worker._start_lanes", transfer),
     Work.TUNE: ("tune", tune),
     Work.WATCH: ("Incoming.decision", watch),
+    Work.WRITERS: ("Drafts.look_for_ends", writers),
 }
 """What is put out of order, what has it done, and whether it goes once it is in order again."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.drafts import commit, drafts, raises, state, versions, wait_for_version
+from support.disk import Disk
+from support.drafts import QUIET, commit, drafts, raises, state, versions, wait_for_version
 from support.mount import Mount
 from support.mount_fixtures import StartMount
 
@@ -25,31 +25,7 @@ pytestmark = [
 
 DISK = 24 * 2**20
 LARGE = 8 * 2**20
-QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.2}
 PATIENT = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
-
-
-class Disk:
-    """A small file system. `root` is for the home; its ballast takes the space that a test wants taken."""
-
-    def __init__(self, path: Path, options: str) -> None:
-        path.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "artfs-test", path], check=True)
-        self.path = path
-        self._ballast = path / "ballast"
-
-    def fill(self, *, leave: int = 0) -> None:
-        """Leaves so many bytes free."""
-        self.free()
-        with open(self._ballast, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, os.statvfs(self.path).f_bavail * 4096 - leave)
-
-    def free(self) -> None:
-        """Gives all of it back."""
-        self._ballast.unlink(missing_ok=True)
-
-    def end(self) -> None:
-        subprocess.run(["umount", "--lazy", self.path], check=True)
 
 
 @pytest.fixture
@@ -87,7 +63,7 @@ def test_the_writer_is_told_and_nothing_else_is_hurt(quick: Mount, disk: Disk) -
         for _ in range(2 * DISK // len(content)):
             file.write(content)
     quick.wait_until(lambda: state(quick, "draft")[0] == "held", "the draft being held")
-    assert state(quick, "draft")[1] == ("draft/cut off: a write to it failed (ENOSPC); write it again or remove it")
+    assert state(quick, "draft")[1] == ("cut off: a write to it failed (ENOSPC); write it again or remove it")
     assert versions(quick, "draft") == []
     assert (quick.artifacts / "before" / "1" / "before").read_bytes() == content
     assert (quick.incoming / "draft" / "whole").read_bytes() == content

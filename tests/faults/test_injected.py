@@ -18,7 +18,12 @@ from support.drafts import commit, errors, raises, state, versions
 from support.faulty_mount import FaultyMount
 from support.mount import MYSELF, new_base
 
-QUIET = {"quiet_file_seconds": 600, "quiet_directory_seconds": 0.2}
+QUIET = {
+    "quiet_file_seconds": 600,
+    "quiet_directory_seconds": 0.2,
+    "quiet_living_seconds": 0.2,
+    "quiet_unit_seconds": 0.2,
+}
 
 Call = Callable[[Path], object]
 
@@ -241,6 +246,7 @@ def test_a_digest_that_cannot_be_made_beside_the_writing_is_made_afterwards(moun
 def test_looking_after_the_drafts_goes_on(mount: FaultyMount) -> None:
     mount.put_out_of_order("Incoming.decision")
     (mount.incoming / "looked after").mkdir()
+    (mount.incoming / "looked after" / "file").write_bytes(b"content")
     mount.wait_until(lambda: "background work 'watch' failed" in mount.log(), "the failure")
     mount.put_in_order()
     mount.wait_until(lambda: versions(mount, "looked after") == ["1"], "the version")

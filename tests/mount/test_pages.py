@@ -65,7 +65,9 @@ def test_what_the_readme_shows_of_the_mount(
     fuse_for_everyone: None, type_: Type, at_home: Path, unmounted: Path
 ) -> None:
     (at_home / "my_model").mkdir()
-    (at_home / "my_model/weights.safetensors").write_bytes(bytes(range(256)) * 100)
+    header = b'{"w":{"dtype":"U8","shape":[25600],"data_offsets":[0,25600]}}'
+    weights = len(header).to_bytes(8, "little") + header + bytes(range(256)) * 100
+    (at_home / "my_model/weights.safetensors").write_bytes(weights)
     (at_home / "my_model/config.json").write_text("{}")
     (at_home / "finetune.py").write_text(FINETUNE)
     [commands] = shown("README.md", "What it looks like")

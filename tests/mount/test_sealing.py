@@ -181,7 +181,7 @@ class TestNever:
         temporary = quick.incoming / f".{name}.tmp"
         temporary.write_bytes(b"content")
         _let_others_become_versions(quick, name)
-        assert state(quick, temporary.name)[0] == "open"
+        assert state(quick, temporary.name)[0] == "aside"
         assert not (quick.artifacts / temporary.name).exists()
         temporary.rename(quick.incoming / name)
         wait_for_version(quick, name, "1")
@@ -230,7 +230,8 @@ class TestFrameworks:
         """safetensors 0.8: the size first, the name while the file is open, then close; it stays 0600."""
         path = quick.incoming / name
         path.mkdir()
-        content = os.urandom(100_000)
+        header = b'{"weight":{"dtype":"U8","shape":[100000],"data_offsets":[0,100000]}}'
+        content = len(header).to_bytes(8, "little") + header + os.urandom(100_000)
         descriptor = os.open(path / ".tmpabcdef", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         os.ftruncate(descriptor, len(content))
         os.pwrite(descriptor, content, 0)

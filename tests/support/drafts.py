@@ -11,7 +11,14 @@ import pytest
 
 from support.mount import MYSELF, Mount, new_base
 
-QUIET = {"quiet_file_seconds": 0.2, "quiet_directory_seconds": 0.4}
+QUIET = {
+    "quiet_file_seconds": 0.2,
+    "quiet_unproven_seconds": 0.2,
+    "quiet_directory_seconds": 0.4,
+    "quiet_living_seconds": 0.4,
+    "quiet_unit_seconds": 0.2,
+}
+"""The program that runs the tests writes most drafts, and lives on."""
 """Settings with which a draft becomes a version by itself soon."""
 NEVER_BY_ITSELF = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
 """Settings of a mount whose drafts become versions only when somebody asks."""

@@ -18,10 +18,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.drafts import drafts
 from support.mount import Mount
 from support.storm_actors import KEPT, MIB, Reader, Tally, Writer, content, new_name
 
-QUIET = {"quiet_file_seconds": 0.3, "quiet_directory_seconds": 0.5}
+QUIET = {
+    "quiet_file_seconds": 0.3,
+    "quiet_unproven_seconds": 0.3,
+    "quiet_directory_seconds": 0.5,
+    "quiet_living_seconds": 0.5,
+    "quiet_unit_seconds": 0.2,
+}
 NUMBERS = 5
 """Of each tally."""
 SETTLED_SECONDS = 120.0
@@ -117,6 +124,10 @@ class Storm:
         if self._mount.pid != pid:
             report.restarts = 1
             report.wrong.append("the daemon is not the one that it was")
+        self._mount.artfs("sync", self._mount.path, check=False)
+        for name, told in drafts(self._mount).items():
+            if told["state"] == "held":  # its writer was killed in the middle
+                os.setxattr(self._mount.incoming / name, "user.artfs.commit", b"")
         self._mount.sync()
         report.wrong += self._expected(self._mount.log())
         self._look_at_memory(seconds)

@@ -28,12 +28,13 @@ from artfs_mount.incoming.complete.events import (
     Written,
 )
 from artfs_mount.incoming.complete.facts import Carried, DraftKind, HandleFacts, PathFacts
-from artfs_mount.incoming.complete.history import PATHS_KEPT, DraftHistory
+from artfs_mount.incoming.complete.history import PATHS_KEPT, WRITERS_KEPT, DraftHistory
+from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
-from artfs_mount.incoming.complete.rule import Decision, Facts, Seal, Wait, decide
+from artfs_mount.incoming.complete.rule import Decision, Seal, Wait, decide
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.contents import Contents, OpenFile, Reader
-from artfs_mount.incoming.drafts import WRITERS_KEPT, Drafts
+from artfs_mount.incoming.drafts import Drafts
 from artfs_mount.incoming.namespace import RENAME_EXCHANGE, Namespace
 from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
@@ -95,7 +96,8 @@ PATHS: dict[str, tuple[Iterable[Event], dict[bytes, PathFacts]]] = {
         (Failed(b"m", at(2), "ENOSPC"), Truncated(b"m", at(3), 5)),
         {b"m": PathFacts(3, TRAIN, failed="ENOSPC", in_order=False)},
     ),
-    "removed": ((*SAVED, Removed(b"m", at(4))), {b"": PathFacts(4, TRAIN)}),
+    "removed": ((*SAVED, Removed(b"m", at(4))), {b"": PathFacts(4, TRAIN, removed_at=4)}),
+    "a temporary file removed": ((Made(b"m.tmp", at(1)), Removed(b"m.tmp", at(4))), {b"": PathFacts(4, TRAIN)}),
     "linked": ((Linked(b"d/n", at(4), b"m"),), {b"d/n": PathFacts(4, TRAIN, made_at=4)}),
     "a mode set later": ((*SAVED, Changed(b"m", at(4, None))), {b"m": PathFacts(4, None, made_at=1, closed_at=3)}),
     "left": (
@@ -163,13 +165,16 @@ def test_only_those_who_change_it_are_its_writers() -> None:
     found.add(Opened(b"m", at(4), 2, True))
     assert found.writers == {TRAIN}
     found.begin_anew()
-    assert (found.writers, found.paths, found.open_writers) == (set(), {}, 1)
+    assert (found.writers, found.paths, found.open_writers) == ({TRAIN}, {}, 1)
+    found.add(Closed(b"m", at(5), 2))
+    found.begin_anew()
+    assert (found.writers, found.paths, found.open_writers) == (set(), {}, 0)
 
 
 DECISIONS: dict[str, tuple[Iterable[Event], float, Decision]] = {
     "just saved": (SAVED, 4, Wait("it changed a moment ago", 9)),
     "saved long ago": (SAVED, 13, Seal()),
-    "being written": (SAVED[:3], 1000, Wait("1 file is open for writing", None)),
+    "being written": (SAVED[:3], 1000, Wait("m is open for writing", None)),
     "being read": ((*SAVED, Opened(b"m", at(12), 2, False)), 13, Seal()),
     "a late mode": ((*SAVED, Changed(b"m", at(12))), 13, Wait("it changed a moment ago", 9)),
     "rotated": ((*SAVED, Removed(b"old", at(12))), 13, Wait("it changed a moment ago", 9)),
@@ -180,7 +185,7 @@ DECISIONS: dict[str, tuple[Iterable[Event], float, Decision]] = {
 @pytest.mark.parametrize("what", DECISIONS)
 def test_the_rule_reads_the_history(what: str) -> None:
     events, now, decision = DECISIONS[what]
-    assert decide(Facts.at(now, history(*events), name="run", kind=DraftKind.DIRECTORY), QUIET) == decision
+    assert decide(Facts("run", DraftKind.DIRECTORY, now, history(*events)), QUIET) == decision
 
 
 class TestVeryManyFiles:
@@ -198,7 +203,7 @@ class TestVeryManyFiles:
             found.add(Made(b"c/%d/file" % number, at(number + 1)))
             assert len(found.paths) <= PATHS_KEPT
         assert found.paths[b"b/5/trainer_state.json"] == PathFacts(0, TRAIN, made_at=0)
-        assert found.paths[b"a/log"] == PathFacts(0, TRAIN)
+        assert found.paths[b"a/log"] == PathFacts(0, TRAIN, appended=True)
         assert "ENOSPC" in {facts.failed for path, facts in found.paths.items() if b"a/bad".startswith(path)}
         assert KILLED in {facts.killed for path, facts in found.paths.items() if b"b/killed".startswith(path)}
         assert found.paths[b"c/%d/file" % (20 * PATHS_KEPT - 1)].made_at == 20 * PATHS_KEPT

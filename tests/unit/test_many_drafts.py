@@ -15,6 +15,7 @@ from artfs_mount.incoming import control
 from artfs_mount.incoming.commit import DraftCommit
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.loop.room import Room
 from artfs_mount.loop.supervisor import Supervisor
 from artfs_mount.sealer import Sealer
 from artfs_mount.status import Status
@@ -56,7 +57,7 @@ def test_a_change_of_one_draft_has_no_other_looked_at(
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             begin = functools.partial(DraftCommit, incoming, tmp_path / "mnt")
-            sealer = Sealer(incoming, begin, Supervisor(nursery, Status({})))
+            sealer = Sealer(incoming, begin, Supervisor(nursery, Status({})), Room(incoming))
             nursery.start_soon(sealer.watch)
             with trio.fail_after(60):
                 while len(looked) < OTHERS:  # all, when the daemon begins

@@ -21,6 +21,7 @@ from artfs_mount.incoming.commit import MadeVersion, Request
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.loop.room import Room
 from artfs_mount.loop.supervisor import Supervisor
 from artfs_mount.sealer import (
     CHANGING_ATTEMPTS,
@@ -153,7 +154,7 @@ class Stage:
         self.work = Work(incoming)
         incoming.look_for_store = self.work.look_for_store  # type: ignore[method-assign]
         incoming.drafts.clock = trio.current_time
-        self.sealer = Sealer(incoming, self.work.begin, Supervisor(nursery, Status({})))
+        self.sealer = Sealer(incoming, self.work.begin, Supervisor(nursery, Status({})), Room(incoming))
         self.nursery = nursery
         nursery.start_soon(self.sealer.watch)
 

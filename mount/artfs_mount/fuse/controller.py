@@ -13,8 +13,10 @@ from artfs.names import check_version_name
 from artfs_mount.incoming import control
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.commit import Request
+from artfs_mount.incoming.complete.events import DraftPath
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.lineage import record_reads
+from artfs_mount.incoming.looks import temporaries
 from artfs_mount.incoming.nodes import DraftNode
 from artfs_mount.incoming.observed import Observer
 from artfs_mount.loop.threads import METADATA_SECONDS, in_thread
@@ -58,6 +60,33 @@ class Controller:
     def answer(self, node: DraftNode, question: bytes) -> bytes:
         """The answer to one of `control.QUESTIONS` about a draft."""
         return control.answer(self._sealer.status_of(self._draft_name(node)), question)
+
+    def writers(self, node: DraftNode) -> bytes:
+        """The answer to `user.artfs.open`."""
+        place = self._incoming.nodes.place_of(node)
+        if place is None:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return b"%d" % self._incoming.writers_in(place)
+
+    async def left(self, node: DraftNode) -> bytes:
+        """The answer to `user.artfs.left`."""
+        name = self._draft_name(node)
+        found = await in_thread(temporaries, self._incoming.path(name), seconds=METADATA_SECONDS)
+        free = [path for path in found if not self._incoming.writers_in(DraftPath(name, path))]
+        running = not self._incoming.have_writers_ended(self._incoming.draft(name))
+        return control.left_answer([] if running else free, running=running)
+
+    def unit(self, node: DraftNode) -> bytes:
+        """The answer to `user.artfs.unit`."""
+        return self._incoming.unit_of_artifact(os.fsdecode(self._draft_name(node))).encode()
+
+    async def set_unit(self, node: DraftNode, value: bytes, caller: Caller) -> None:
+        """Says what of a draft is one version, for all drafts of its name."""
+        draft = self._draft_name(node)
+        self._incoming.check_order(draft, caller)
+        unit = value.decode("utf-8", "replace").strip()
+        await in_thread(self._incoming.units.change, os.fsdecode(draft), unit, seconds=METADATA_SECONDS)
+        self._incoming.drafts.on_change(draft)
 
     async def turn_into(self, artifact_id: int, version: bytes, draft: bytes, caller: Caller) -> None:
         """Turns a draft into the version of that name, for `mv`: it leaves `/incoming`."""

@@ -146,7 +146,7 @@ class Inodes:
         entry = EntryAttributes()
         entry.st_ino = node.number
         entry.st_mode = status.st_mode
-        entry.st_nlink = status.st_nlink
+        entry.st_nlink = self.incoming.drafts.pins.links(status)
         entry.st_uid = status.st_uid
         entry.st_gid = status.st_gid
         entry.st_size = status.st_size

@@ -264,6 +264,12 @@ class Operations(pyfuse3.Operations):
             return await self._tree_attribute(inode, name)
         if name in control.QUESTIONS:
             return self.controller.answer(node, name)
+        if name == control.OPEN:
+            return self.controller.writers(node)
+        if name == control.LEFT:
+            return await self.controller.left(node)
+        if name == control.UNIT:
+            return self.controller.unit(node)
         return self.incoming.attributes.get_attribute(node, name)
 
     @handler
@@ -282,6 +288,8 @@ class Operations(pyfuse3.Operations):
             await in_thread(self.inodes.set_tree_xattr, inode, name, value, seconds=METADATA_SECONDS)
         elif name == control.COMMIT:
             await self.controller.commit(node, value, _caller(ctx))
+        elif name == control.UNIT:
+            await self.controller.set_unit(node, value, _caller(ctx))
         else:
             await self._changeable(inode)
             self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
@@ -326,6 +334,7 @@ class Operations(pyfuse3.Operations):
         writer = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
         node = await self._changeable(inode) if writer else self.inodes.writable(inode)
         if flags & os.O_TRUNC:
+            self.incoming.contents.begin_anew(node)
             return await self._open_truncated(node, 0, pid)
         return DraftHandle(self.incoming.contents.open(node, flags, pid), self.incoming.contents)
 

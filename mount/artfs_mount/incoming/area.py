@@ -5,6 +5,7 @@
     drafts/        one record a draft that is not (yet) a version, see drafts.py
     mount.json     where this area was last mounted, and by which process
     lock           held by the daemon for as long as it runs
+    ballast        a little space, for when the disk is full (loop/room.py)
     daemon.log     what it had to say
     stacks.txt     where its threads were when it was asked with SIGUSR1, or when it crashed
 
@@ -19,6 +20,7 @@ import fcntl
 import json
 import os
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,10 @@ class Area:
     @property
     def scratch(self) -> Path:
         return self.path / "scratch"
+
+    def new_scratch(self) -> Path:
+        """A new folder for files that are needed for a while."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
 
     @property
     def records(self) -> Path:

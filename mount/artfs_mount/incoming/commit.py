@@ -21,25 +21,32 @@ import os
 import stat
 import uuid as uuids
 from collections import defaultdict
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artfs.artifacts import orphans, seal
 from artfs.artifacts.scan import closed
+from artfs.catalog.artifacts import Artifact
 from artfs.catalog.new_version import NewVersion
 from artfs.catalog.versions import Version
 from artfs.content.digest import Digest
+from artfs.content.files import walk_files
+from artfs.content.long_paths import lstat
 from artfs.enums import ArtifactSaveType
-from artfs.errors import Cancelled, DraftHeld, InvalidName, VersionExists
+from artfs.errors import Cancelled, ChangedWhileReading, DraftHeld, InvalidName, VersionExists
 from artfs.linux import users
 from artfs.names import check_artifact_name, check_version_name
 from artfs_mount.incoming import snapshot, stubs
 from artfs_mount.incoming.complete.facts import DraftKind
-from artfs_mount.incoming.drafts import Draft
+from artfs_mount.incoming.complete.paths import is_at
+from artfs_mount.incoming.drafts import Draft, Taken
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.lineage import record
+from artfs_mount.incoming.looks import Look, NothingInIt, Unfit, faults, is_empty
 from artfs_mount.incoming.observed import Author
+from artfs_mount.incoming.pins import remove
+from artfs_mount.incoming.selection import Part
 
 STUBS_AT_ONCE = 256
 """Stubs are put in their places in batches, and requests are answered between them."""
@@ -49,13 +56,15 @@ STUBS_AT_ONCE = 256
 class Request:
     """What is to be made of a draft. artifact: its own name when None. version: the next number when None.
 
-    sealed_by: what makes it a version; see `Version`.
+    sealed_by: what makes it a version; see `Version`. part: what of the draft, if not all of it; then it must be whole
+    by all that its formats tell.
     """
 
     artifact: str | None = None
     version: str | None = None
     tags: tuple[str, ...] = ()
     sealed_by: str = "commit"
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ class MadeVersion:
 class DraftCommit:
     """One draft on its way to a version. The steps are called one after another; after one that fails, none.
 
-    owes_lineage: the draft is a version, and it is not written down yet where that comes from.
+    request: may be changed until `look`. owes_lineage: the draft is a version, and it is not written down yet where
+    that comes from.
     """
 
     def __init__(self, incoming: Incoming, mount_point: Path, draft: Draft, request: Request) -> None:
@@ -79,9 +89,13 @@ class DraftCommit:
         self._incoming = incoming
         self._workspace = incoming.workspace
         self._mount_point = mount_point
-        self._request = request
+        self.request = request
         self._changes = draft.changes
+        self._part: Part | None = None
+        self._looked_at = 0.0
+        self._checked: frozenset[bytes] = frozenset()
         self._authors: tuple[Author, ...] = ()
+        self._copies: Path | None = None
         self._is_cancelled = False
 
     def check(self) -> None:
@@ -89,8 +103,8 @@ class DraftCommit:
         check_artifact_name(self._artifact)
         if (trouble := self._incoming.catalog_trouble()) is not None:
             raise DraftHeld(f"{self.draft.title}: {trouble}", subject=self.draft.name)
-        if self._request.version is not None:
-            check_version_name(self._request.version)
+        if self.request.version is not None:
+            check_version_name(self.request.version)
         writers = self.draft.history.open_writers
         if writers:
             how_many = "a file is" if writers == 1 else f"{writers} files are"
@@ -100,13 +114,55 @@ class DraftCommit:
             )
 
     def look(self) -> None:
-        """Notes what the draft is now. Raises Cancelled while a file of it is open for writing."""
+        """Notes what the draft is now. Raises Cancelled while a file that is to be taken is open for writing."""
+        history = self.draft.history
         self._changes = self.draft.changes
+        self._looked_at = self._incoming.drafts.clock()
+        self._checked = frozenset(path for path, facts in history.paths.items() if facts.is_checked)
+        self._part = self.request.part
+        if self._part is not None:
+            streams = history.open_in(self._part.leave_out, self._part.child, streams=True)
+            self._part = replace(self._part, streams=tuple(dict.fromkeys(streams)))
         self.check_still()
 
     def snapshot(self) -> seal.Scanned:
-        """Looks at all of the draft. Raises Cancelled when it changes meanwhile."""
-        return snapshot.take(self._incoming, self._mount_point, self.draft.name, self._is_outdated)
+        """Looks at what is to be taken of the draft.
+
+        Raises Cancelled when it changes meanwhile. If it was not asked for by a person: Unfit (a Cancelled) when it is
+        not whole, NothingInIt when it is empty.
+        """
+        if self._part is not None and self._part.streams:
+            self._copies = self._incoming.area.new_scratch()
+        try:
+            return self._looked_through()
+        except ChangedWhileReading as error:
+            self._remove_copies()
+            if self._part is None:
+                raise
+            raise Cancelled(str(error), subject=self.draft.name) from error
+        except BaseException:
+            self._remove_copies()
+            raise
+
+    def _looked_through(self) -> seal.Scanned:
+        part = (self._part, self._copies) if self._part is not None else None
+        content = snapshot.take(self._incoming, self._mount_point, self.draft.name, self._is_outdated, part)
+        if self._part is not None and not content.in_place:
+            if is_empty(content):
+                raise NothingInIt(f"{self.draft.title}: it is empty", subject=self.draft.name)
+            self._check_whole(content, self._part)
+        return content
+
+    def _check_whole(self, content: seal.Scanned, part: Part) -> None:
+        """Raises Unfit if a directory, or a file in it, says that it is not whole; a single file was asked before."""
+        if not os.path.isdir(os.path.join(self._incoming.path(self.draft.name), part.child)):
+            return
+        checked = {part.inner(path) for path in self._checked if is_at(path, part.child)}
+        if found := [
+            replace(look, path=part.path(look.path))
+            for look in faults(content, part.child or self.draft.name, checked, part.world_size)
+        ]:
+            raise Unfit(self.draft.title, found)
 
     def cancel(self) -> None:
         """Ends a snapshot that nobody waits for any more. For any thread."""
@@ -119,8 +175,7 @@ class DraftCommit:
 
     def check_still(self) -> None:
         """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at."""
-        changed = self.draft.changes != self._changes or self._incoming.drafts.get(self.draft.name) is not self.draft
-        if changed or self.draft.history.open_writers:
+        if self._has_changed or self._incoming.drafts.get(self.draft.name) is not self.draft:
             raise Cancelled(f"{self.draft.title}: it changed while it was looked at", subject=self.draft.name)
 
     def commit(self, content: seal.Scanned) -> MadeVersion:
@@ -139,6 +194,7 @@ class DraftCommit:
 
     def abandon(self) -> None:
         """Says that there is no version after all, and the draft is as it was."""
+        self._remove_copies()
         self._incoming.drafts.changed(self.draft)
 
     def give_back(self, made: MadeVersion) -> Generator[None, None, None]:
@@ -161,13 +217,19 @@ class DraftCommit:
 
     def protect(self, made: MadeVersion) -> None:
         """Makes the store's files the daemon's own, when no file of the draft shares an inode with them."""
+        self._remove_copies()
         if made.is_new:
             orphans.protect(self._workspace, made.version)
 
     def free(self, made: MadeVersion) -> None:
-        """Says that the draft is the version, and may be changed again."""
+        """Says that the draft, or what was taken of it, is the version, and may be changed again."""
         self.owes_lineage = made.is_new and bool(self._authors)
-        self._incoming.drafts.sealed(self.draft, made.version.name)
+        if self._part is None:
+            self._incoming.drafts.sealed(self.draft, made.version.name)
+        else:
+            part = self._part
+            taken = Taken(self._looked_at, part.leave_out, frozenset(part.pinned), part.child)
+            self._incoming.drafts.sealed_partly(self.draft, made.version.name, taken)
 
     def record(self, made: MadeVersion) -> None:
         """Writes down where a new version comes from, in the catalog and then in its manifest."""
@@ -189,8 +251,8 @@ class DraftCommit:
 
     @property
     def _artifact(self) -> str:
-        if self._request.artifact is not None:
-            return self._request.artifact
+        if self.request.artifact is not None:
+            return self.request.artifact
         try:
             return self.draft.name.decode("utf-8")
         except UnicodeDecodeError:
@@ -198,8 +260,23 @@ class DraftCommit:
                 f"{self.draft.name!r}: the name of an artifact must be UTF-8; rename it", subject=self.draft.name
             ) from None
 
+    def _remove_copies(self) -> None:
+        if self._copies is not None:
+            remove(os.fsencode(self._copies))
+
+    @property
+    def _has_changed(self) -> bool:
+        history = self.draft.history
+        if self._part is None:
+            return self.draft.changes != self._changes or bool(history.open_writers)
+        pins = self._incoming.drafts.pins
+        kept = ((pins.of(self.draft.name, unit), path) for unit, path in self._part.pinned.items())
+        return history.has_changed(self._looked_at, self._part.leave_out, self._part.child) or any(
+            pin is None or pin.path != path for pin, path in kept
+        )
+
     def _is_outdated(self) -> bool:
-        return self.draft.changes != self._changes or self._is_cancelled
+        return self._is_cancelled or (self._part is None and self.draft.changes != self._changes)
 
     def _unchanged(self, content: seal.Scanned) -> Version | None:
         """The version that the draft already is, when nothing new was asked for."""
@@ -207,15 +284,23 @@ class DraftCommit:
         artifact = catalog.artifacts.get(self._artifact)
         if artifact is None:
             return None
-        if self._request.version is not None:
-            if catalog.versions.get(artifact.id, self._request.version) is not None:
+        if self.request.version is not None:
+            if catalog.versions.get(artifact.id, self.request.version) is not None:
                 raise VersionExists(
-                    f"{artifact.name}: it already has a version {self._request.version}; choose another name",
+                    f"{artifact.name}: it already has a version {self.request.version}; choose another name",
                     subject=artifact.name,
                 )
             return None
-        latest = catalog.versions.latest(artifact.id)
+        latest = self._newest(artifact)
         return latest if latest is not None and latest.digest == content.tree.digest else None
+
+    def _newest(self, artifact: Artifact) -> Version | None:
+        """The last version made of the draft, or of the child that is looked at."""
+        catalog = self._workspace.catalog
+        if self._part is None or not self._part.child:
+            return catalog.versions.latest(artifact.id)
+        number = catalog.tags.newest(artifact.id).get(os.fsdecode(self._part.child))
+        return catalog.versions.by_id(number) if number is not None else None
 
     def _taken_up(
         self, content: seal.Scanned, waiting: tuple[stubs.Stub, ...]
@@ -230,7 +315,7 @@ class DraftCommit:
             version = self._unchanged(content)
             if version is None:
                 return None, waiting
-            catalog.tags.add(version.id, *self._request.tags)
+            catalog.tags.add(version.id, *self.request.tags)
             stored = catalog.blobs.known({stub.digest for stub in waiting})
         usable = tuple(stub for stub in waiting if stub.digest in stored and stored[stub.digest].owned)
         for stub in set(waiting) - set(usable):
@@ -241,7 +326,7 @@ class DraftCommit:
         """A new version, with the bytes that no store has yet. Its id is written down with the draft first."""
         store = self._workspace.stores.active
         uuid = str(uuids.uuid4())
-        self._incoming.drafts.sealing(self.draft, uuid)
+        self._incoming.drafts.sealing(self.draft, uuid, partly=self._part is not None)
         plan = seal.plan(content, self._new(content, uuid), self._workspace.catalog, store, store)
         with seal.bring(plan, self._workspace) as ready:
             [version] = seal.commit(self._workspace, [ready])
@@ -254,13 +339,13 @@ class DraftCommit:
             self._artifact,
             content.tree,
             uuid,
-            name=self._request.version,
-            tags=self._request.tags,
+            name=self.request.version,
+            tags=self.request.tags,
             save_type=ArtifactSaveType.INCOMING.value,
             user=owner,
             owner=owner,
             owner_group=_group(content),
-            sealed_by=self._request.sealed_by,
+            sealed_by=self.request.sealed_by,
             previous_id=self._previous(content),
         )
 
@@ -279,15 +364,48 @@ class DraftCommit:
             return
         names: dict[int, list[bytes]] = defaultdict(list)
         digests: dict[int, Digest] = {}
+        own = self._incoming.path(self.draft.name)
+        digests_of_kept: dict[int, Digest] = {}
         for file in content.files:
-            if not file.stand_in:
+            if file.stand_in:
+                continue
+            if is_at(file.source_path, own):
                 names[file.st_ino].append(file.source_path)
                 digests[file.st_ino] = file.digest.digest
+            else:  # kept or copied elsewhere
+                digests_of_kept[file.st_ino] = file.digest.digest
+        for path, number in self._left_of_pinned(own):
+            if number in digests_of_kept:
+                names[number].append(path)
+                digests[number] = digests_of_kept[number]
         scratch = os.fsencode(self._incoming.area.scratch / f"stub-{uuids.uuid4()}")
         for number, paths in names.items():
             stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
             undo.callback(stub.discard)
             yield stub
+
+    def _left_of_pinned(self, own: bytes) -> Iterator[tuple[bytes, int]]:
+        """Files of units that are taken as they were pinned, and that are still in the draft, with their inodes."""
+        for unit in self._pinned:
+            top = os.path.join(own, unit)
+            for path in walk_files(top) if os.path.isdir(top) else [top]:
+                with contextlib.suppress(FileNotFoundError):
+                    yield path, lstat(path).st_ino
+
+    def give_up_pins(self, looks: Collection[Look]) -> list[Look]:
+        """Gives up units that were pinned and are not whole; returns what was found out of all else."""
+        others = []
+        for look in looks:
+            unit = next((unit for unit in self._pinned if is_at(look.path, unit)), None)
+            if unit is None:
+                others.append(look)
+            else:
+                self._incoming.drafts.unpin(self.draft, unit)
+        return others
+
+    @property
+    def _pinned(self) -> Collection[bytes]:
+        return self._part.pinned if self._part is not None else ()
 
     def _adopt(self, stub: stubs.Stub) -> None:
         """Lets the node of a file mean the stub that took its place."""

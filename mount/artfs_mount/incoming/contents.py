@@ -21,14 +21,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from artfs.content.digest import BLOCK_SIZE, Digest
-from artfs.content.long_paths import reachable
+from artfs.content.long_paths import lstat, reachable
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.complete.events import Closed, Event, Failed, Opened, Stamp, Truncated, Written
 from artfs_mount.incoming.complete.process import UNKNOWN, Ending
 from artfs_mount.incoming.drafts import Drafts, Who
 from artfs_mount.incoming.hashing import BackgroundHasher
 from artfs_mount.incoming.nodes import Descriptor, DraftNode, DraftNodes
-from artfs_mount.incoming.writers import ending_of
 
 HASHING_THREADS = 2
 WRITTEN_EVERY_SECONDS = 0.5
@@ -85,6 +84,17 @@ class Contents:
                 self._descriptor(node, writable=False)
         self._tell_opened(file)
         return file
+
+    def begin_anew(self, node: DraftNode) -> None:
+        """Lets what is kept of a file be, as it is about to be truncated to nothing: it gets a new inode."""
+        if not self._drafts.pins.holds(node.backing):
+            return
+        names = [self._nodes.child_path(parent, name) for parent, name in node.links]
+        if not names or self._drafts.pins.links(lstat(names[0])) != len(names):
+            self._drafts.unpin_file(node.backing)  # it has names that nobody has asked for
+            return
+        self._nodes.rebind(node, stubs.renew(names, self._drafts.pins.spare()))
+        node.descriptor = None
 
     def opened(self, node: DraftNode, number: int, flags: int, pid: int) -> OpenFile:
         """Takes the descriptor with which a new file was made as its first handle, open for writing."""
@@ -163,6 +173,10 @@ class Contents:
     def truncate(self, node: DraftNode, size: int, who: Who) -> None:
         """Sets a file's size."""
         self._touch(node, who)
+        if size == 0:
+            self.begin_anew(node)
+        elif self._drafts.pins.holds(node.backing):
+            self._drafts.unpin_file(node.backing)
         borrowed = node.descriptor is None
         descriptor = self._descriptor(node, writable=True)
         try:
@@ -190,8 +204,8 @@ class Contents:
 
     def flushed(self, file: OpenFile) -> None:
         """Takes note that a process lets go of a handle. It may be gone before the handle is closed."""
-        if file.wrote:
-            file.ending = ending_of(file.who.process)
+        if file.writes:
+            file.ending = self._drafts.processes.ending_of(file.who.process)
 
     def close(self, file: OpenFile) -> None:
         """Closes a handle; the last one that wrote settles whether the file is whole and what its digest is."""
@@ -219,6 +233,8 @@ class Contents:
         try:
             descriptor = self._descriptor(node, writable=True)
             if node.writers == 0:
+                if self._drafts.pins.holds(node.backing):
+                    self._drafts.unpin_file(node.backing)
                 stubs.mark_unfinished(descriptor.number, b"open")
                 node.failure = None
                 if os.fstat(descriptor.number).st_size == 0:

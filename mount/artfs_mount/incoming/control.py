@@ -3,7 +3,10 @@
 on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {"version": ..., "tags": [...]}
              get user.artfs.version   the last version made from it
              get user.artfs.error     why it was not sealed the last time
-             get user.artfs.state     open, settling, sealed or held
+             get user.artfs.state     open, settling, sealed, held or aside
+             get user.artfs.left      what programs left in it that have ended, as JSON (`left_answer`)
+             get user.artfs.unit      draft or child: what of it is one version; set: says so for its artifact
+in a draft   get user.artfs.open      how many open files may be written, at this place or below
 on an order  set user.artfs.commit    the same for the draft named by {"draft": ...}, also a link; see tree/orders.py
              set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
 on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
@@ -15,8 +18,9 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,26 +29,48 @@ from artfs.errors import InvalidValue
 from artfs.linux import users
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.commit import Request
-from artfs_mount.incoming.complete.names import is_hidden
-from artfs_mount.incoming.complete.rule import Decision, Hold, Seal, Wait
+from artfs_mount.incoming.complete.obstacles import Obstacle
+from artfs_mount.incoming.complete.rule import Check, Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft, State
 from artfs_mount.incoming.incoming import Incoming
 
 COMMIT = b"user.artfs.commit"
 SYNC = b"user.artfs.sync"
 FINISH = b"user.artfs.finish"
+OPEN = b"user.artfs.open"
+LEFT = b"user.artfs.left"
+UNIT = b"user.artfs.unit"
 UNDER_WAY = ("open", "settling", "sealing")
 TOLD_AT_MOST = 50
+LEFT_BYTES = 48 * 1024
 """An extended attribute holds 64 KiB."""
 QUESTIONS = {b"user.artfs.version": "version", b"user.artfs.error": "error", b"user.artfs.state": "state"}
+
+
+@dataclass(frozen=True)
+class ToldObstacle:
+    """Why a path is in no version, or was not until somebody took it.
+
+    why: in words. waits: whether that may end by itself. left: it has a temporary name, and whoever wrote it has ended.
+    seconds: since it last changed, or was opened.
+    """
+
+    path: str
+    why: str
+    waits: bool
+    left: bool
+    seconds: float
 
 
 @dataclass(frozen=True)
 class DraftStatus:
     """A draft as status.json tells it.
 
-    state: open, settling, sealed or held. reason: why it is in that state. seconds: until it seals by itself.
-    error: why the last attempt to seal it failed.
+    state: open, settling, sealed, held or aside (no artifact as it is, such as a temporary file). reason: why it is in
+    that state. seconds: until it seals by itself.
+    error: why the last attempt to seal it failed. age: seconds since it last changed, as far as this daemon knows.
+    obstacles: what keeps paths in it out of versions, the first of obstacle_count. took: what the last commit that
+    somebody asked for took all the same.
     """
 
     name: str
@@ -53,6 +79,10 @@ class DraftStatus:
     reason: str | None
     seconds: float | None
     error: str | None = None
+    age: float | None = None
+    obstacles: tuple[ToldObstacle, ...] = ()
+    obstacle_count: int = 0
+    took: tuple[ToldObstacle, ...] = ()
 
 
 def commit_request(value: bytes) -> tuple[bytes | None, Request]:
@@ -119,13 +149,13 @@ def answer(status: DraftStatus, question: bytes) -> bytes:
 def statuses(incoming: Incoming, concerns: Callable[[Draft], bool] = lambda _: True) -> list[DraftStatus]:
     """All drafts that something concerns, by name."""
     changed = {draft.name: decision for draft, decision in incoming.decisions()}
-    found = [_status(draft, changed.get(draft.name)) for draft in filter(concerns, incoming.drafts)]
+    found = [_status(incoming, draft, changed.get(draft.name)) for draft in filter(concerns, incoming.drafts)]
     return sorted(found, key=lambda status: status.name)
 
 
 def status_of(incoming: Incoming, draft: Draft) -> DraftStatus:
     """One draft, without a look at the others."""
-    return _status(draft, incoming.decision(draft))
+    return _status(incoming, draft, incoming.decision(draft))
 
 
 def sync_answer(found: list[DraftStatus], recording: Mapping[str, str]) -> dict[str, Any]:
@@ -133,15 +163,18 @@ def sync_answer(found: list[DraftStatus], recording: Mapping[str, str]) -> dict[
 
     recording: versions whose lineage is being written down, by the draft's name, and what to say of them.
     """
-    settling = [status for status in found if status.state in UNDER_WAY and not _is_temporary(status)]
+    settling = [status for status in found if status.state in UNDER_WAY]
     waiting = {**recording, **{status.name: status.reason for status in settling}}
-    held = [status for status in found if status.state == "held" or _is_temporary(status)]
+    held = [status for status in found if status.state == "held"]
+    aside = [status for status in found if status.state == "aside"]
     return {
         "done": not waiting,
         "waiting": [{"draft": name, "reason": reason} for name, reason in list(waiting.items())[:TOLD_AT_MOST]],
         "held": [{"draft": status.name, "reason": status.reason} for status in held[:TOLD_AT_MOST]],
+        "aside": [{"draft": status.name, "reason": status.reason} for status in aside[:TOLD_AT_MOST]],
         "waiting_count": len(waiting),
         "held_count": len(held),
+        "aside_count": len(aside),
     }
 
 
@@ -150,27 +183,61 @@ def as_json(found: list[DraftStatus]) -> list[dict[str, Any]]:
     return [asdict(status) for status in found]
 
 
-def _status(draft: Draft, decision: Decision | None) -> DraftStatus:
+def left_answer(found: Iterable[bytes], *, running: bool) -> bytes:
+    """What `user.artfs.left` answers: paths in the draft, as many as fit. running: whoever wrote it may still write."""
+    told: list[str] = []
+    room = LEFT_BYTES
+    for path in found:
+        told.append(path.decode("utf-8", "surrogateescape"))
+        room -= len(json.dumps(told[-1])) + 2
+        if room < 0:
+            break
+    return json.dumps({"left": told, "running": running}).encode()
+
+
+def _status(incoming: Incoming, draft: Draft, decision: Decision | None) -> DraftStatus:
+    now = incoming.drafts.clock()
+    found = incoming.obstacles(draft) if decision is not None else []
+    return replace(
+        _state(draft, decision),
+        error=draft.error,
+        age=_age(now, draft.history.changed_at),
+        obstacles=tuple(_told(each, now) for each in found[:TOLD_AT_MOST]),
+        obstacle_count=len(found),
+        took=tuple(_told(each, now) for each in draft.took[:TOLD_AT_MOST]),
+    )
+
+
+def _told(obstacle: Obstacle, now: float) -> ToldObstacle:
+    path = obstacle.path.decode("utf-8", "surrogateescape")
+    shown = obstacle.path.decode("utf-8", "replace")
+    why = obstacle.why.removeprefix(f"{shown}: ").removeprefix(f"{shown} ") if path else obstacle.why
+    return ToldObstacle(path, why, obstacle.waits, obstacle.left, _age(now, obstacle.since) or 0.0)
+
+
+def _age(now: float, at: float) -> float | None:
+    return round(max(now - at, 0.0), 1) if math.isfinite(at) else None
+
+
+def _state(draft: Draft, decision: Decision | None) -> DraftStatus:
     if decision is not None:
-        return replace(_of_changed(draft, decision), error=draft.error)
+        return _of_changed(draft, decision)
     stuck = "held" if draft.error else "sealing"
     state = "sealed" if draft.state is State.SEALED else stuck
-    return DraftStatus(draft.title, state, draft.version, draft.error, None, draft.error)
+    return DraftStatus(draft.title, state, draft.version, draft.error, None)
 
 
 def _of_changed(draft: Draft, decision: Decision) -> DraftStatus:
     match decision:
         case Hold(why):
             return DraftStatus(draft.title, "held", draft.version, why, None)
-        case Wait(why, None):
-            return DraftStatus(draft.title, "open", draft.version, why, None)
+        case Wait(why, None, aside):
+            return DraftStatus(draft.title, "aside" if aside else "open", draft.version, why, None)
+        case Check():
+            return DraftStatus(draft.title, "settling", draft.version, "its format is being looked at", 0.0)
         case Wait(why, seconds):
             return DraftStatus(draft.title, "settling", draft.version, why, round(seconds or 0, 3))
         case Seal():
             return DraftStatus(
                 draft.title, "settling", draft.version, draft.error or "it is complete and about to be sealed", 0.0
             )
-
-
-def _is_temporary(status: DraftStatus) -> bool:
-    return status.state == "open" and is_hidden(status.name)

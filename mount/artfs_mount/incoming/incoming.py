@@ -7,21 +7,34 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
+from artfs.enums import Unit
 from artfs.errors import ArtfsError, CatalogReplaced, DraftNotFound
 from artfs.secrets.redaction import redacted
 from artfs.workspace.workspace import Workspace
 from artfs_mount.incoming.area import Area
 from artfs_mount.incoming.attributes import FileAttributes
 from artfs_mount.incoming.callers import Caller, check_order
+from artfs_mount.incoming.complete.events import DraftPath
 from artfs_mount.incoming.complete.facts import DraftKind
-from artfs_mount.incoming.complete.rule import Decision, Facts, Hold, decide
+from artfs_mount.incoming.complete.known import Facts
+from artfs_mount.incoming.complete.obstacles import Obstacle, obstacles
+from artfs_mount.incoming.complete.paths import is_at
+from artfs_mount.incoming.complete.rule import Decision, Hold, decide, to_pin
 from artfs_mount.incoming.complete.settings import Quiet
+from artfs_mount.incoming.complete.writers import (
+    all_ended,
+    all_ended_well,
+    failed,
+    killed,
+    stopped,
+    world_size,
+)
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Draft, Drafts, State
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import DraftNodes
-from artfs_mount.incoming.observed import Actor
-from artfs_mount.incoming.writers import have_ended
+from artfs_mount.incoming.observed import Actor, has_ended
+from artfs_mount.incoming.units import Units
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +50,19 @@ class Incoming:
         config = workspace.home.config
         self.area = area
         self.workspace = workspace
-        self.quiet = Quiet(config.quiet_file_seconds, config.quiet_directory_seconds)
-        self.drafts = Drafts(area.records, sharing=area.sharing)
+        self.quiet = Quiet(
+            file=config.quiet_file_seconds,
+            unproven=config.quiet_unproven_seconds,
+            directory=config.quiet_directory_seconds,
+            living=config.quiet_living_seconds,
+            unit=config.quiet_unit_seconds,
+        )
+        self.drafts = Drafts(area.records, sharing=area.sharing, pins=area.scratch / "pins")
         self.nodes = DraftNodes(os.fsencode(area.work))
         self.namespace = Namespace(self.nodes, self.drafts)
         self.contents = Contents(self.nodes, self.drafts, workspace.blobs.cursor)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
+        self.units = Units(workspace)
         self.finishing: dict[bytes, frozenset[int]] = {}
         self.store_trouble: str | None = None
         self._told_of_trouble = False
@@ -103,6 +123,26 @@ class Incoming:
             return None
         return self._decide(draft, self._trouble())
 
+    def obstacles(self, draft: Draft) -> list[Obstacle]:
+        """What keeps paths of a draft out of versions."""
+        if draft.state is not State.CHANGED:
+            return []
+        try:
+            kind = self.kind(draft.name)
+        except OSError:  # which is what is told of it
+            return []
+        return obstacles(self._facts(draft, kind)) if kind is not None else []
+
+    def have_writers_ended(self, draft: Draft) -> bool:
+        """Whether all who changed a draft since it was a version are known to have ended."""
+        return all_ended(self.drafts.processes.look(draft.history.writers, draft.history.endings))
+
+    def writers_in(self, place: DraftPath) -> int:
+        """How many handles that may write are open at a place in a draft, or below."""
+        draft = self.drafts.get(place.draft)
+        handles = draft.history.handles.values() if draft is not None else ()
+        return sum(handle.writes and is_at(handle.path, place.path) for handle in handles)
+
     def look_for_store(self) -> str | None:
         """Why the store can take no version just now; None if it can. Waits for its disk: for a worker thread."""
         try:
@@ -143,10 +183,57 @@ class Incoming:
             return None
         if trouble is not None:
             return Hold(trouble)
+        return decide(self._facts(draft, kind), self.quiet)
+
+    def to_pin(self, draft: Draft) -> list[bytes]:
+        """The units of a draft whose files are to be kept now."""
+        history = draft.history
+        if draft.state is State.SEALED or not any(unit.sign for unit in history.units.values()):
+            return []
+        return to_pin(self._facts(draft, DraftKind.DIRECTORY))
+
+    def _facts(self, draft: Draft, kind: DraftKind) -> Facts:
         waiting = self.finishing.get(draft.name)
-        finish = waiting is not None and have_ended(draft.history.writers, except_for=waiting)
-        now, name = self.drafts.clock(), draft.title
-        return decide(Facts.at(now, draft.history, name=name, kind=kind, held=draft.held, finish=finish), self.quiet)
+        writers = self.drafts.processes.look(draft.history.writers, draft.history.endings)
+        return Facts(
+            draft.title,
+            kind,
+            self.drafts.clock(),
+            draft.history,
+            held=draft.held,
+            aside=draft.idle or (self._why_no_link(draft) if kind is DraftKind.LINK else None),
+            ended=all_ended(writers),
+            ended_well=bool(writers) and all_ended_well(writers) and _have_left(draft),
+            stopped=bool(stopped(writers)),
+            finish=waiting is not None and all_ended(writers, except_for=waiting),
+            world_size=world_size(writers),
+            failed=frozenset(writer.process for writer in (*killed(writers), *failed(writers))),
+            children=self._children(draft) if kind is DraftKind.DIRECTORY and self.is_by_child(draft) else None,
+        )
+
+    def is_by_child(self, draft: Draft) -> bool:
+        """Whether each thing that lies directly in a draft becomes a version of its own."""
+        return self.unit_of_artifact(draft.title) is Unit.CHILD
+
+    def unit_of_artifact(self, name: str) -> Unit:
+        """What of a draft of this name is one version."""
+        return self.units.of(name)
+
+    def _children(self, draft: Draft) -> dict[bytes, DraftKind]:
+        """What lies directly in a draft and has changed; all of it where nothing is known, as after a new start."""
+        history = draft.history
+        names = {path.partition(b"/")[0] for path in (*history.paths, *history.pinned)} - {b""}
+        if not names:
+            names = set(os.listdir(self.path(draft.name)))
+        found = {name: self.kind(draft.name + b"/" + name) for name in names if _is_text(name)}
+        pinned = {name: DraftKind.DIRECTORY for name in names if any(is_at(unit, name) for unit in history.pinned)}
+        return {**pinned, **{name: kind for name, kind in found.items() if kind is not None}}
+
+    def _why_no_link(self, draft: Draft) -> str | None:
+        target = os.readlink(self.path(draft.name))
+        if target.startswith(b"/") or b"://" in target:
+            return None
+        return "a relative link registers nothing; link to an absolute path or a URI"
 
     def _is_granted(self, draft: Draft, caller: Caller, grants: Callable[[os.stat_result], bool]) -> bool:
         if caller.is_trusted:
@@ -155,3 +242,17 @@ class Incoming:
             return grants(os.lstat(self.path(draft.name)))
         except FileNotFoundError:
             return False
+
+
+def _have_left(draft: Draft) -> bool:
+    """Whether whatever started the writers of a draft, such as a script, has ended too."""
+    return bool(draft.authors) and all(has_ended(author.actor.group) for author in draft.authors.values())
+
+
+def _is_text(name: bytes) -> bool:
+    """Whether a name can be a tag's."""
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -133,7 +133,7 @@ class Namespace:
         if replaced is not None and replaced.st_ino == status.st_ino:
             return
         for moved, directory in ((status, new_parent), (replaced if flags & RENAME_EXCHANGE else None, parent)):
-            if moved is not None and stat.S_ISREG(moved.st_mode) and moved.st_nlink > 1:
+            if moved is not None and stat.S_ISREG(moved.st_mode) and self._drafts.pins.links(moved) > 1:
                 self._stay_within_draft(parent, name, new_parent, new_name)
             if moved is not None and stat.S_ISLNK(moved.st_mode):
                 self._check_registers(directory, uid)
@@ -180,8 +180,8 @@ class Namespace:
     ) -> None:
         place = self._nodes.place_in(parent, name)
         node = self._nodes.known(status.st_ino)
-        last = stat.S_ISDIR(status.st_mode) or status.st_nlink == 1
-        if last:
+        last = stat.S_ISDIR(status.st_mode) or self._drafts.pins.links(status) == 1
+        if last and not self._drafts.pins.holds(status.st_ino):
             self._drafts.digests.pop(status.st_ino, None)
         also = None
         if node is not None:

@@ -153,13 +153,13 @@ class Observer:
     def _forget_ended(self) -> None:
         """Forgets who cannot act any more: drafts know who wrote them, and `artfs exec` says itself that it ends."""
         for key, actor in list(self._actors.items()):
-            if actor.run is None and _has_ended(actor.group):
+            if actor.run is None and has_ended(actor.group):
                 del self._actors[key]
         self._threads.clear()
         self._look_at = max(ACTORS_AT_FIRST, 2 * len(self._actors))
 
 
-def _has_ended(group: int | None) -> bool:
+def has_ended(group: int | None) -> bool:
     """Whether a process group is certain to have nobody in it."""
     if not group:
         return False

@@ -85,7 +85,7 @@ def _finish_sealing(incoming: Incoming, record: Record, *, catalog_is_older: boo
     count = _stub_all(incoming, incoming.path(record.name), version)
     protect(incoming.workspace, version)
     log.info("draft %r: version %s was made; %d files became stubs", record.name, version.name, count)
-    return Record(record.name, State.SEALED, version=version.name)
+    return Record(record.name, State.CHANGED if record.partly else State.SEALED, version=version.name)
 
 
 def _stub_all(incoming: Incoming, draft: bytes, version: Version) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from artfs.artifacts import seal
+from artfs.artifacts.graft import grafted
 from artfs.content.digest import FileDigest
 from artfs.content.files import sync_filesystem
 from artfs.content.long_paths import shown
@@ -23,26 +24,53 @@ from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.complete.facts import DraftKind
 from artfs_mount.incoming.incoming import Incoming
+from artfs_mount.incoming.pins import Pins
+from artfs_mount.incoming.selection import Part, Selection, copy_streams
 from artfs_mount.tree.root import INCOMING
 
 SYNC_EARLY_BYTES = 64 * 2**20
 """More new bytes than this go to the disk before nobody may change the draft any more, and not first while all wait."""
 
 
-def take(incoming: Incoming, mount_point: Path, draft: bytes, stop: Callable[[], bool]) -> seal.Scanned:
-    """Looks at all of a draft. stop: whether it is not wanted any more.
+def take(
+    incoming: Incoming,
+    mount_point: Path,
+    draft: bytes,
+    stop: Callable[[], bool],
+    part: tuple[Part, Path | None] | None = None,
+) -> seal.Scanned:
+    """Looks at all of a draft, or at a part of it. stop: whether it is not wanted any more.
+
+    part: what to look at, and a folder for copies of its streams, if it has any.
 
     Raises Cancelled when it is stopped, and DraftHeld for what can be no version.
     """
     path = Path(os.fsdecode(incoming.path(draft)))
     if incoming.kind(draft) is DraftKind.LINK:
         return _linked(path, mount_point, stop)
-    known = _Known(incoming.drafts.digests, os.fsencode(path))
+    known = _Known(incoming.drafts.digests, os.fsencode(path), incoming.drafts.pins)
     called = str(mount_point / os.fsdecode(INCOMING) / path.name)
-    scanned = seal.scan(path, known=known.digest_of, cancelled=stop, called=called)
+    look = functools.partial(seal.scan, known=known.digest_of, cancelled=stop, called=called)
+    scanned = look(path) if part is None else _part_of(path, *part, look)
     known.check_links(scanned)
     if sum(file.digest.size for file in scanned.files if not file.stand_in) > SYNC_EARLY_BYTES:
         sync_filesystem(incoming.area.work)
+    return scanned
+
+
+def _part_of(draft: Path, part: Part, folder: Path | None, look: Callable[..., seal.Scanned]) -> seal.Scanned:
+    """Looks at a part of a draft, with what is kept of it elsewhere. folder: for copies of what goes on growing."""
+
+    def kept(unit: bytes, at: bytes) -> seal.Scanned:
+        return look(os.fsdecode(at), entry_name=None if os.path.isdir(at) else os.path.basename(unit))
+
+    if part.child in part.pinned:
+        return kept(part.child, part.pinned[part.child])
+    copies = copy_streams(os.fsencode(draft), part, folder) if folder is not None else {}
+    top = draft / os.fsdecode(part.child)
+    scanned = look(top, selection=Selection(part, copies) if top.is_dir() else None)
+    for unit, at in part.pinned.items():
+        scanned = grafted(scanned, part.inner(unit), kept(unit, at), is_file=not os.path.isdir(at))
     return scanned
 
 
@@ -95,8 +123,9 @@ def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], boo
 class _Known:
     """Tells `scan` the digests that need no reading, and stops it at files that are not whole."""
 
-    def __init__(self, digests: Mapping[int, FileDigest], root: bytes) -> None:
+    def __init__(self, digests: Mapping[int, FileDigest], root: bytes, pins: Pins) -> None:
         self._root = root
+        self._pins = pins
         self._digests = digests
         self._linked: dict[int, tuple[int, bytes]] = {}
 
@@ -107,8 +136,9 @@ class _Known:
         blob = stubs.blob_of(path)
         if blob is not None:
             return seal.Elsewhere(FileDigest(blob, status.st_size))
-        if status.st_nlink > 1:
-            self._linked[status.st_ino] = status.st_nlink, path
+        links = self._pins.links_at(path) if status.st_nlink > 1 else 1
+        if links > 1:
+            self._linked[status.st_ino] = links, path
         known = self._digests.get(status.st_ino)
         return known if known is not None and known.size == status.st_size else None
 

@@ -110,14 +110,27 @@ def times_kept(stubs: Iterable[Stub]) -> Iterator[None]:
                 os.utime(at, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _made(file: bytes, paths: Sequence[bytes], digest: Digest, scratch: bytes) -> Stub:
+def renew(paths: Sequence[bytes], scratch: bytes) -> int:
+    """Puts an empty file in the place of one, under all its names, and returns its inode; arguments as for `make`.
+
+    Whoever has the old one open keeps that.
+    """
+    with reachable(paths[0]) as file:
+        empty = _made(file, paths, None, scratch)
+    empty.put()
+    return empty.number
+
+
+def _made(file: bytes, paths: Sequence[bytes], digest: Digest | None, scratch: bytes) -> Stub:
+    """A stub, or an empty file where no digest is given, with the attributes of a file."""
     status = os.lstat(file)
     names = tuple((b"%s.%d" % (scratch, index), path) for index, path in enumerate(paths))
     descriptor = os.open(names[0][0], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    stub = Stub(status.st_ino, os.fstat(descriptor).st_ino, digest, names)
+    stub = Stub(status.st_ino, os.fstat(descriptor).st_ino, digest or Digest(b""), names)
     try:
-        os.ftruncate(descriptor, status.st_size)
-        os.setxattr(descriptor, BLOB, digest)
+        if digest is not None:
+            os.ftruncate(descriptor, status.st_size)
+            os.setxattr(descriptor, BLOB, digest)
         _copy_attributes(file, descriptor)
         if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
             os.fchown(descriptor, status.st_uid, status.st_gid)

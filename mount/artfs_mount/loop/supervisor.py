@@ -33,12 +33,15 @@ class Work(StrEnum):
     CLOSE = "close"
     DELETE = "delete"
     PREFETCH = "prefetch"
+    LOOK = "look"
     RECORD = "record"
+    ROOM = "room"
     SEAL = "seal"
     SIGNALS = "signals"
     TRANSFER = "transfer"
     TUNE = "tune"
     WATCH = "watch"
+    WRITERS = "writers"
 
 
 @dataclass(frozen=True)

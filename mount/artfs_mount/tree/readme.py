@@ -45,10 +45,12 @@ WRITE: Final = """\
 WRITE
   cp model.pkl incoming/                   a file becomes a version of the artifact `model.pkl`,
   cp -r checkpoint/ incoming/my_model      a directory becomes one of `my_model`, when nothing has been
-                                           written to it for a while (2 s a file, 10 s a directory)
+                                           written to it for a while (2 s a file, 10 s a directory, 60 s
+                                           while the program runs); checkpoints in it when they are complete
   artfs commit incoming/my_model           ... or now; prints the version
   mv incoming/my_model artifacts/my_model/v1     ... or now, and named `v1`
   ln -s /data/set incoming/set             a version of data that stays where it is
+  artfs discard incoming/my_model/old      removes what is in no version, such as what a killed program left
   artfs sync .                             returns when everything written so far is a version
 
   What lies in `incoming` is yours to change or remove; it never touches a version. Nothing under

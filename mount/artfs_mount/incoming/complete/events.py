@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from artfs_mount.incoming.complete.facts import Carried
+from artfs_mount.incoming.complete.facts import Carried, Pin
 from artfs_mount.incoming.complete.process import UNKNOWN, Ending, Process
 
 
@@ -123,6 +123,53 @@ class Arrived(NamedTuple):
     stamp: Stamp
     origin: bytes
     carried: Carried
+    directory: bool = False
 
 
-Event = Made | Linked | Opened | Written | Failed | Truncated | Changed | Closed | Removed | Left | Arrived
+class Checked(NamedTuple):
+    """The format of a file was looked at, as it was at that moment. fault: what is wrong with it, in words.
+
+    proven: whether the bytes themselves prove that the file is whole. hint: the fault may be none. Of a directory, what
+    it lacks.
+    """
+
+    path: bytes
+    stamp: Stamp
+    fault: str | None
+    proven: bool = False
+    hint: bool = False
+
+
+class Pinned(NamedTuple):
+    """The files of a unit are kept."""
+
+    path: bytes
+    pin: Pin
+
+
+class Pointed(NamedTuple):
+    """A file that names a directory beside it was read. target: that directory's name."""
+
+    path: bytes
+    stamp: Stamp
+    target: bytes
+
+
+Stamped = Made | Linked | Opened | Written | Failed | Truncated | Changed | Closed | Removed | Left | Arrived
+
+Event = (
+    Made
+    | Linked
+    | Opened
+    | Written
+    | Failed
+    | Truncated
+    | Changed
+    | Closed
+    | Removed
+    | Left
+    | Arrived
+    | Checked
+    | Pinned
+    | Pointed
+)

@@ -33,9 +33,12 @@ class PathFacts:
 
     changed_at, by: the last change, and whose. made_at, closed_at, arrived_at: when it was made, when a handle that may
     write was last closed, when it was renamed to this path, if ever; origin: the name it had before. in_order: nothing
-    in it was written over. failed: why a write to it failed, killed: how a writer ended that a signal killed while it
-    had it open; writing it anew clears both. folded: how many paths below are told here, as they have no facts of
-    their own any more.
+    in it was written over. appended: all that was written to it came at its end, through handles that can do nothing
+    else. failed: why a write to it failed, killed: how a writer ended that a signal killed while it had it open;
+    writing it anew clears both. removed_at: when a name in this directory was removed, if ever. checked_at, fault,
+    hint, proven: when its format was looked at, what is wrong with it, whether that counts only as long as a writer
+    lives, and whether the bytes themselves prove that it is whole. folded: how many paths below are told here, as they
+    have no facts of their own any more.
     """
 
     changed_at: float = -math.inf
@@ -47,14 +50,61 @@ class PathFacts:
     in_order: bool = True
     failed: str | None = None
     killed: Ending | None = None
+    appended: bool = False
+    removed_at: float | None = None
+    checked_at: float = -math.inf
+    fault: str | None = None
+    hint: bool = False
+    proven: bool = False
     folded: int = 0
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its format was looked at since it last changed."""
+        return self.checked_at >= self.changed_at
 
     def fold(self, below: PathFacts) -> None:
         """Takes over what has to be known of a path below this one."""
         self.changed_at = max(self.changed_at, below.changed_at)
         self.failed = self.failed or below.failed
         self.killed = self.killed or below.killed
+        self.fault = self.fault or below.fault
         self.folded += 1 + below.folded
+
+
+class Sign(StrEnum):
+    """What says that a unit is complete."""
+
+    MARKER = "marker"
+    """The file that is written last is there."""
+    RENAME = "rename"
+    """It was renamed from a temporary name."""
+    NEXT = "next"
+    """The next one of its series was begun."""
+
+
+@dataclass(slots=True)
+class UnitFacts:
+    """A directory or file of a draft that completes by itself. sign, at: what says that it is complete, since when.
+
+    A unit that is in a version as it stands has no sign, until it is written anew. has_marker: whether the file that is
+    written last is there. is_rotated: whether a program that saves here has removed something from it since. is_stale:
+    whether something in it was written again after that file, and before a version had it.
+    """
+
+    sign: Sign | None = None
+    at: float = -math.inf
+    has_marker: bool = False
+    is_rotated: bool = False
+    is_stale: bool = False
+
+
+class Pin(NamedTuple):
+    """A unit whose files are kept: since when, when it had last changed, and what said that it is complete."""
+
+    at: float
+    changed_at: float
+    sign: Sign
 
 
 class Carried(NamedTuple):
@@ -62,3 +112,5 @@ class Carried(NamedTuple):
 
     paths: Mapping[bytes, PathFacts]
     handles: Mapping[int, HandleFacts]
+    units: Mapping[bytes, UnitFacts] = {}
+    pinned: Mapping[bytes, Pin] = {}

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Collection, Set
 from typing import assert_never
 
 from artfs_mount.incoming.complete.events import (
     Arrived,
     Changed,
+    Checked,
     Closed,
     Event,
     Failed,
@@ -21,32 +23,68 @@ from artfs_mount.incoming.complete.events import (
     Linked,
     Made,
     Opened,
+    Pinned,
+    Pointed,
     Removed,
     Stamp,
+    Stamped,
     Truncated,
     Written,
 )
-from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts
-from artfs_mount.incoming.complete.markers import is_marker
-from artfs_mount.incoming.complete.process import How, Process
+from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts, Pin, Sign, UnitFacts
+from artfs_mount.incoming.complete.markers import MARKERS, POINTERS, is_marker
+from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered
+from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined, parent
+from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
 
 PATHS_KEPT = 1024
 FOLDED_AT_ONCE = 256
+WRITERS_KEPT = 1024
+"""Those that have ended are forgotten at so many; if most of them live, none is told from another."""
+KILLED_KEPT = 256
 
 
 class DraftHistory:
     """What happened to one draft since it was last a version, and who has it open.
 
-    changed_at: when anything last changed. writers: who changed it.
+    changed_at: when anything last changed. writers: who changed it. endings: how those of them ended that have. units:
+    what completes by itself, by its path; those that a version has stay known, so that nobody takes one that is being
+    deleted for a smaller one. newest: the one of each series that was begun last, by the directory and what their names
+    have in common. pinned: units whose files are kept until a version has them. pointers: files that name units, yet to
+    be read. taken_at: when anything last changed of what a version has, but for streams. marked: the series of which
+    some had a marker. savers: who closed files here that he wrote. ended_at: when writers ended that have.
     """
 
-    __slots__ = ("changed_at", "handles", "paths", "writers")
+    __slots__ = (
+        "changed_at",
+        "ended_at",
+        "endings",
+        "handles",
+        "marked",
+        "newest",
+        "paths",
+        "pinned",
+        "pointers",
+        "savers",
+        "taken_at",
+        "units",
+        "writers",
+    )
 
     def __init__(self, at: float = -math.inf) -> None:
         self.changed_at = at
         self.paths: dict[bytes, PathFacts] = {}
         self.handles: dict[int, HandleFacts] = {}
         self.writers: set[Process] = set()
+        self.units: dict[bytes, UnitFacts] = {}
+        self.newest: dict[tuple[bytes, bytes], bytes] = {}
+        self.pinned: dict[bytes, Pin] = {}
+        self.pointers: set[bytes] = set()
+        self.marked: set[tuple[bytes, bytes]] = set()
+        self.savers: set[Process] = set()
+        self.ended_at: dict[Process, float] = {}
+        self.endings: dict[Process, Ending] = {}
+        self.taken_at = -math.inf
 
     @property
     def open_writers(self) -> int:
@@ -57,13 +95,14 @@ class DraftHistory:
         """Takes note of an event."""
         match event:
             case Written():
-                self._changed(event).in_order &= event.in_order
+                self._through(event, self.handles.get(event.handle)).in_order &= event.in_order
             case Opened():
                 self._opened(event)
             case Closed():
                 self._closed(event)
             case Made() | Linked():
                 self._changed(event).made_at = event.stamp.at
+                self._begun(event.path)
             case Removed():
                 self._removed(event)
             case Arrived():
@@ -73,70 +112,278 @@ class DraftHistory:
             case Failed():
                 self._changed(event).failed = event.error
             case Left():
-                self._note(_parent(event.path), event.stamp)
+                self._note(parent(event.path), event.stamp)
             case Changed():
                 self._changed(event)
+            case Checked():
+                self._checked(event)
+            case Pinned():
+                self.pinned[event.path] = event.pin
+            case Pointed():
+                self._sign(joined(parent(event.path), event.target), Sign.MARKER, event.stamp)
             case _:
                 assert_never(event)
 
     def take(self, path: bytes, *, directory: bool) -> Carried:
         """Forgets a path, and all below a directory, and returns what was known: it is about to be somewhere else."""
-        paths = {_below(path, known): self.paths.pop(known) for known in self._at(path, directory=directory)}
-        return Carried(paths, self._take_handles(path))
+        paths = {below_of(path, known): self.paths.pop(known) for known in self._at(path, directory=directory)}
+        units = {below_of(path, known): self.units.pop(known) for known in list(self.units) if is_at(known, path)}
+        self._forget_unit(path)
+        pinned = {below_of(path, known): self.pinned.pop(known) for known in list(self.pinned) if is_at(known, path)}
+        return Carried(paths, self._take_handles(path), units, pinned)
 
     def forget_handle(self, number: int) -> None:
         """Takes note that a file is closed whose path is not known any more."""
         self.handles.pop(number, None)
 
-    def begin_anew(self) -> None:
-        """Takes note that the draft is a version as it stands."""
-        self.paths.clear()
-        self.writers.clear()
+    def begin_anew(
+        self,
+        leave_out: Collection[bytes] = (),
+        since: float = math.inf,
+        within: bytes = b"",
+        pinned: Collection[bytes] = (),
+    ) -> None:
+        """Takes note that the draft is a version as it stood at `since`, but for what is at these paths and below.
+
+        within: only what is there is a version. pinned: units that it has as they were pinned.
+        """
+        # A directory that lacks something goes on telling so while what lies in it is left out.
+        lacking = {
+            path
+            for path, facts in self.paths.items()
+            if facts.fault is not None and any(is_at(out, path) for out in leave_out) and self.is_checked(path, facts)
+        }
+        for path, facts in [each for each in self.paths.items() if each[1].changed_at <= since]:
+            if is_at(path, within) and not is_at_any(path, leave_out) and path not in lacking:
+                del self.paths[path]
+                if not is_stream_so_far(path, facts):
+                    self.taken_at = max(self.taken_at, facts.changed_at)
+        for path, unit in self.units.items():
+            if unit.at <= since and is_at(path, within) and (path in pinned or not is_at_any(path, leave_out)):
+                unit.sign = None
+        if not self.paths:
+            self.writers = {handle.by for handle in self.handles.values() if handle.writes and handle.by is not None}
+            self.endings = {writer: ending for writer, ending in self.endings.items() if writer in self.writers}
+            self.ended_at = {writer: at for writer, at in self.ended_at.items() if writer in self.writers}
+
+    def is_checked(self, path: bytes, facts: PathFacts) -> bool:
+        """Whether nothing at a path, or below it, has changed since it was looked at."""
+        return not any(other.changed_at > facts.checked_at and is_at(at, path) for at, other in self.paths.items())
+
+    def ended(self, process: Process, ending: Ending, at: float) -> None:
+        """Takes note of how and when a process has ended, if it is a writer."""
+        if process in self.writers:
+            self.endings[process] = ending
+            self.ended_at.setdefault(process, at)
+
+    def take_writers(self, other: DraftHistory) -> None:
+        """Takes note that whoever wrote another draft wrote this one."""
+        self.writers |= other.writers
+        self.endings |= other.endings
+        self.ended_at |= other.ended_at
+
+    def keep_writers(self, alive: Set[Process]) -> None:
+        """Forgets writers that have ended, but for those that a signal killed last. Of very many none is told apart."""
+        killed = [process for process, ending in self.endings.items() if ending.how is How.KILLED][-KILLED_KEPT:]
+        self.endings = {process: self.endings[process] for process in killed}
+        self.ended_at = {process: self.ended_at[process] for process in killed if process in self.ended_at}
+        self.writers = {*killed, *(alive if len(alive) <= WRITERS_KEPT // 2 else {UNSEEN})}
+
+    def take_pointers(self) -> list[bytes]:
+        """The files that name complete units, and that nobody has read since they were closed."""
+        found, self.pointers = list(self.pointers), set()
+        return found
+
+    def below(self, child: bytes) -> DraftHistory:
+        """What is known of something in a directory, as if it were a draft."""
+        found = DraftHistory()
+        found.paths = {below_of(child, path): facts for path, facts in self.paths.items() if is_at(path, child)}
+        found.handles = {
+            number: handle._replace(path=below_of(child, handle.path))
+            for number, handle in self.handles.items()
+            if is_at(handle.path, child)
+        }
+        found.units = {below_of(child, path): unit for path, unit in self.units.items() if is_at(path, child)}
+        found.pinned = {below_of(child, path): pin for path, pin in self.pinned.items() if is_at(path, child)}
+        found.newest = {
+            (below_of(child, above), series): below_of(child, path)
+            for (above, series), path in self.newest.items()
+            if is_at(above, child)
+        }
+        found.changed_at = max((facts.changed_at for facts in found.paths.values()), default=-math.inf)
+        found.writers, found.endings = self.writers, self.endings
+        return found
+
+    def has_changed(self, since: float, leave_out: Collection[bytes], within: bytes = b"") -> bool:
+        """Whether anything but what is at these paths, or is only appended to, has changed, or is being written."""
+        return any(
+            facts.changed_at > since
+            and is_at(path, within)
+            and not is_at_any(path, leave_out)
+            and not is_stream_so_far(path, facts)
+            for path, facts in self.paths.items()
+        ) or bool(self.open_in(leave_out, within, streams=False))
+
+    def open_in(self, leave_out: Collection[bytes], within: bytes = b"", *, streams: bool) -> list[bytes]:
+        """The files that are open for writing: those that are only appended to, or all others."""
+        return [
+            handle.path
+            for handle in self.handles.values()
+            if handle.writes
+            and is_at(handle.path, within)
+            and not is_at_any(handle.path, leave_out)
+            and self.is_open_stream(handle) is streams
+        ]
+
+    def is_open_stream(self, handle: HandleFacts) -> bool:
+        """Whether the file that is open through a handle was only ever appended to since the draft was a version."""
+        return is_stream_so_far(handle.path, self.paths.get(handle.path, PathFacts(appended=handle.appends)))
+
+    def unit_of(self, path: bytes) -> bytes | None:
+        """The innermost unit that a path is in; None if it is in none."""
+        while True:
+            if path in self.units:
+                return path
+            if not path:
+                return None
+            path = parent(path)
 
     def _opened(self, event: Opened) -> None:
         if event.writes:
+            known = self.paths.get(event.path)
+            others = [handle for handle in self.handles.values() if handle.writes and handle.path == event.path]
+            is_first = (known is None or known.closed_at is None) and all(handle.appends for handle in others)
+            self._void(event.path, known, event.stamp.by)
             facts = self._changed(event)
-            if not any(handle.writes and handle.path == event.path for handle in self.handles.values()):
+            facts.appended = event.appends and (facts.appended or is_first)
+            if not others:
                 facts.failed = facts.killed = None
         self.handles[event.handle] = HandleFacts(
             event.path, event.stamp.at, event.stamp.by, event.writes, event.appends
         )
 
+    def _void(self, path: bytes, known: PathFacts | None, by: Process | None) -> None:
+        """Takes note that a file is written again: what said before that its unit is complete says so no more."""
+        unit = self.units.get(self.unit_of(path) or b"")
+        if unit is None or path.rpartition(b"/")[2] in MARKERS:
+            return
+        if known is None:  # a version has it
+            unit.is_stale |= unit.sign is None and unit.has_marker and by in self.savers
+            return
+        if unit.sign is not Sign.MARKER or known.closed_at is None or known.appended:
+            return
+        if known.closed_at <= unit.at:
+            unit.sign, unit.is_stale = None, True
+
     def _closed(self, event: Closed) -> None:
         handle = self.handles.pop(event.handle, None)
         if handle is None or not handle.writes:
             return
-        facts = self._changed(event)
+        if event.stamp.by is not None and len(self.savers) < WRITERS_KEPT:
+            self.savers.add(event.stamp.by)
+        facts = self._through(event, handle)
         facts.closed_at = event.stamp.at
         facts.in_order &= event.in_order
         if event.ending.how is How.KILLED:
             facts.killed = event.ending
+        self._marked(event.path, event.stamp)
+
+    def _through(self, event: Written | Closed, handle: HandleFacts | None) -> PathFacts:
+        """Takes note of a change through a handle that was opened before the draft was last a version."""
+        is_known = event.path in self.paths
+        facts = self._changed(event)
+        if not is_known and handle is not None:
+            facts.appended = handle.appends
+        return facts
+
+    def _checked(self, event: Checked) -> None:
+        facts = self.paths.setdefault(event.path, PathFacts())
+        facts.checked_at, facts.fault, facts.proven = event.stamp.at, event.fault, event.proven
+        facts.hint = event.hint
+
+    def _begun(self, path: bytes) -> None:
+        """Takes note of a new name: the one before it in its series is complete now."""
+        one = numbered(path.rpartition(b"/")[2])
+        if one is None:
+            return
+        series = parent(path), one.series
+        before = self.newest.get(series)
+        self.newest[series] = path
+        if before is None or before == path or (known := self.units.setdefault(before, UnitFacts())).sign is not None:
+            return
+        former = numbered(before.rpartition(b"/")[2])
+        changed_at = self._last_change(before)
+        if former is not None and former.numbers < one.numbers and changed_at > -math.inf:  # else a version has it
+            known.sign, known.at = Sign.NEXT, changed_at
+
+    def _last_change(self, place: bytes) -> float:
+        return max((facts.changed_at for path, facts in self.paths.items() if is_at(path, place)), default=-math.inf)
+
+    def _marked(self, path: bytes, stamp: Stamp) -> None:
+        name = path.rpartition(b"/")[2]
+        if name in MARKERS:
+            self._sign(parent(path), Sign.MARKER, stamp)
+        elif name in POINTERS:
+            self.pointers.add(path)
+
+    def _sign(self, unit: bytes, sign: Sign, stamp: Stamp) -> None:
+        facts = self.units.setdefault(unit, UnitFacts())
+        facts.sign, facts.at, facts.is_rotated, facts.is_stale = sign, stamp.at, False, False
+        one = numbered(unit.rpartition(b"/")[2])
+        if sign is Sign.MARKER:
+            facts.has_marker = True
+            if one is not None:
+                self.marked.add((parent(unit), one.series))
 
     def _removed(self, event: Removed) -> None:
         self.paths.pop(event.path, None)  # of a directory nothing is left that could have facts
+        name = event.path.rpartition(b"/")[2]
+        is_part = not is_temporary(name) and not (event.path in self.units and is_one_of_many(name))
+        self._forget_unit(event.path)
         handles = self._take_handles(event.path)
         if not event.last:
             path = event.path if event.also is None else event.also
             self.handles.update((number, handle._replace(path=path)) for number, handle in handles.items())
-        self._note(_parent(event.path), event.stamp)
+        around = self._note(parent(event.path), event.stamp)
+        if is_part:
+            around.removed_at = event.stamp.at
+            self._lost(event.path, event.stamp)
+
+    def _lost(self, path: bytes, stamp: Stamp) -> None:
+        """Takes note that what was a part of a unit is gone, or about to be written over."""
+        unit = self.units.get(self.unit_of(parent(path)) or b"")
+        if unit is not None:
+            unit.is_rotated |= stamp.by in self.savers
+        around = self.units.get(parent(path))
+        if around is not None and path.rpartition(b"/")[2] in MARKERS:
+            around.has_marker = False
 
     def _arrived(self, event: Arrived) -> None:
         for below, facts in event.carried.paths.items():
-            self.paths[_joined(event.path, below)] = facts
+            self.paths[joined(event.path, below)] = facts
         for number, handle in event.carried.handles.items():
-            self.handles[number] = handle._replace(path=_joined(event.path, handle.path))
+            self.handles[number] = handle._replace(path=joined(event.path, handle.path))
         facts = self._changed(event)
         facts.arrived_at, facts.origin = event.stamp.at, event.origin
+        for below, unit in event.carried.units.items():
+            self.units[joined(event.path, below)] = unit
+        for below, pin in event.carried.pinned.items():
+            self.pinned[joined(event.path, below)] = pin
+        self._begun(event.path)
+        self._marked(event.path, event.stamp)
+        if event.directory and is_temporary(event.origin) and not is_temporary(event.path.rpartition(b"/")[2]):
+            self._sign(event.path, Sign.RENAME, event.stamp)
         if len(self.paths) > PATHS_KEPT:
             self._fold()
 
     def _truncated(self, event: Truncated) -> None:
         facts = self._changed(event)
         facts.in_order = event.size == 0
+        facts.appended = False
         if event.size == 0:
             facts.failed = facts.killed = None
 
-    def _changed(self, event: Event) -> PathFacts:
+    def _changed(self, event: Stamped) -> PathFacts:
         return self._note(event.path, event.stamp)
 
     def _note(self, path: bytes, stamp: Stamp) -> PathFacts:
@@ -162,32 +409,27 @@ class DraftHistory:
         while (excess := len(self.paths) - (PATHS_KEPT - FOLDED_AT_ONCE)) > 0:
             for path in heapq.nsmallest(excess, filter(None, self.paths), key=order):
                 facts = self.paths.pop(path)
-                self.paths.setdefault(_parent(path), PathFacts()).fold(facts)
+                self.paths.setdefault(parent(path), PathFacts()).fold(facts)
+
+    def _forget_unit(self, path: bytes) -> None:
+        self.units.pop(path, None)
+        one = numbered(path.rpartition(b"/")[2])
+        if one is not None and self.newest.get((parent(path), one.series)) == path:
+            del self.newest[parent(path), one.series]
 
     def _at(self, path: bytes, *, directory: bool) -> list[bytes]:
         if directory:
-            return [known for known in self.paths if _is_within(path, known)]
+            return [known for known in self.paths if is_at(known, path)]
         return [path] if path in self.paths else []
 
     def _take_handles(self, path: bytes) -> dict[int, HandleFacts]:
         """Those below a path, with the path from there."""
-        taken = {number: handle for number, handle in self.handles.items() if _is_within(path, handle.path)}
+        taken = {number: handle for number, handle in self.handles.items() if is_at(handle.path, path)}
         for number in taken:
             del self.handles[number]
-        return {number: handle._replace(path=_below(path, handle.path)) for number, handle in taken.items()}
+        return {number: handle._replace(path=below_of(path, handle.path)) for number, handle in taken.items()}
 
 
-def _parent(path: bytes) -> bytes:
-    return path.rpartition(b"/")[0]
-
-
-def _is_within(path: bytes, other: bytes) -> bool:
-    return not path or other == path or other.startswith(path + b"/")
-
-
-def _below(path: bytes, other: bytes) -> bytes:
-    return other[len(path) + 1 :] if path else other
-
-
-def _joined(path: bytes, below: bytes) -> bytes:
-    return b"/".join(filter(None, (path, below)))
+def is_stream_so_far(path: bytes, facts: PathFacts) -> bool:
+    """Whether a file was only ever appended to since the draft was a version."""
+    return facts.appended or (facts.in_order and is_stream(path.rpartition(b"/")[2]))

@@ -1,68 +1,73 @@
 """When a draft is complete: the rule, as one pure function over facts.
 
-A draft may seal only if nothing holds it back; then the strongest reason to seal decides:
+A *unit* is what completes: the draft, or a directory or file in it that shows a sign: a marker, a new name in place of
+a temporary one, the next one of its series. While a draft is busy, a version is made of it whenever a unit has become
+complete; it holds complete units and other files that are closed, and leaves out all else. When the draft is quiet, a
+version holds all of it but what is held.
 
-    holds it back (waits)  a handle that may write is open
-    holds it back (held)   the daemon stopped while it was written, or a write to it failed, or its name can be no
-                           artifact's
-    makes it seal          an explicit commit or a move into /artifacts (these skip this rule's quiet time)
-                           a request to finish (`artfs sync`) when the processes that wrote it have ended
-                           quiet: nothing changed for 2 s (a file, a link) or 10 s (a directory)
+    holds its unit back (waits)  a handle that may write is open; a temporary name while its writers live
+    holds its unit back (held)   a write failed, a signal killed a writer, its format says that it is not whole, the
+                                 marker that should be there is missing
+    makes it seal                an explicit commit or a move into /artifacts (these skip this rule)
+                                 a unit with a sign in which nothing changed for 2 s
+                                 a request to finish (`artfs sync`) when the processes that wrote it have ended
+                                 quiet: see settings.py; never while a writer is stopped
 
-A draft whose name starts with a dot is somebody's temporary file (rsync's, an editor's): it waits until it is renamed.
+Files that are only ever appended to (*streams*) hold back nothing, and end no quiet of others.
+A draft with a temporary name, or one that starts with a dot, waits until it is renamed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from artfs_mount.incoming.complete.facts import DraftKind
-from artfs_mount.incoming.complete.history import DraftHistory
-from artfs_mount.incoming.complete.names import is_hidden
+from artfs_mount.incoming.complete.facts import DraftKind, PathFacts, Pin, Sign
+from artfs_mount.incoming.complete.history import is_stream_so_far
+from artfs_mount.incoming.complete.known import Facts
+from artfs_mount.incoming.complete.names import has_temporary, is_hidden, is_temporary
+from artfs_mount.incoming.complete.obstacles import Obstacle, found_obstacles, obstacle_at, opened, shown
+from artfs_mount.incoming.complete.paths import is_at_any
 from artfs_mount.incoming.complete.settings import Quiet
+from artfs_mount.incoming.complete.units import Unit, Units
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a draft at one moment.
-
-    open_writers: handles that may write. still: seconds since the last change. held: why it must not seal by itself.
-    finish: somebody waits for it in `artfs sync` and the processes that wrote it have ended, or wait themselves.
-    """
-
-    name: str
-    kind: DraftKind
-    open_writers: int
-    still: float
-    held: str | None
-    finish: bool
-
-    @classmethod
-    def at(
-        cls,
-        now: float,
-        history: DraftHistory,
-        *,
-        name: str,
-        kind: DraftKind,
-        held: str | None = None,
-        finish: bool = False,
-    ) -> Facts:
-        """What the history of a draft says at a moment."""
-        return cls(name, kind, history.open_writers, now - history.changed_at, held, finish)
+STOPPED_SECONDS = 2.0
+"""Nobody tells when a process goes on that was stopped."""
 
 
 @dataclass(frozen=True)
 class Seal:
-    """The draft is complete."""
+    """The draft, or something in it, is complete. by: what says so. leave_out: what is not, with all below it.
+
+    pinned: units that are gone, or being removed, and are taken as they were pinned. child: only this, which lies
+    directly in the draft, becomes a version. world_size: of how many processes the files have to be there.
+    """
+
+    by: str = "quiet"
+    leave_out: frozenset[bytes] = frozenset()
+    pinned: frozenset[bytes] = frozenset()
+    child: bytes = b""
+    world_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether it is complete depends on the format of these files."""
+
+    paths: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Not yet: `seconds` until it is worth asking again, or None when only a change can help."""
+    """Not yet: `seconds` until it is worth asking again, or None when only a change can help.
+
+    aside: as it is, it is nothing that anybody waits for.
+    """
 
     why: str
     seconds: float | None
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,25 +77,266 @@ class Hold:
     why: str
 
 
-Decision = Seal | Wait | Hold
+Decision = Seal | Check | Wait | Hold
 
 
 def decide(facts: Facts, quiet: Quiet) -> Decision:
     """Says whether a changed draft is complete.
 
-    >>> decide(Facts("x", DraftKind.FILE, 0, 2.5, None, False), Quiet(2, 10))
-    Seal()
+    >>> decide(Facts("x", DraftKind.LINK, 2.5, DraftHistory(at=0.0)), Quiet(file=2.0))
+    Seal(by='quiet', leave_out=frozenset())
     """
-    if is_hidden(facts.name):
-        return Wait("a name that starts with a dot is taken for a temporary file; rename it, or commit it", None)
-    if facts.open_writers:
-        files = "1 file is" if facts.open_writers == 1 else f"{facts.open_writers} files are"
-        return Wait(f"{files} open for writing", None)
+    why = facts.aside or why_aside(facts.name)
+    if why is not None:
+        return Wait(why, None, aside=True)
+    if facts.kind is DraftKind.DIRECTORY and facts.children is not None:
+        return _of_children(facts, facts.children, quiet)
+    if facts.kind is DraftKind.DIRECTORY:
+        decision = _Directory(facts, quiet).decide()
+        alive = None if facts.ended else facts.world_size
+        return replace(decision, world_size=alive) if isinstance(decision, Seal) and alive else decision
+    return _of_file(facts, quiet)
+
+
+def why_aside(name: str) -> str | None:
+    """Why a draft of this name becomes no version before it is renamed."""
+    if is_hidden(name):
+        return "a name that starts with a dot is taken for a temporary file; rename it, commit it or discard it"
+    if is_temporary(name.encode("utf-8", "surrogateescape")):
+        return "its name is the one of a temporary file; rename it, commit it or discard it"
+    return None
+
+
+def _of_file(facts: Facts, quiet: Quiet) -> Decision:
+    history = facts.history
+    if history.open_writers:
+        return Wait(opened(history.open_writers), None)
     if facts.held is not None:
         return Hold(facts.held)
-    if facts.finish:
-        return Seal()
-    remaining = quiet.of(facts.kind) - facts.still
-    if remaining > 0:
-        return Wait("it changed a moment ago", remaining)
-    return Seal()
+    path = history.paths.get(b"", PathFacts())
+    obstacle = obstacle_at(facts, b"", path)
+    if obstacle is not None:
+        return Hold(obstacle.why)
+    if facts.stopped:
+        return Wait("a program that writes it is stopped", STOPPED_SECONDS)
+    still = facts.now - history.changed_at
+    if facts.kind is DraftKind.FILE and not path.is_checked and (still >= quiet.file or facts.finish):
+        return Check((b"",))
+    # What was not looked at yet is, after the shorter time.
+    is_certain = facts.ended or path.proven or not path.is_checked or facts.kind is DraftKind.LINK
+    remaining = (quiet.file if is_certain else quiet.unproven) - still
+    return Wait("it changed a moment ago", remaining) if remaining > 0 and not facts.finish else Seal()
+
+
+def to_pin(facts: Facts) -> list[bytes]:
+    """The units of a busy draft whose files are to be kept now, whatever its writers do with the names."""
+    return _Directory(facts, Quiet()).to_pin() if facts.kind is DraftKind.DIRECTORY and facts.held is None else []
+
+
+def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet) -> Decision:
+    """Of several that are complete the one that changed first; else what any of them waits for, then what is held."""
+    if facts.held is not None:
+        return Hold(facts.held)
+    found = {child: decide(_of_child(facts, child, kind), quiet) for child, kind in children.items()}
+    seals = [_in_child(child, decision) for child, decision in found.items() if isinstance(decision, Seal)]
+    if seals:
+        return min(seals, key=lambda seal: max(facts.history.below(seal.child).changed_at, 0.0))
+    checks = [_joined(child, path) for child, each in found.items() if isinstance(each, Check) for path in each.paths]
+    if checks:
+        return Check(tuple(checks))
+    waits = [each for each in found.values() if isinstance(each, Wait) and not each.aside]
+    if waits:
+        return min(waits, key=lambda wait: math.inf if wait.seconds is None else wait.seconds)
+    holds = [f"{shown(child)}: {each.why}" for child, each in found.items() if isinstance(each, Hold)]
+    return Hold(holds[0]) if holds else Wait("nothing in it is to become a version", None, aside=True)
+
+
+def _of_child(facts: Facts, child: bytes, kind: DraftKind) -> Facts:
+    name = child.decode("utf-8", "surrogateescape")
+    return replace(facts, name=name, kind=kind, history=facts.history.below(child), children=None)
+
+
+def _in_child(child: bytes, seal: Seal) -> Seal:
+    leave_out = frozenset(_joined(child, path) for path in seal.leave_out)
+    pinned = frozenset(_joined(child, path) for path in seal.pinned)
+    return replace(seal, leave_out=leave_out, pinned=pinned, child=child)
+
+
+def _joined(child: bytes, path: bytes) -> bytes:
+    return child + b"/" + path if path else child
+
+
+class _Directory:
+    """The rule for a draft that is a directory."""
+
+    def __init__(self, facts: Facts, quiet: Quiet) -> None:
+        self._facts = facts
+        self._history = facts.history
+        self._quiet = quiet
+        self._units = Units(facts.history)
+        self._temporary = frozenset(path for path in facts.history.paths if has_temporary(path))
+        self.obstacles = list(found_obstacles(facts, self._units, quiet.unit))
+        for obstacle in self.obstacles:
+            if obstacle.waits or obstacle.path not in self._temporary:
+                self._units.hinder(obstacle.path)
+
+    def to_pin(self) -> list[bytes]:
+        pinned = self._history.pinned
+        return [
+            unit.path
+            for unit in self._units
+            if unit.facts.sign is not None
+            and not unit.hindered
+            and (unit.path not in pinned or unit.changed_at > pinned[unit.path].at)
+            and not self._is_being_removed(unit)
+        ]
+
+    def decide(self) -> Decision:
+        if self._facts.held is not None and not self._history.open_writers:
+            return Hold(self._facts.held)
+        busy = self._while_busy() if self._facts.held is None else math.inf
+        quiet = self._when_quiet()
+        if isinstance(busy, Seal):
+            return replace(quiet, by=busy.by) if isinstance(quiet, Seal) else busy
+        if isinstance(quiet, Wait) and busy < (math.inf if quiet.seconds is None else quiet.seconds):
+            return Wait(quiet.why, busy)
+        return quiet
+
+    def _while_busy(self) -> Seal | float:
+        """What is complete while the rest goes on changing, or in how many seconds something may be."""
+        ready, soonest = self._ready()
+        gone = self._gone()
+        is_due = False
+        for pin in gone.values():
+            remaining = self._quiet.unit - (self._facts.now - pin.changed_at)
+            is_due |= remaining <= 0
+            soonest = min(soonest, remaining) if remaining > 0 else soonest
+        if not ready and not is_due:
+            return soonest
+        left_out, free_in = self._left_out()
+        if b"" in left_out:
+            return min(soonest, free_in)
+        signs = {sign for path, sign in ready.items() if not is_at_any(path, left_out)}
+        if not signs and not is_due:
+            return min(soonest, free_in)
+        # Whatever is gone is taken at once, as nothing else would keep it after this.
+        signs.update(pin.sign for pin in gone.values())
+        return Seal(min(signs), left_out | gone.keys(), frozenset(gone))
+
+    def _ready(self) -> tuple[dict[bytes, Sign], float]:
+        """The units that are complete, and what says so; in how many seconds the next one may be."""
+        ready: dict[bytes, Sign] = {}
+        soonest = math.inf
+        for unit in self._units:
+            if unit.facts.sign is None or unit.hindered:
+                continue
+            if self._is_part_of_what_completes(unit):
+                continue
+            remaining = self._quiet.unit - (self._facts.now - max(unit.facts.at, unit.changed_at))
+            if self._is_being_removed(unit):
+                remaining = self._quiet.directory - (self._facts.now - unit.removed_at)
+            if remaining > 0:
+                soonest = min(soonest, remaining)
+            else:
+                ready[unit.path] = unit.facts.sign
+        return ready, soonest
+
+    def _is_part_of_what_completes(self, unit: Unit) -> bool:
+        """Whether a unit around it has a sign too, and is to be waited for."""
+        top = self._units.get(b"")
+        if top is None or top is unit or top.facts.sign is None or top.hindered:
+            return False
+        return self._facts.now - max(top.facts.at, top.changed_at) < self._quiet.unit
+
+    def _gone(self) -> dict[bytes, Pin]:
+        """The units that are gone, or being removed, or begun anew since, and whose files are kept."""
+        units = self._units
+        return {
+            path: pin
+            for path, pin in self._history.pinned.items()
+            if (unit := units.get(path)) is None
+            or unit.facts.sign is None
+            or unit.facts.is_rotated
+            or self._is_being_removed(unit)
+        }
+
+    def _when_quiet(self) -> Decision:
+        waiting = [each for each in self.obstacles if each.waits]
+        if waiting:
+            return Wait(waiting[0].why, None)
+        if self._facts.held is not None:
+            return Hold(self._facts.held)
+        if not self._history.paths and self._history.open_writers:
+            return Wait("a version has all of it, and a log is open that may grow", None, aside=True)
+        if self._facts.stopped:
+            return Wait("a program that writes it is stopped", STOPPED_SECONDS)
+        held = [each for each in self.obstacles if each.path not in self._temporary]
+        scopes = set().union(*map(self._scopes, held))
+        if held and (b"" in scopes or not self._units.has_inner):
+            return Hold(held[0].why)
+        leave_out = frozenset(scopes | self._temporary)
+        told = {each.path for each in held}
+        changed = [path for path in self._history.paths if path not in told and not is_at_any(path, leave_out)]
+        if self._history.paths and not changed:
+            return Hold(held[0].why) if held else Wait("it holds only temporary files", None, aside=True)
+        if changed and self._history.open_writers and all(map(self._is_stream, changed)):
+            return Wait("only a log has changed, which is open", None, aside=True)
+        remaining = self._quiet_seconds() - (self._facts.now - self._quiet_since(changed))
+        if remaining > 0 and not self._facts.finish:
+            return Wait("it changed a moment ago", remaining)
+        gone = frozenset(self._gone())
+        return Seal("ended" if self._facts.ended_well else "quiet", leave_out | gone, gone)
+
+    def _quiet_seconds(self) -> float:
+        if self._facts.ended_well:
+            return min(self._quiet.unit, self._quiet.directory)
+        return self._quiet.directory if self._facts.ended else self._quiet.living
+
+    def _quiet_since(self, changed: Iterable[bytes]) -> float:
+        """When something last changed, in a version by now or not. Streams beside other things do not count."""
+        paths = self._history.paths
+        lasting = [paths[path].changed_at for path in changed if not self._is_stream(path)]
+        return max(*lasting, self._history.taken_at) if lasting else self._history.changed_at
+
+    def _is_stream(self, path: bytes) -> bool:
+        return is_stream_so_far(path, self._history.paths[path])
+
+    def _left_out(self) -> tuple[frozenset[bytes], float]:
+        """What is not complete, or may not be, while the draft goes on changing; in how many seconds less may be.
+
+        The draft itself if nothing can be told from what is not complete.
+        """
+        now, units = self._facts.now, self._units
+        out = set().union(*map(self._scopes, self.obstacles))
+        free_in = math.inf
+        for path, facts in self._history.paths.items():
+            if units.holds(path) and not facts.folded:
+                continue  # a directory, and others say what is in it
+            scope = units.scope(path)
+            remaining = -math.inf if self._is_stream(path) else self._quiet.unit - (now - facts.changed_at)
+            if facts.removed_at is not None and path and not units.is_whole(scope):  # of wholes see below
+                remaining = max(remaining, self._quiet.directory - (now - facts.removed_at))
+            if remaining > 0 and (path or facts.folded):
+                out.add(scope)
+                free_in = min(free_in, remaining)
+        for unit in units:
+            if not units.is_whole(unit.path):
+                continue
+            if unit.facts.sign is None and unit.changed_at > -math.inf:  # begun, or begun anew
+                out.add(unit.path)
+            elif self._is_being_removed(unit):
+                out.add(units.scope(unit.path))
+                free_in = min(free_in, self._quiet.directory - (now - unit.removed_at))
+        return frozenset(out | self._temporary), free_in
+
+    def _scopes(self, obstacle: Obstacle) -> set[bytes]:
+        """What is left out because of an obstacle: of a directory with units in it, only what lies directly there."""
+        path, paths, units = obstacle.path, self._history.paths, self._units
+        scope = units.scope(path)
+        if not units.holds(path) or units.is_whole(scope) or (path in paths and paths[path].folded):
+            return {scope}
+        direct = {other for other in paths if other and other.rpartition(b"/")[0] == path}
+        return {each for each in direct if not units.holds(each) and units.get(each) is None} or {path}
+
+    def _is_being_removed(self, unit: Unit) -> bool:
+        return unit.is_being_removed(self._facts.now, self._quiet.directory)

@@ -1,0 +1,190 @@
+"""Versions of a draft that a program goes on writing: marked checkpoints that rotate, and a log beside them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+import pytest
+
+from support import faulty_daemon
+from support.drafts import commit, drafts, versions
+from support.faulty_daemon import Fault
+from support.mount import MYSELF, Mount
+from support.mount_fixtures import StartMount
+
+UNIT_SECONDS = 0.3
+QUIET = {
+    "quiet_file_seconds": 600,
+    "quiet_unproven_seconds": 600,
+    "quiet_directory_seconds": 600,
+    "quiet_living_seconds": 600,
+    "quiet_unit_seconds": UNIT_SECONDS,
+}
+"""Nothing becomes a version by itself but for what has a marker."""
+MARKER = "trainer_state.json"
+FILES = ("deep/er/optimizer.bin", "model.bin", MARKER)
+
+
+def save(checkpoint: Path, number: int) -> None:
+    """A checkpoint, its marker last."""
+    for name in FILES:
+        path = checkpoint / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"%s of %d" % (name.encode(), number) * 1000)
+
+
+def delete(directory: Path) -> None:
+    """Removes a directory as rmtree does, name by name."""
+    for path in sorted(directory.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    directory.rmdir()
+
+
+def links(directory: Path) -> dict[str, int]:
+    """What `ls -l` shows of files."""
+    return {path.name: path.stat().st_nlink for path in directory.rglob("*") if path.is_file()}
+
+
+def kept(mount: Mount) -> list[Path]:
+    """Files that are kept for versions yet to come."""
+    scratch = mount.home.glob("mounts/*/scratch")
+    # Directories that go meanwhile are passed over by os.walk, and not by Path.glob.
+    return [Path(folder, file) for top in scratch for folder, _, files in os.walk(top) for file in files]
+
+
+def is_kept(mount: Mount, number: int) -> bool:
+    """Whether a checkpoint is kept, or in a version already."""
+    marker = b"%s of %d" % (MARKER.encode(), number)
+    with contextlib.suppress(FileNotFoundError):  # what was kept goes when a version has it
+        if any(path.name == MARKER and path.read_bytes().startswith(marker) for path in kept(mount)):
+            return True
+    return number in in_versions(mount, "run")
+
+
+def checkpoints(version: Path) -> set[int]:
+    """The numbers of the checkpoints in a version, each of which must be whole."""
+    numbers = set()
+    for checkpoint in version.rglob("checkpoint-*"):
+        number = int(checkpoint.name.rpartition("-")[2])
+        for name in FILES:
+            assert (checkpoint / name).read_bytes() == b"%s of %d" % (name.encode(), number) * 1000
+        numbers.add(number)
+    return numbers
+
+
+def in_versions(mount: Mount, name: str) -> set[int]:
+    """The checkpoints that are in any version of an artifact."""
+    found = [checkpoints(mount.artifacts / name / version) for version in versions(mount, name)]
+    return set().union(*found)
+
+
+@pytest.fixture
+def mount(start_mount: StartMount) -> Mount:
+    return start_mount(settings=QUIET)
+
+
+@pytest.mark.parametrize("where", ["", "out"])
+def test_every_checkpoint_is_in_a_version_however_fast_they_are_deleted(mount: Mount, where: str) -> None:
+    """The next one is begun as soon as one is kept; that is long before it could have become a version."""
+    run = mount.incoming / "run"
+    run.mkdir()
+    with open(run / "run.log", "a") as log:
+        for number in range(8):
+            save(run / where / f"checkpoint-{number}", number)
+            print(number, file=log, flush=True)
+            mount.wait_until(functools.partial(is_kept, mount, number), f"checkpoint {number} to be kept")
+            assert links(run / where / f"checkpoint-{number}") == dict.fromkeys(map(os.path.basename, FILES), 1)
+            if number:
+                delete(run / where / f"checkpoint-{number - 1}")
+        mount.wait_until(lambda: in_versions(mount, "run") == set(range(8)), "all checkpoints")
+        newest = mount.artifacts / "run" / "latest"
+        assert (newest / "run.log").read_text().split() == [str(number) for number in range(8)]
+        mount.wait_until(lambda: kept(mount) == [], "an empty scratch")
+        assert links(run / where / "checkpoint-7") == dict.fromkeys(map(os.path.basename, FILES), 1)
+        log.write("more\n")
+    assert (newest / "run.log").read_text().endswith("7\n")
+    assert in_versions(mount, "run") == set(range(8))
+
+
+def test_a_checkpoint_that_is_written_on_is_not_in_the_version_of_another(mount: Mount) -> None:
+    run = mount.incoming / "run"
+    (run / "checkpoint-1").mkdir(parents=True)
+    with open(run / "checkpoint-1" / "model.bin", "wb") as model:
+        model.write(b"half")
+        (run / "checkpoint-1" / MARKER).touch()
+        save(run / "checkpoint-2", 2)
+        mount.wait_until(lambda: versions(mount, "run") == ["1"], "a version")
+        assert os.listdir(mount.artifacts / "run" / "1") == ["checkpoint-2"]
+        os.truncate(run / "checkpoint-2" / "model.bin", 3)
+    assert checkpoints(mount.artifacts / "run" / "1") == {2}
+
+
+def test_what_is_left_of_a_checkpoint_that_is_being_deleted_is_the_draft_s_own(mount: Mount) -> None:
+    run = mount.incoming / "run"
+    save(run / "checkpoint-1", 1)
+    mount.wait_until(lambda: is_kept(mount, 1), "checkpoint 1 to be kept")
+    (run / "checkpoint-1" / "deep" / "er" / "optimizer.bin").unlink()
+    mount.wait_until(lambda: versions(mount, "run") == ["1"], "a version")
+    mount.wait_until(lambda: kept(mount) == [], "an empty scratch")
+    with open(run / "checkpoint-1" / "model.bin", "r+b") as model:
+        model.write(b"MINE")
+    (run / "checkpoint-1" / MARKER).chmod(0o600)
+    assert checkpoints(mount.artifacts / "run" / "1") == {1}
+    assert mount.artfs("verify", "run/1").returncode == 0
+
+
+PLACES = [
+    ("DraftCommit.snapshot", True),
+    ("make", False),
+    ("stage planned", False),
+    ("stage brought", False),
+    ("LocalStore.place", True),
+    ("Versions.create", False),
+    ("stage committed", False),
+    ("Stub.put", False),
+    ("Stub.put", True),
+]
+
+
+@pytest.mark.expected_warnings("killed", "draft .* is held")
+@pytest.mark.parametrize("part", PLACES, ids=lambda part: f"{part[0]}{' done' if part[1] else ''}")
+def test_a_daemon_that_is_killed_in_the_middle_leaves_no_half_version(
+    start_mount: StartMount, tmp_path: Path, part: tuple[str, bool]
+) -> None:
+    fault = tmp_path / "fault"
+    mount = start_mount(
+        MYSELF,
+        environment={faulty_daemon.VARIABLE: str(fault)},
+        daemon=[faulty_daemon.__file__ or ""],
+        settings=QUIET,
+    )
+    run = mount.incoming / "run"
+    save(run / "checkpoint-1", 1)
+    mount.wait_until(lambda: versions(mount, "run") == ["1"], "a first version")
+    mount.wait_until(lambda: kept(mount) == [], "an empty scratch")
+    (run / "beside").write_bytes(b"beside")
+    (run / "checkpoint-3").mkdir()
+    (run / "checkpoint-3" / "model.bin").write_bytes(b"begun")
+    name, after = part
+    Fault(name, kill=True, after=after).write(fault)
+    save(run / "checkpoint-2", 2)
+    assert mount.wait() < 0
+    fault.unlink()
+    mount.run(["fusermount3", "-uz", mount.path])
+    mount.remount()
+    for number in (1, 2):
+        for file in FILES:
+            content = b"%s of %d" % (file.encode(), number) * 1000
+            assert (run / f"checkpoint-{number}" / file).read_bytes() == content
+    assert (run / "beside").read_bytes() == b"beside"
+    assert (run / "checkpoint-3" / "model.bin").read_bytes() == b"begun"
+    assert in_versions(mount, "run") >= {1}
+    assert kept(mount) == []
+    assert drafts(mount)["run"]["state"] == "held"  # nobody knows whether its writer had finished
+    commit(run)
+    newest = mount.artifacts / "run" / "latest"
+    assert {path.name for path in newest.iterdir()} == {"beside", "checkpoint-1", "checkpoint-2", "checkpoint-3"}
+    assert mount.artfs("verify", "run").returncode == 0
