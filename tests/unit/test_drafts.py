@@ -46,6 +46,8 @@ def test_a_draft_on_its_way_to_a_version_names_it(drafts: Drafts, tmp_path: Path
     draft = drafts.touch(b"one")
     drafts.sealing(draft, UUID)
     assert read_records(tmp_path) == {b"one": Record(b"one", State.SEALING, uuid=UUID)}
+    drafts.touch(b"one")  # a log that is open goes on growing
+    assert read_records(tmp_path) == {b"one": Record(b"one", State.SEALING, uuid=UUID)}
     drafts.sealed(draft, "1")
     assert read_records(tmp_path) == {b"one": Record(b"one", State.SEALED, version="1")}
     drafts.touch(b"one")

@@ -155,7 +155,8 @@ class Drafts:
         if draft is None:
             draft = self._drafts[name] = Draft(name)
             self._write(draft)
-        elif draft.state is not State.CHANGED or draft.held is not None:
+        # What is written while a version is made of the rest, such as a log, must not hide that from the next start.
+        elif draft.state is not State.SEALING and (draft.state is State.SEALED or draft.held is not None):
             draft.state, draft.held = State.CHANGED, None
             self._write(draft)
         draft.idle = None
@@ -239,14 +240,15 @@ class Drafts:
     def pin(self, draft: Draft, unit: bytes, kept: KeptUnit, at: float) -> None:
         """Takes note that the files of a unit are kept, as it was at that time, unless it changed since."""
         facts = draft.history.units.get(unit)
+        is_known = facts is not None or unit in draft.history.newest.values()
         is_draft = self._drafts.get(draft.name) is draft
-        if not is_draft or facts is None or facts.sign is None or draft.history.has_changed(at, (), unit):
+        if not is_draft or not is_known or draft.history.has_changed(at, (), unit):
             self.leavings.append(kept)
             return
         before = self.pins.keep(draft.name, unit, kept)
         if before is not None:
             self.leavings.append(before)
-        draft.history.add(Pinned(unit, Pin(at, at, facts.sign)))
+        draft.history.add(Pinned(unit, Pin(at, at, None if facts is None else facts.sign)))
 
     def unpin(self, draft: Draft, unit: bytes) -> None:
         """Gives up what is kept of a unit."""
