@@ -139,15 +139,15 @@ class Story:
             target = target_of(pointer.rpartition(b"/")[2], text.encode()) if text else None
             if target is not None:
                 self.history.add(Pointed(pointer, Stamp(self.now, None), target))
-        for unit in to_pin(self.known()):
-            sign = self.history.units[unit].sign
-            assert sign is not None
+        for unit in to_pin(self.known(), self.quiet):
+            sign = self.history.units[unit].sign if unit in self.history.units else None
             self.kept[unit] = self.below(unit)
             self.history.add(Pinned(unit, Pin(self.now, self.now, sign)))
 
     def watch(self, until: float) -> None:
         """Does what the rule says until then."""
         for _ in range(LOOKS):
+            self.pin()
             decision = None if self.is_sealed else self.decide()
             match decision:
                 case Seal():

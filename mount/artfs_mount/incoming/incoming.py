@@ -188,9 +188,10 @@ class Incoming:
     def to_pin(self, draft: Draft) -> list[bytes]:
         """The units of a draft whose files are to be kept now."""
         history = draft.history
-        if draft.state is State.SEALED or not any(unit.sign for unit in history.units.values()):
+        may_be = bool(history.newest) or any(unit.sign for unit in history.units.values())
+        if draft.state is State.SEALED or not may_be:
             return []
-        return to_pin(self._facts(draft, DraftKind.DIRECTORY))
+        return to_pin(self._facts(draft, DraftKind.DIRECTORY), self.quiet)
 
     def _facts(self, draft: Draft, kind: DraftKind) -> Facts:
         waiting = self.finishing.get(draft.name)

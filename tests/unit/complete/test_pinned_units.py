@@ -45,6 +45,21 @@ def test_what_becomes_of_a_checkpoint(what: str) -> None:
     assert [(round(version.at, 6), version.names) for version in story.versions] == versions
 
 
+@pytest.mark.parametrize("marker", [".ckpt", "/optimizer.bin"])
+def test_of_a_series_without_markers_each_is_in_a_version_whichever_goes_first(marker: str) -> None:
+    """Lightning deletes the former one a moment after it has begun the next, Accelerate a moment before."""
+    first, second = f"checkpoint_1{marker}", f"checkpoint_2{marker}"
+    gone = "remove" if marker == ".ckpt" else "rmtree"
+    then = lived(f"0 save {first}", f"5 save {second}", f"5 {gone} {first.partition('/')[0]}", until=100)
+    before = lived(f"0 save {first}", f"5 {gone} {first.partition('/')[0]}", f"5.1 save {second}", until=100)
+    for story in (then, before):
+        assert [version.names for version in story.versions] == [{first}, {second}]
+
+
+def test_what_is_deleted_and_followed_by_none_is_in_no_version() -> None:
+    assert lived("0 save checkpoint_1.ckpt", "5 remove checkpoint_1.ckpt", until=100).versions == []
+
+
 def test_whoever_waits_for_a_draft_gets_what_was_deleted_a_moment_ago() -> None:
     story = lived(*C5, "0.1 rmtree checkpoint-5", until=0.1)
     story.facts.update(ended=True, finish=True)

@@ -47,7 +47,7 @@ def test_it_grows_with_the_paths_and_not_with_the_units(later: float) -> None:
         assert 900 < len(story.history.paths) <= PATHS_KEPT
         known = story.known(story.now + later)
         assert isinstance(decide(known, QUIET), Seal)
-        counts.append(calls(partial(decide, known, QUIET)) + calls(partial(to_pin, known)))
+        counts.append(calls(partial(decide, known, QUIET)) + calls(partial(to_pin, known, QUIET)))
     few, many = counts
     assert many < 2 * few
     assert many < 60 * PATHS_KEPT

@@ -100,11 +100,15 @@ class UnitFacts:
 
 
 class Pin(NamedTuple):
-    """A unit whose files are kept: since when, when it had last changed, and what said that it is complete."""
+    """A unit whose files are kept: since when, when it had last changed, and what said that it is complete.
+
+    No sign: nothing did yet. It is the newest one of its series, and is complete when the next one begins, which may
+    come a moment before, or after, it is removed.
+    """
 
     at: float
     changed_at: float
-    sign: Sign
+    sign: Sign | None
 
 
 class Carried(NamedTuple):

@@ -316,6 +316,11 @@ class DraftHistory:
         if former is not None and former.numbers < one.numbers and changed_at > -math.inf:  # else a version has it
             known.sign, known.at = Sign.NEXT, changed_at
 
+    def has_successor(self, path: bytes) -> bool:
+        """Whether another one of the series of a path has begun since."""
+        one = numbered(path.rpartition(b"/")[2])
+        return one is not None and self.newest.get((parent(path), one.series), path) != path
+
     def _last_change(self, place: bytes) -> float:
         return max((facts.changed_at for path, facts in self.paths.items() if is_at(path, place)), default=-math.inf)
 

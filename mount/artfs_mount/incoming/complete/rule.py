@@ -128,9 +128,9 @@ def _of_file(facts: Facts, quiet: Quiet) -> Decision:
     return Wait("it changed a moment ago", remaining) if remaining > 0 and not facts.finish else Seal()
 
 
-def to_pin(facts: Facts) -> list[bytes]:
+def to_pin(facts: Facts, quiet: Quiet) -> list[bytes]:
     """The units of a busy draft whose files are to be kept now, whatever its writers do with the names."""
-    return _Directory(facts, Quiet()).to_pin() if facts.kind is DraftKind.DIRECTORY and facts.held is None else []
+    return _Directory(facts, quiet).to_pin() if facts.kind is DraftKind.DIRECTORY and facts.held is None else []
 
 
 def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet) -> Decision:
@@ -174,6 +174,7 @@ class _Directory:
         self._history = facts.history
         self._quiet = quiet
         self._units = Units(facts.history)
+        self._newest = frozenset(facts.history.newest.values())
         self._temporary = frozenset(path for path in facts.history.paths if has_temporary(path))
         self.obstacles = list(found_obstacles(facts, self._units, quiet.unit))
         for obstacle in self.obstacles:
@@ -185,11 +186,16 @@ class _Directory:
         return [
             unit.path
             for unit in self._units
-            if unit.facts.sign is not None
+            if (unit.facts.sign is not None or self._until_still(unit) <= 0)
             and not unit.hindered
             and (unit.path not in pinned or unit.changed_at > pinned[unit.path].at)
             and not self._is_being_removed(unit)
         ]
+
+    def _until_still(self, unit: Unit) -> float:
+        """In how many seconds the newest one of a series may be one that the next one is going to follow."""
+        is_newest = unit.path and unit.path in self._newest and unit.changed_at > -math.inf and not unit.facts.is_stale
+        return self._quiet.unit - (self._facts.now - unit.changed_at) if is_newest else math.inf
 
     def decide(self) -> Decision:
         if self._facts.held is not None and not self._history.open_writers:
@@ -220,7 +226,7 @@ class _Directory:
         if not signs and not is_due:
             return min(soonest, free_in)
         # Whatever is gone is taken at once, as nothing else would keep it after this.
-        signs.update(pin.sign for pin in gone.values())
+        signs.update(pin.sign or Sign.NEXT for pin in gone.values())
         return Seal(min(signs), left_out | gone.keys(), frozenset(gone))
 
     def _ready(self) -> tuple[dict[bytes, Sign], float]:
@@ -228,6 +234,9 @@ class _Directory:
         ready: dict[bytes, Sign] = {}
         soonest = math.inf
         for unit in self._units:
+            if unit.facts.sign is None and not unit.hindered and unit.path not in self._history.pinned:
+                still_in = self._until_still(unit)
+                soonest = min(soonest, still_in) if still_in > 0 else soonest  # to be pinned then
             if unit.facts.sign is None or unit.hindered:
                 continue
             if self._is_part_of_what_completes(unit):
@@ -250,15 +259,15 @@ class _Directory:
 
     def _gone(self) -> dict[bytes, Pin]:
         """The units that are gone, or being removed, or begun anew since, and whose files are kept."""
-        units = self._units
-        return {
-            path: pin
-            for path, pin in self._history.pinned.items()
-            if (unit := units.get(path)) is None
-            or unit.facts.sign is None
-            or unit.facts.is_rotated
-            or self._is_being_removed(unit)
-        }
+        return {path: pin for path, pin in self._history.pinned.items() if self._is_gone(path, pin)}
+
+    def _is_gone(self, path: bytes, pin: Pin) -> bool:
+        unit = self._units.get(path)
+        if unit is None:
+            return pin.sign is not None or self._history.has_successor(path)
+        if pin.sign is None and not unit.facts.is_rotated and not self._is_being_removed(unit):
+            return False
+        return unit.facts.sign is None or unit.facts.is_rotated or self._is_being_removed(unit)
 
     def _when_quiet(self) -> Decision:
         waiting = [each for each in self.obstacles if each.waits]
