@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from artfs_mount.incoming.complete.rule import Hold, Wait
-from support.draft_stories import lived
+from artfs_mount.incoming.complete.facts import DraftKind
+from artfs_mount.incoming.complete.process import Ending, How
+from artfs_mount.incoming.complete.rule import Hold, Seal, Wait
+from support.draft_stories import TRAIN, lived, told
 
 ENDED = {"ended": True}
 
@@ -99,3 +101,23 @@ def test_a_draft_that_is_held_is_no_version_whatever_is_in_it(lines: tuple[str, 
 def test_a_held_draft_says_first_that_a_file_is_open() -> None:
     story = lived("0 open a", until=500, facts={"ended": False, "held": "the disk is full"})
     assert story.decide() == Wait("a is open for writing", None)
+
+
+INTERRUPTED: dict[str, tuple[str, ...]] = {
+    "its end": ("0 save a/model", "1 save a/optimizer"),
+    "others of its kind had a marker": (
+        *("0 save a/checkpoint-1/model", "0 save a/checkpoint-1/trainer_state.json"),
+        *("5 save a/checkpoint-2/model", "60 save a/log.csv"),
+    ),
+}
+
+
+@pytest.mark.parametrize("children", [None, {b"a": DraftKind.DIRECTORY}], ids=["draft", "child"])
+@pytest.mark.parametrize("what", INTERRUPTED)
+def test_what_says_that_a_program_failed_in_the_middle(what: str, children: dict[bytes, DraftKind] | None) -> None:
+    """Also where each thing in the draft is a version of its own."""
+    story = told(*INTERRUPTED[what], facts={**ENDED, "failed": frozenset({TRAIN}), "children": children})
+    story.history.ended(TRAIN, Ending(How.EXITED, 1), story.now + 1)
+    decision = story.decide(at=600)
+    left_out = decision.leave_out if isinstance(decision, Seal) else {b"a"}
+    assert {path.partition(b"/")[0] for path in left_out} == {b"a"}, decision

@@ -211,7 +211,8 @@ class DraftHistory:
             if is_at(above, child)
         }
         found.changed_at = max((facts.changed_at for facts in found.paths.values()), default=-math.inf)
-        found.writers, found.endings = self.writers, self.endings
+        found.marked = {(below_of(child, above), series) for above, series in self.marked if is_at(above, child)}
+        found.writers, found.endings, found.ended_at = self.writers, self.endings, self.ended_at
         return found
 
     def has_changed(self, since: float, leave_out: Collection[bytes], within: bytes = b"") -> bool:
