@@ -24,7 +24,7 @@ from artfs_mount.incoming.complete.events import Arrived, DraftPath, Event, Left
 from artfs_mount.incoming.complete.facts import Pin
 from artfs_mount.incoming.complete.history import WRITERS_KEPT, DraftHistory
 from artfs_mount.incoming.complete.obstacles import Obstacle
-from artfs_mount.incoming.complete.paths import is_at, is_at_any
+from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined
 from artfs_mount.incoming.complete.process import Process
 from artfs_mount.incoming.observed import Actor, Author
 from artfs_mount.incoming.pins import KeptUnit, Pins
@@ -357,10 +357,7 @@ def read_records(records: Path) -> dict[bytes, Record]:
 def _moves(history: DraftHistory, old: DraftPath, new: DraftPath) -> dict[tuple[bytes, bytes], tuple[bytes, bytes]]:
     """Where the pins of what is renamed are, and will be."""
     units = [unit for unit in history.pinned if is_at(unit, old.path)]
-    return {
-        (old.draft, unit): (new.draft, b"/".join(filter(None, (new.path, unit[len(old.path) :].lstrip(b"/")))))
-        for unit in units
-    }
+    return {(old.draft, unit): (new.draft, joined(new.path, below_of(old.path, unit))) for unit in units}
 
 
 def _facts(draft: Draft) -> dict[str, str | bool | None]:

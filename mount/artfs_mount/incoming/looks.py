@@ -16,6 +16,7 @@ from artfs.content.tree import Tree
 from artfs.errors import Cancelled, DraftHeld
 from artfs_mount.incoming.complete.markers import POINTER_BYTES, POINTERS, missing_marker, target_of
 from artfs_mount.incoming.complete.names import is_empty_half, is_temporary
+from artfs_mount.incoming.complete.paths import joined
 from artfs_mount.incoming.complete.ranks import ranks_missing
 
 SQLITE = "SQLite"
@@ -62,7 +63,7 @@ def temporaries(draft: bytes) -> list[bytes]:
     for folder, directories, names in walk(os.fsdecode(draft)):
         above = os.fsencode(folder)[len(draft) + 1 :]
         here = [name for name in map(os.fsencode, (*directories, *names)) if is_temporary(name)]
-        found += [above + b"/" + name if above else name for name in here]
+        found += [joined(above, name) for name in here]
         directories[:] = [name for name in directories if not is_temporary(os.fsencode(name))]
     return sorted(found)
 
@@ -124,9 +125,7 @@ def _lacking(top: Tree, name: bytes, world_size: int | None) -> Iterator[Look]:
             yield Look(path, f"{sets[0].lacking} of {sets[0].total} parts are missing{which}")
         elif ranks := ranks_missing(names, world_size):
             yield Look(path, f"{ranks[0].decode()} is missing: WORLD_SIZE is {world_size}", hint=True)
-        pending.extend(
-            (path + b"/" + entry.name if path else entry.name, entry.tree) for entry in tree.entries if entry.tree
-        )
+        pending.extend((joined(path, entry.name), entry.tree) for entry in tree.entries if entry.tree)
 
 
 def _finding(file: bytes, name: bytes) -> formats.Finding | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artfs.content.long_paths import reachable
-from artfs_mount.incoming.complete.paths import is_at_any
+from artfs_mount.incoming.complete.paths import below_of, is_at_any, joined
 from artfs_mount.incoming.pins import copy_file
 
 
@@ -29,11 +29,11 @@ class Part:
 
     def path(self, path: bytes) -> bytes:
         """Where in the draft is what will be at a path in the version."""
-        return b"/".join(filter(None, (self.child, path)))
+        return joined(self.child, path)
 
     def inner(self, path: bytes) -> bytes:
         """Where in the version will be what is at a path in the draft; empty for the child itself."""
-        return path[len(self.child) + 1 :] if self.child else path
+        return below_of(self.child, path)
 
 
 class Selection:

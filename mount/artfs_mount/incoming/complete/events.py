@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from artfs_mount.incoming.complete.facts import Carried, Pin
+from artfs_mount.incoming.complete.paths import name_of
 from artfs_mount.incoming.complete.process import UNKNOWN, Ending, Process
 
 
@@ -22,7 +23,7 @@ class DraftPath(NamedTuple):
     @property
     def name(self) -> bytes:
         """Its own name, without those of the directories that it is in."""
-        return self.path.rpartition(b"/")[2] or self.draft
+        return name_of(self.path) or self.draft
 
 
 class Stamp(NamedTuple):

@@ -34,7 +34,7 @@ from artfs_mount.incoming.complete.events import (
 from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts, Pin, Sign, UnitFacts
 from artfs_mount.incoming.complete.markers import MARKERS, POINTERS, is_marker
 from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered
-from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined, parent
+from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined, name_of, parent
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
 
 PATHS_KEPT = 1024
@@ -266,7 +266,7 @@ class DraftHistory:
     def _void(self, path: bytes, known: PathFacts | None, by: Process | None) -> None:
         """Takes note that a file is written again: what said before that its unit is complete says so no more."""
         unit = self.units.get(self.unit_of(path) or b"")
-        if unit is None or path.rpartition(b"/")[2] in MARKERS:
+        if unit is None or name_of(path) in MARKERS:
             return
         if known is None:  # a version has it
             unit.is_stale |= unit.sign is None and unit.has_marker and by in self.savers
@@ -304,7 +304,7 @@ class DraftHistory:
 
     def _begun(self, path: bytes) -> None:
         """Takes note of a new name: the one before it in its series is complete now."""
-        one = numbered(path.rpartition(b"/")[2])
+        one = numbered(name_of(path))
         if one is None:
             return
         series = parent(path), one.series
@@ -312,7 +312,7 @@ class DraftHistory:
         self.newest[series] = path
         if before is None or before == path or (known := self.units.setdefault(before, UnitFacts())).sign is not None:
             return
-        former = numbered(before.rpartition(b"/")[2])
+        former = numbered(name_of(before))
         changed_at = self._last_change(before)
         if former is not None and former.numbers < one.numbers and changed_at > -math.inf:  # else a version has it
             known.sign, known.at = Sign.NEXT, changed_at
@@ -326,7 +326,7 @@ class DraftHistory:
         return max((facts.changed_at for path, facts in self.paths.items() if is_at(path, place)), default=-math.inf)
 
     def _marked(self, path: bytes, stamp: Stamp) -> None:
-        name = path.rpartition(b"/")[2]
+        name = name_of(path)
         if name in MARKERS:
             self._sign(parent(path), Sign.MARKER, stamp)
         elif name in POINTERS:
@@ -335,7 +335,7 @@ class DraftHistory:
     def _sign(self, unit: bytes, sign: Sign, stamp: Stamp) -> None:
         facts = self.units.setdefault(unit, UnitFacts())
         facts.sign, facts.at, facts.is_rotated, facts.is_stale = sign, stamp.at, False, False
-        one = numbered(unit.rpartition(b"/")[2])
+        one = numbered(name_of(unit))
         if sign is Sign.MARKER:
             facts.has_marker = True
             if one is not None:
@@ -343,7 +343,7 @@ class DraftHistory:
 
     def _removed(self, event: Removed) -> None:
         self.paths.pop(event.path, None)  # of a directory nothing is left that could have facts
-        name = event.path.rpartition(b"/")[2]
+        name = name_of(event.path)
         is_part = not is_temporary(name) and not (event.path in self.units and is_one_of_many(name))
         self._forget_unit(event.path)
         handles = self._take_handles(event.path)
@@ -361,7 +361,7 @@ class DraftHistory:
         if unit is not None:
             unit.is_rotated |= stamp.by in self.savers
         around = self.units.get(parent(path))
-        if around is not None and path.rpartition(b"/")[2] in MARKERS:
+        if around is not None and name_of(path) in MARKERS:
             around.has_marker = False
 
     def _arrived(self, event: Arrived) -> None:
@@ -377,7 +377,7 @@ class DraftHistory:
             self.pinned[joined(event.path, below)] = pin
         self._begun(event.path)
         self._marked(event.path, event.stamp)
-        if event.directory and is_temporary(event.origin) and not is_temporary(event.path.rpartition(b"/")[2]):
+        if event.directory and is_temporary(event.origin) and not is_temporary(name_of(event.path)):
             self._sign(event.path, Sign.RENAME, event.stamp)
         if len(self.paths) > PATHS_KEPT:
             self._fold()
@@ -419,7 +419,7 @@ class DraftHistory:
 
     def _forget_unit(self, path: bytes) -> None:
         self.units.pop(path, None)
-        one = numbered(path.rpartition(b"/")[2])
+        one = numbered(name_of(path))
         if one is not None and self.newest.get((parent(path), one.series)) == path:
             del self.newest[parent(path), one.series]
 

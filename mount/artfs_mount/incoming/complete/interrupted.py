@@ -10,6 +10,7 @@ from artfs_mount.incoming.complete.facts import PathFacts
 from artfs_mount.incoming.complete.history import DraftHistory, is_stream_so_far
 from artfs_mount.incoming.complete.markers import MARKERS
 from artfs_mount.incoming.complete.names import numbered
+from artfs_mount.incoming.complete.paths import name_of, parent
 from artfs_mount.incoming.complete.process import Process
 from artfs_mount.incoming.complete.units import Unit
 
@@ -21,7 +22,7 @@ def left_behind(path: bytes, facts: PathFacts, failed: Collection[Process]) -> s
 
     failed: writers that a signal ended, or that ended with a status other than 0.
     """
-    name = path.rpartition(b"/")[2]
+    name = name_of(path)
     marker = _TEMPORARY.sub(b"", name)
     if marker != name and marker in MARKERS:
         return f"{_shown(marker)}, which is written last, has only its temporary name; write it again or remove it"
@@ -45,9 +46,9 @@ def why_not_whole(unit: Unit, history: DraftHistory, failed: Collection[Process]
     own = history.paths.get(unit.path)
     if own is not None and own.closed_at is not None:
         return None  # a file, which tells all itself
-    name = unit.path.rpartition(b"/")[2]
+    name = name_of(unit.path)
     one = numbered(name)
-    if one is not None and not facts.has_marker and (unit.path.rpartition(b"/")[0], one.series) in history.marked:
+    if one is not None and not facts.has_marker and (parent(unit.path), one.series) in history.marked:
         return "the file that is written last is missing, which others of its kind have"
     if facts.sign is not None or unit.changed_by not in failed or unit.changed_at == -math.inf:
         return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
+from artfs_mount.incoming.complete.paths import name_of
+
 MARKERS = frozenset(
     {
         b".metadata",  # torch.distributed.checkpoint
@@ -64,7 +66,7 @@ def _index_of(name: bytes) -> bytes | None:
 
 def is_marker(path: bytes) -> bool:
     """Whether a path in a draft is the one of a marker or a pointer."""
-    name = path.rpartition(b"/")[2]
+    name = name_of(path)
     return name in MARKERS or name in POINTERS
 
 

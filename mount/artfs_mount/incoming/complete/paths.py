@@ -26,6 +26,11 @@ def parent(path: bytes) -> bytes:
     return path.rpartition(b"/")[0]
 
 
+def name_of(path: bytes) -> bytes:
+    """Its own name, without those of the directories that it is in; empty for the draft itself."""
+    return path.rpartition(b"/")[2]
+
+
 def below_of(path: bytes, other: bytes) -> bytes:
     """A path, from another one that it is at or below."""
     return other[len(path) + 1 :] if path else other

@@ -28,7 +28,7 @@ from artfs_mount.incoming.complete.history import is_stream_so_far
 from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.names import has_temporary, is_hidden, is_temporary
 from artfs_mount.incoming.complete.obstacles import Obstacle, found_obstacles, obstacle_at, opened, shown
-from artfs_mount.incoming.complete.paths import is_at_any
+from artfs_mount.incoming.complete.paths import is_at_any, joined, parent
 from artfs_mount.incoming.complete.settings import Quiet
 from artfs_mount.incoming.complete.units import Unit, Units
 
@@ -141,7 +141,7 @@ def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet
     seals = [_in_child(child, decision) for child, decision in found.items() if isinstance(decision, Seal)]
     if seals:
         return min(seals, key=lambda seal: max(facts.history.below(seal.child).changed_at, 0.0))
-    checks = [_joined(child, path) for child, each in found.items() if isinstance(each, Check) for path in each.paths]
+    checks = [joined(child, path) for child, each in found.items() if isinstance(each, Check) for path in each.paths]
     if checks:
         return Check(tuple(checks))
     waits = [each for each in found.values() if isinstance(each, Wait) and not each.aside]
@@ -157,13 +157,9 @@ def _of_child(facts: Facts, child: bytes, kind: DraftKind) -> Facts:
 
 
 def _in_child(child: bytes, seal: Seal) -> Seal:
-    leave_out = frozenset(_joined(child, path) for path in seal.leave_out)
-    pinned = frozenset(_joined(child, path) for path in seal.pinned)
+    leave_out = frozenset(joined(child, path) for path in seal.leave_out)
+    pinned = frozenset(joined(child, path) for path in seal.pinned)
     return replace(seal, leave_out=leave_out, pinned=pinned, child=child)
-
-
-def _joined(child: bytes, path: bytes) -> bytes:
-    return child + b"/" + path if path else child
 
 
 class _Directory:
@@ -344,7 +340,7 @@ class _Directory:
         scope = units.scope(path)
         if not units.holds(path) or units.is_whole(scope) or (path in paths and paths[path].folded):
             return {scope}
-        direct = {other for other in paths if other and other.rpartition(b"/")[0] == path}
+        direct = {other for other in paths if other and parent(other) == path}
         return {each for each in direct if not units.holds(each) and units.get(each) is None} or {path}
 
     def _is_being_removed(self, unit: Unit) -> bool:

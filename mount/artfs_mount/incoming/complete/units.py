@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from artfs_mount.incoming.complete.facts import PathFacts, UnitFacts
 from artfs_mount.incoming.complete.history import DraftHistory, is_stream_so_far
 from artfs_mount.incoming.complete.names import is_one_of_many
+from artfs_mount.incoming.complete.paths import name_of, parent
 from artfs_mount.incoming.complete.process import Process
 
 
@@ -66,11 +67,7 @@ class Units:
 
     def is_whole(self, path: bytes) -> bool:
         """Whether a unit is taken or left out with all that is in it."""
-        return (
-            bool(path)
-            and path in self._units
-            and (path not in self._holding or is_one_of_many(path.rpartition(b"/")[2]))
-        )
+        return bool(path) and path in self._units and (path not in self._holding or is_one_of_many(name_of(path)))
 
     def hinder(self, path: bytes) -> None:
         """Says that something at a path keeps whatever it is in out of a version."""
@@ -89,7 +86,7 @@ class Units:
         if facts.removed_at is not None:
             for unit in self._around(path):
                 unit.removed_at = max(unit.removed_at, facts.removed_at)
-                if is_one_of_many(unit.path.rpartition(b"/")[2]):
+                if is_one_of_many(name_of(unit.path)):
                     break  # its framework rotates it: of the collection that it is in, nothing is missing
         elif not is_stream_so_far(path, facts):
             for unit in self._around(path):
@@ -102,13 +99,13 @@ class Units:
                 yield unit
             if not path:
                 return
-            path = path.rpartition(b"/")[0]
+            path = path.rpartition(b"/")[0]  # asked of each path each time: a call less
 
 
 def _above(path: bytes) -> list[bytes]:
     """The directories that a path is in, from the innermost to the draft itself."""
     found = []
     while path:
-        path = path.rpartition(b"/")[0]
+        path = parent(path)
         found.append(path)
     return found
