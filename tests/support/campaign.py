@@ -12,11 +12,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from artfs.home.config import Config
 from support import replay
 from support.judging import Contents, Verdict, look
 from support.mount import MYSELF, PATIENCE_SECONDS, Mount, new_base, remove_base
@@ -27,14 +26,13 @@ from support.warning_guard import ExpectedWarnings
 
 What = Literal["pause", "kill", "fail", "catch", "nothing"]
 
-_WISHED = {
+SETTINGS = {
     "quiet_file_seconds": 0.3,
     "quiet_directory_seconds": 1.0,
     "quiet_unit_seconds": 0.5,
     "quiet_unproven_seconds": 6.0,
     "quiet_living_seconds": 8.0,
 }
-SETTINGS = {name: value for name, value in _WISHED.items() if name in {field.name for field in fields(Config)}}
 """Of the mount: a second of it is ten of a user's, but that nothing is decided in a hurry while a writer lives."""
 PAUSE_SECONDS = 2.5
 """Longer than a draft has to be quiet whose writers ended, and shorter than one whose writer lives."""

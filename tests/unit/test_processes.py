@@ -7,11 +7,13 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 
 from artfs.linux.processes import ancestors, is_kernel_thread, process_of
 from artfs_mount.incoming.complete.process import UNKNOWN, UNSEEN, Ending, How, Process
+from artfs_mount.incoming.complete.writers import all_ended
 from artfs_mount.incoming.observed import ACTORS_AT_FIRST, Observer
-from artfs_mount.incoming.writers import Processes, have_ended
+from artfs_mount.incoming.writers import Processes
 
 
 def process(thread: int) -> Process:
@@ -19,6 +21,10 @@ def process(thread: int) -> Process:
     found = Processes().of(thread)
     assert found is not None
     return found
+
+
+def have_ended(processes: Collection[Process], except_for: Collection[int] = ()) -> bool:
+    return all_ended(Processes().look(processes, {}), except_for)
 
 
 def test_a_writer_that_runs_has_not_ended() -> None:

@@ -108,10 +108,6 @@ class Pins:
         units = [unit for of, unit in self._kept if of == draft]
         return [kept for unit in units if (kept := self.drop(draft, unit)) is not None]
 
-    def all_of(self, draft: bytes) -> list[tuple[bytes, KeptUnit]]:
-        """The units of a draft that are pinned, and what is kept of them."""
-        return [(unit, kept) for (of, unit), kept in self._kept.items() if of == draft]
-
     def of(self, draft: bytes, unit: bytes) -> KeptUnit | None:
         """The pin of a unit."""
         return self._kept.get((draft, unit))

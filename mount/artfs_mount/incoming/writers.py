@@ -124,11 +124,6 @@ def doing_of(process: Process) -> Doing:
     return Doing.STOPPED if state.is_stopped else Doing.RUNS
 
 
-def have_ended(processes: Collection[Process], except_for: Collection[int] = ()) -> bool:
-    """Whether all of these are known to have ended, leaving out those that are waiting for the answer."""
-    return not any(process.pid not in except_for for process in still_alive(processes))
-
-
 def still_alive(processes: Collection[Process]) -> set[Process]:
     """Those that run, or may for all that is known."""
     return {process for process in processes if doing_of(process) is not Doing.ENDED}
