@@ -37,7 +37,7 @@ class ArtifactSaveType(StrEnum):
     EXTERNAL = "external"
 
 
-class Unit(StrEnum):
+class Granularity(StrEnum):
     """What of a draft becomes one version."""
 
     DRAFT = "draft"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from artfs.enums import Retention, Unit
+from artfs.enums import Granularity, Retention
 from artfs.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ RETENTION = "retention"
 W = TypeVar("W", bound=StrEnum)
 
 
-def unit_of(catalog: Catalog, artifact: str) -> Unit:
+def granularity_of(catalog: Catalog, artifact: str) -> Granularity:
     """Return what of a draft of this name is one version. The artifact need not be there."""
     found = catalog.artifacts.get(artifact)
     value = catalog.settings.get(found.id, UNIT) if found is not None else None
-    return _known(Unit, value, Unit.DRAFT)
+    return _known(Granularity, value, Granularity.DRAFT)
 
 
 def kept_for_ever(workspace: Workspace, artifact_ids: Collection[int]) -> set[int]:
@@ -39,14 +39,14 @@ def change_settings(
     workspace: Workspace,
     artifact: Artifact,
     *,
-    unit: Unit | str | None = None,
+    unit: Granularity | str | None = None,
     retention: Retention | str | None = None,
 ) -> None:
     """Change what is given, with a row in the audit log for each change.
 
     Raises InvalidValue for a word that has no meaning.
     """
-    wanted = {UNIT: _checked(Unit, UNIT, unit), RETENTION: _checked(Retention, RETENTION, retention)}
+    wanted = {UNIT: _checked(Granularity, UNIT, unit), RETENTION: _checked(Retention, RETENTION, retention)}
     catalog = workspace.catalog
     with catalog.transaction():
         for name, value in wanted.items():

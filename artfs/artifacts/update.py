@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.artifacts.settings import change_settings
-from artfs.enums import ArtifactType, Retention, Unit
+from artfs.enums import ArtifactType, Granularity, Retention
 from artfs.errors import InvalidValue, TagNotFound
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def update_artifact(
     new_name: str | None = None,
     add_tags: Sequence[str] | None = None,
     remove_tags: Sequence[str] | None = None,
-    unit: Unit | str | None = None,
+    unit: Granularity | str | None = None,
     retention: Retention | str | None = None,
 ) -> Artifact:
     """Rename an artifact, or change its own tags or settings, and return it; all of it or nothing.

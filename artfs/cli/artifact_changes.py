@@ -22,7 +22,7 @@ from artfs.cli.printing import (
 )
 from artfs.cli.selection import artifact_named, complete_artifact, complete_version, version_named
 from artfs.cli.session import Session, pass_session
-from artfs.enums import Retention, Unit
+from artfs.enums import Granularity, Retention
 
 if TYPE_CHECKING:
     from artfs.artifacts.sweep import Swept
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from artfs.workspace.workspace import Workspace
 
 # Of members of an enum, click shows the Python names.
-UNITS, RETENTIONS = [each.value for each in Unit], [each.value for each in Retention]
+UNITS, RETENTIONS = [each.value for each in Granularity], [each.value for each in Retention]
 add_tags_option = click.option("--tag", "-t", "add_tags", multiple=True, help="A tag to put on it.")
 remove_tags_option = click.option("--remove-tag", "-r", "remove_tags", multiple=True, help="A tag to take off.")
 force_option = click.option("--force", is_flag=True, help="Also what runs use: they then show that it was removed.")

@@ -78,14 +78,14 @@ class Controller:
 
     def unit(self, node: DraftNode) -> bytes:
         """The answer to `user.artfs.unit`."""
-        return self._incoming.unit_of_artifact(os.fsdecode(self._draft_name(node))).encode()
+        return self._incoming.granularities.of(os.fsdecode(self._draft_name(node))).encode()
 
     async def set_unit(self, node: DraftNode, value: bytes, caller: Caller) -> None:
         """Says what of a draft is one version, for all drafts of its name."""
         draft = self._draft_name(node)
         self._incoming.check_order(draft, caller)
         unit = value.decode("utf-8", "replace").strip()
-        await in_thread(self._incoming.units.change, os.fsdecode(draft), unit, seconds=METADATA_SECONDS)
+        await in_thread(self._incoming.granularities.change, os.fsdecode(draft), unit, seconds=METADATA_SECONDS)
         self._incoming.drafts.on_change(draft)
 
     async def turn_into(self, artifact_id: int, version: bytes, draft: bytes, caller: Caller) -> None:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
-from artfs.enums import Unit
+from artfs.enums import Granularity
 from artfs.errors import ArtfsError, CatalogReplaced, DraftNotFound
 from artfs.secrets.redaction import redacted
 from artfs.workspace.workspace import Workspace
@@ -31,10 +31,10 @@ from artfs_mount.incoming.complete.writers import (
 )
 from artfs_mount.incoming.contents import Contents
 from artfs_mount.incoming.drafts import Draft, Drafts, State
+from artfs_mount.incoming.granularity import Granularities
 from artfs_mount.incoming.namespace import Namespace
 from artfs_mount.incoming.nodes import DraftNodes
 from artfs_mount.incoming.observed import Actor, has_ended
-from artfs_mount.incoming.units import Units
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Incoming:
         self.namespace = Namespace(self.nodes, self.drafts)
         self.contents = Contents(self.nodes, self.drafts, workspace.blobs.cursor)
         self.attributes = FileAttributes(self.nodes, self.drafts, self.contents)
-        self.units = Units(workspace)
+        self.granularities = Granularities(workspace)
         self.finishing: dict[bytes, frozenset[int]] = {}
         self.store_trouble: str | None = None
         self._told_of_trouble = False
@@ -214,11 +214,7 @@ class Incoming:
 
     def is_by_child(self, draft: Draft) -> bool:
         """Whether each thing that lies directly in a draft becomes a version of its own."""
-        return self.unit_of_artifact(draft.title) is Unit.CHILD
-
-    def unit_of_artifact(self, name: str) -> Unit:
-        """What of a draft of this name is one version."""
-        return self.units.of(name)
+        return self.granularities.of(draft.title) is Granularity.CHILD
 
     def _children(self, draft: Draft) -> dict[bytes, DraftKind]:
         """What lies directly in a draft and has changed; all of it where nothing is known, as after a new start."""

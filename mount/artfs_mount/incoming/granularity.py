@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from artfs.artifacts.settings import change_settings, unit_of
+from artfs.artifacts.settings import change_settings, granularity_of
 from artfs.catalog.catalog import Catalog
-from artfs.enums import Unit
+from artfs.enums import Granularity
 from artfs.names import check_artifact_name
 from artfs.workspace.workspace import Workspace
 
 
-class Units:
-    """The settings of artifacts, kept until the catalog changes. Belongs to the event loop, but for `change`."""
+class Granularities:
+    """The granularity of artifacts, kept until the catalog changes. Belongs to the event loop, but for `change`."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._seen: Hashable = None
-        self._known: dict[str, Unit] = {}
+        self._known: dict[str, Granularity] = {}
 
-    def of(self, artifact: str) -> Unit:
+    def of(self, artifact: str) -> Granularity:
         """What of a draft of this name is one version."""
         catalog = self._catalog
         stamp = catalog.stamp()
@@ -28,7 +28,7 @@ class Units:
             self._known.clear()
         found = self._known.get(artifact)
         if found is None:
-            found = self._known[artifact] = unit_of(catalog, artifact)
+            found = self._known[artifact] = granularity_of(catalog, artifact)
         return found
 
     def change(self, artifact: str, unit: str) -> None:
