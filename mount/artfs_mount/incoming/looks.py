@@ -15,7 +15,7 @@ from artfs.content.long_paths import lstat, reachable
 from artfs.content.tree import Tree
 from artfs.errors import Cancelled, DraftHeld
 from artfs_mount.incoming.complete.markers import POINTER_BYTES, POINTERS, missing_marker, target_of
-from artfs_mount.incoming.complete.names import is_empty_half, is_temporary
+from artfs_mount.incoming.complete.names import is_never_empty, is_temporary
 from artfs_mount.incoming.complete.paths import joined
 from artfs_mount.incoming.complete.ranks import ranks_missing
 
@@ -93,7 +93,7 @@ def faults(scanned: Scanned, name: bytes, checked: Container[bytes], world_size:
         name = os.path.basename(file.path)
         if file.stand_in or file.path in checked:
             continue
-        if not file.digest.size and (is_empty_half(name) or name in POINTERS):
+        if not file.digest.size and (is_never_empty(name) or name in POINTERS):
             yield Look(file.path, "it is empty")
         if file.digest.size < smallest:
             continue

@@ -52,11 +52,12 @@ class DraftHistory:
     deleted for a smaller one. newest: the one of each series that was begun last, by the directory and what their names
     have in common. pinned: units whose files are kept until a version has them. pointers: files that name units, yet to
     be read. taken_at: when anything last changed of what a version has, but for streams. marked: the series of which
-    some had a marker. savers: who closed files here that he wrote. ended_at: when writers ended that have.
+    some had a marker. closed_by: who closed files here that he wrote. ended_at: when writers ended that have.
     """
 
     __slots__ = (
         "changed_at",
+        "closed_by",
         "ended_at",
         "endings",
         "handles",
@@ -65,7 +66,6 @@ class DraftHistory:
         "paths",
         "pinned",
         "pointers",
-        "savers",
         "taken_at",
         "units",
         "writers",
@@ -81,7 +81,7 @@ class DraftHistory:
         self.pinned: dict[bytes, Pin] = {}
         self.pointers: set[bytes] = set()
         self.marked: set[tuple[bytes, bytes]] = set()
-        self.savers: set[Process] = set()
+        self.closed_by: set[Process] = set()
         self.ended_at: dict[Process, float] = {}
         self.endings: dict[Process, Ending] = {}
         self.taken_at = -math.inf
@@ -254,7 +254,7 @@ class DraftHistory:
             known = self.paths.get(event.path)
             others = [handle for handle in self.handles.values() if handle.writes and handle.path == event.path]
             is_first = (known is None or known.closed_at is None) and all(handle.appends for handle in others)
-            self._void(event.path, known, event.stamp.by)
+            self._revoke_sign(event.path, known, event.stamp.by)
             facts = self._changed(event)
             facts.appended = event.appends and (facts.appended or is_first)
             if not others:
@@ -263,13 +263,13 @@ class DraftHistory:
             event.path, event.stamp.at, event.stamp.by, event.writes, event.appends
         )
 
-    def _void(self, path: bytes, known: PathFacts | None, by: Process | None) -> None:
+    def _revoke_sign(self, path: bytes, known: PathFacts | None, by: Process | None) -> None:
         """Takes note that a file is written again: what said before that its unit is complete says so no more."""
         unit = self.units.get(self.unit_of(path) or b"")
         if unit is None or name_of(path) in MARKERS:
             return
         if known is None:  # a version has it
-            unit.is_stale |= unit.sign is None and unit.has_marker and by in self.savers
+            unit.is_stale |= unit.sign is None and unit.has_marker and by in self.closed_by
             return
         if unit.sign is not Sign.MARKER or known.closed_at is None or known.appended:
             return
@@ -280,8 +280,8 @@ class DraftHistory:
         handle = self.handles.pop(event.handle, None)
         if handle is None or not handle.writes:
             return
-        if event.stamp.by is not None and len(self.savers) < WRITERS_KEPT:
-            self.savers.add(event.stamp.by)
+        if event.stamp.by is not None and len(self.closed_by) < WRITERS_KEPT:
+            self.closed_by.add(event.stamp.by)
         facts = self._through(event, handle)
         facts.closed_at = event.stamp.at
         facts.in_order &= event.in_order
@@ -359,7 +359,7 @@ class DraftHistory:
         """Takes note that what was a part of a unit is gone, or about to be written over."""
         unit = self.units.get(self.unit_of(parent(path)) or b"")
         if unit is not None:
-            unit.is_rotated |= stamp.by in self.savers
+            unit.is_rotated |= stamp.by in self.closed_by
         around = self.units.get(parent(path))
         if around is not None and name_of(path) in MARKERS:
             around.has_marker = False

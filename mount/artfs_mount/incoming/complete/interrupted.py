@@ -17,7 +17,7 @@ from artfs_mount.incoming.complete.units import Unit
 _TEMPORARY = re.compile(rb"\.tmp\w*$")
 
 
-def left_behind(path: bytes, facts: PathFacts, failed: Collection[Process]) -> str | None:
+def why_not_whole_beside(path: bytes, facts: PathFacts, failed: Collection[Process]) -> str | None:
     """Why a temporary file that nobody writes any more says that something around it is not whole; None if it does not.
 
     failed: writers that a signal ended, or that ended with a status other than 0.
@@ -31,7 +31,7 @@ def left_behind(path: bytes, facts: PathFacts, failed: Collection[Process]) -> s
     return None
 
 
-def why_not_whole(unit: Unit, history: DraftHistory, failed: Collection[Process], seconds: float) -> str | None:
+def why_unit_not_whole(unit: Unit, history: DraftHistory, failed: Collection[Process], seconds: float) -> str | None:
     """What says that a unit is not whole, though no file in it does; None if nothing does.
 
     failed: as above. seconds: who ends so soon after he wrote was in the middle of it.
@@ -60,7 +60,7 @@ def why_not_whole(unit: Unit, history: DraftHistory, failed: Collection[Process]
     return None
 
 
-def why_cut_off(history: DraftHistory, failed: Collection[Process], seconds: float) -> str | None:
+def why_draft_not_whole(history: DraftHistory, failed: Collection[Process], seconds: float) -> str | None:
     """What says that a program failed in the middle of writing a draft in which nothing completes by itself."""
     last = max(
         (facts for path, facts in history.paths.items() if not is_stream_so_far(path, facts)),

@@ -80,10 +80,10 @@ def is_stream(name: bytes) -> bool:
 
 
 @functools.lru_cache(_REMEMBERED)
-def is_empty_half(name: bytes) -> bool:
-    """Whether an empty file of this name is a save that has not come far.
+def is_never_empty(name: bytes) -> bool:
+    """Whether a whole file of this name has bytes, so that an empty one is a save that has not come far.
 
-    >>> is_empty_half(b"model.safetensors"), is_empty_half(b"model.safetensors.index.json"), is_empty_half(b"notes.txt")
+    >>> is_never_empty(b"model.pt"), is_never_empty(b"model.safetensors.index.json"), is_never_empty(b"notes.txt")
     (True, True, False)
     """
     ending = _ENDING.search(name)

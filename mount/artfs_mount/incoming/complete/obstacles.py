@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from artfs_mount.incoming.complete.facts import DraftKind, PathFacts
 from artfs_mount.incoming.complete.history import is_stream_so_far
-from artfs_mount.incoming.complete.interrupted import left_behind, why_cut_off, why_not_whole
+from artfs_mount.incoming.complete.interrupted import why_draft_not_whole, why_not_whole_beside, why_unit_not_whole
 from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.names import has_temporary, temporary_part
 from artfs_mount.incoming.complete.paths import parent
@@ -37,7 +37,7 @@ def obstacles(facts: Facts) -> list[Obstacle]:
         known = obstacle_at(facts, b"", facts.history.paths.get(b"", PathFacts()))
         return [] if known is None else [known]
     found: dict[bytes, Obstacle] = {}
-    for each in (*_left(facts), *found_obstacles(facts, Units(facts.history), Quiet().unit)):
+    for each in (*_leftovers(facts), *found_obstacles(facts, Units(facts.history), Quiet().unit)):
         at = temporary_part(each.path) or each.path
         before = found.get(at)
         if before is None or (each.waits, each.since) > (before.waits, before.since):
@@ -59,14 +59,14 @@ def found_obstacles(facts: Facts, units: Units, seconds: float) -> Iterator[Obst
         elif (obstacle := obstacle_at(facts, path, known)) is not None:
             yield obstacle
         if is_temporary and facts.ended:
-            yield from _left_behind(facts, units, path, known)
+            yield from _beside_temporary(facts, units, path, known)
     if not units.has_inner and facts.ended:
-        reason = why_cut_off(history, facts.failed, seconds)
+        reason = why_draft_not_whole(history, facts.failed, seconds)
         top = history.units.get(b"")
         if reason is not None and (top is None or top.sign is None):
             yield Obstacle(b"", f"{reason}; {AGAIN}", waits=False, since=history.changed_at)
     for unit in units:
-        reason = why_not_whole(unit, history, facts.failed, seconds)
+        reason = why_unit_not_whole(unit, history, facts.failed, seconds)
         if reason is not None:
             what = f"{shown(unit.path)}: " if unit.path else ""
             yield Obstacle(unit.path, f"{what}{reason}; {AGAIN}", waits=not facts.ended, since=unit.changed_at)
@@ -90,9 +90,9 @@ def shown(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def _left_behind(facts: Facts, units: Units, path: bytes, known: PathFacts) -> Iterator[Obstacle]:
+def _beside_temporary(facts: Facts, units: Units, path: bytes, known: PathFacts) -> Iterator[Obstacle]:
     around = units.around(path)
-    reason = left_behind(path, known, facts.failed)
+    reason = why_not_whole_beside(path, known, facts.failed)
     if reason is None or (around is not None and around.facts.at >= known.changed_at):
         return
     if not _is_made_good(facts, path, known):
@@ -108,7 +108,7 @@ def _is_made_good(facts: Facts, path: bytes, known: PathFacts) -> bool:
     )
 
 
-def _left(facts: Facts) -> Iterator[Obstacle]:
+def _leftovers(facts: Facts) -> Iterator[Obstacle]:
     if facts.ended:
         for path, known in facts.history.paths.items():
             if has_temporary(path):
