@@ -131,7 +131,7 @@ class Incoming:
             kind = self.kind(draft.name)
         except OSError:  # which is what is told of it
             return []
-        return obstacles(self._facts(draft, kind)) if kind is not None else []
+        return obstacles(self._facts(draft, kind), self.quiet) if kind is not None else []
 
     def have_writers_ended(self, draft: Draft) -> bool:
         """Whether all who changed a draft since it was a version are known to have ended."""

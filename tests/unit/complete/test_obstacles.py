@@ -12,6 +12,7 @@ from artfs_mount.incoming.complete.history import DraftHistory
 from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.obstacles import Obstacle, obstacles
 from artfs_mount.incoming.complete.process import Ending, How, Process
+from artfs_mount.incoming.complete.settings import Quiet
 
 WRITER = Process(7, 7)
 NAME = "run"
@@ -31,7 +32,7 @@ def found(events: list[Event], *, kind: DraftKind = DraftKind.DIRECTORY, ended: 
     history = DraftHistory()
     for event in events:
         history.add(event)
-    return obstacles(Facts(NAME, kind, 100.0, history, ended=ended))
+    return obstacles(Facts(NAME, kind, 100.0, history, ended=ended), Quiet())
 
 
 def told(events: list[Event], *, ended: bool = True) -> list[tuple[bytes, bool, bool, float]]:
@@ -94,3 +95,15 @@ def test_a_draft_that_is_a_file() -> None:
     events = [*written(b"", 5), Failed(b"", at(6), "ENOSPC")]
     [only] = found(events, kind=DraftKind.FILE)
     assert (only.path, only.why) == (b"", "a write to it failed (ENOSPC); write it again or remove it")
+
+
+@pytest.mark.parametrize(("seconds", "obstacles_told"), [(2.0, 1), (1.0, 0)])
+def test_how_soon_before_its_end_a_program_wrote_is_measured_by_the_configuration(
+    seconds: float, obstacles_told: int
+) -> None:
+    history = DraftHistory()
+    for event in written(b"model", 3):
+        history.add(event)
+    history.ended(WRITER, Ending(How.EXITED, 1), 4.5)
+    facts = Facts(NAME, DraftKind.DIRECTORY, 100.0, history, failed=frozenset({WRITER}))
+    assert len(obstacles(facts, Quiet(unit=seconds))) == obstacles_told

@@ -31,13 +31,13 @@ class Obstacle:
     left: bool = False
 
 
-def obstacles(facts: Facts) -> list[Obstacle]:
+def obstacles(facts: Facts, quiet: Quiet) -> list[Obstacle]:
     """All that keeps paths of a draft out of versions, by path. What is in a temporary directory is told as that."""
     if facts.kind is not DraftKind.DIRECTORY:
         known = obstacle_at(facts, b"", facts.history.paths.get(b"", PathFacts()))
         return [] if known is None else [known]
     found: dict[bytes, Obstacle] = {}
-    for each in (*_leftovers(facts), *found_obstacles(facts, Units(facts.history), Quiet().unit)):
+    for each in (*_leftovers(facts), *found_obstacles(facts, Units(facts.history), quiet.unit)):
         at = temporary_part(each.path) or each.path
         before = found.get(at)
         if before is None or (each.waits, each.since) > (before.waits, before.since):

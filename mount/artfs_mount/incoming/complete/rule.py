@@ -3,17 +3,19 @@
 A *unit* is what completes: the draft, or a directory or file in it that shows a sign: a marker, a new name in place of
 a temporary one, the next one of its series. While a draft is busy, a version is made of it whenever a unit has become
 complete; it holds complete units and other files that are closed, and leaves out all else. When the draft is quiet, a
-version holds all of it but what is held.
+version holds all of it but what is held or temporary. Of a unit that is being removed it holds what was pinned.
 
     holds its unit back (waits)  a handle that may write is open; a temporary name while its writers live
-    holds its unit back (held)   a write failed, a signal killed a writer, its format says that it is not whole, the
-                                 marker that should be there is missing
+    holds its unit back (held)   a write failed; a signal killed a writer; a format, or the names in a directory, say
+                                 that it is not whole; a program failed in the middle of it (interrupted.py)
     makes it seal                an explicit commit or a move into /artifacts (these skip this rule)
-                                 a unit with a sign in which nothing changed for 2 s
+                                 a unit with a sign in which nothing has changed for `Quiet.unit`
+                                 the end: all writers have ended with status 0, and so has what had started them
                                  a request to finish (`artfs sync`) when the processes that wrote it have ended
                                  quiet: see settings.py; never while a writer is stopped
 
-Files that are only ever appended to (*streams*) hold back nothing, and end no quiet of others.
+Files that are only ever appended to (*streams*) hold back nothing, and end no quiet of others. Where an artifact says
+so, each thing directly in the draft (*child*) is decided as if it were a draft.
 A draft with a temporary name, or one that starts with a dot, waits until it is renamed.
 """
 
@@ -38,10 +40,11 @@ STOPPED_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Seal:
-    """The draft, or something in it, is complete. by: what says so. leave_out: what is not, with all below it.
+    """The draft, or something in it, is complete. by: a `Sign`, "ended" or "quiet".
 
-    pinned: units that are gone, or being removed, and are taken as they were pinned. child: only this, which lies
-    directly in the draft, becomes a version. world_size: of how many processes the files have to be there.
+    leave_out: what is not, with all below it. pinned: units that are gone, or being removed, and are taken as they were
+    pinned. child: only this, which lies directly in the draft, becomes a version. world_size: of how many processes the
+    files have to be there.
     """
 
     by: str = "quiet"
@@ -83,8 +86,9 @@ Decision = Seal | Check | Wait | Hold
 def decide(facts: Facts, quiet: Quiet) -> Decision:
     """Says whether a changed draft is complete.
 
-    >>> decide(Facts("x", DraftKind.LINK, 2.5, DraftHistory(at=0.0)), Quiet(file=2.0))
-    Seal(by='quiet', leave_out=frozenset())
+    >>> from artfs_mount.incoming.complete.history import DraftHistory
+    >>> decide(Facts("x", DraftKind.LINK, 2.5, DraftHistory(at=0.0)), Quiet(file=2.0)).by
+    'quiet'
     """
     why = facts.aside or why_aside(facts.name)
     if why is not None:
