@@ -13,6 +13,8 @@ TRAININGS = 5
 SAVES = 8
 REST_SECONDS = 0.6
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def rotated(campaign: Campaign) -> list[Rotated]:

@@ -32,7 +32,7 @@ CHECKPOINTS: dict[str, tuple[Mapping[str, str], Copy]] = {
     "trainer by cp": (TRAINER_FILES, by_cp),
 }
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 _numbers = itertools.count()
 

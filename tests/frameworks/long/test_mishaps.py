@@ -21,7 +21,7 @@ MOUNTS_AT_ONCE = 2
 
 Outcomes = dict[tuple[str, What], list[Outcome]]
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for the writers of all
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]  # the first test waits for the writers of all
 
 
 @pytest.fixture(scope="module")
