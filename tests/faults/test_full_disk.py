@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.disk import Disk
+from support.disk import Disk, mounted_on, small_disk
 from support.drafts import QUIET, commit, drafts, raises, state, versions, wait_for_version
 from support.mount import Mount
 from support.mount_fixtures import StartMount
@@ -30,27 +30,22 @@ PATIENT = {"quiet_file_seconds": 600, "quiet_directory_seconds": 600}
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path / "disk", f"size={DISK}")
-    yield disk
-    disk.end()
+    with small_disk(tmp_path / "disk", f"size={DISK}") as disk:
+        yield disk
 
 
 @pytest.fixture
 def patient(disk: Disk, start_mount: StartMount) -> Iterator[Mount]:
     """A mount whose drafts become versions only when somebody asks."""
-    mount = start_mount(home=disk.path / "home", settings=PATIENT)
-    yield mount
-    disk.free()
-    mount.unmount()
+    with mounted_on(disk, start_mount, PATIENT) as mount:
+        yield mount
 
 
 @pytest.fixture
 def quick(disk: Disk, start_mount: StartMount) -> Iterator[Mount]:
     """A mount whose drafts become versions soon."""
-    mount = start_mount(home=disk.path / "home", settings=QUIET)
-    yield mount
-    disk.free()
-    mount.unmount()
+    with mounted_on(disk, start_mount, QUIET) as mount:
+        yield mount
 
 
 def test_the_writer_is_told_and_nothing_else_is_hurt(quick: Mount, disk: Disk) -> None:
@@ -199,25 +194,25 @@ def test_no_room_to_bring_a_sealed_file_back(patient: Mount, disk: Disk) -> None
 
 
 def test_no_inodes_left(tmp_path: Path, start_mount: StartMount) -> None:
-    disk = Disk(tmp_path / "disk", f"size={DISK},nr_inodes=120")
-    mount = start_mount(home=disk.path / "home", settings=PATIENT)
-    draft = mount.incoming / "draft"
-    draft.mkdir()
-    with raises(errno.ENOSPC):
-        for number in range(200):
-            (draft / str(number)).write_bytes(b"%d" % number)
-    names = os.listdir(draft)
-    with raises(errno.ENOSPC):
+    with (
+        small_disk(tmp_path / "disk", f"size={DISK},nr_inodes=120") as disk,
+        mounted_on(disk, start_mount, PATIENT) as mount,
+    ):
+        draft = mount.incoming / "draft"
+        draft.mkdir()
+        with raises(errno.ENOSPC):
+            for number in range(200):
+                (draft / str(number)).write_bytes(b"%d" % number)
+        names = os.listdir(draft)
+        with raises(errno.ENOSPC):
+            commit(draft)
+        assert versions(mount, "draft") == []
+        kept = names[: len(names) // 5]
+        for name in set(names) - set(kept):
+            (draft / name).unlink()
         commit(draft)
-    assert versions(mount, "draft") == []
-    kept = names[: len(names) // 5]
-    for name in set(names) - set(kept):
-        (draft / name).unlink()
-    commit(draft)
-    found = {path.name: path.read_bytes() for path in (mount.artifacts / "draft" / "1").iterdir()}
-    assert found == {name: name.encode() for name in kept}
-    mount.unmount()
-    disk.end()
+        found = {path.name: path.read_bytes() for path in (mount.artifacts / "draft" / "1").iterdir()}
+        assert found == {name: name.encode() for name in kept}
 
 
 def test_mounting_when_the_disk_is_full(patient: Mount, disk: Disk) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.disk import Disk
+from support.disk import Disk, mounted_on, small_disk
 from support.drafts import QUIET, raises, versions, wait_for_version
 from support.mount import Mount
 from support.mount_fixtures import StartMount
@@ -27,17 +27,14 @@ LIMIT = 2
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path / "disk", f"size={24 * SIZE}")
-    yield disk
-    disk.end()
+    with small_disk(tmp_path / "disk", f"size={24 * SIZE}") as disk:
+        yield disk
 
 
 @pytest.fixture
 def mount(disk: Disk, start_mount: StartMount) -> Iterator[Mount]:
-    mount = start_mount(home=disk.path / "home", settings=QUIET)
-    yield mount
-    disk.free()
-    mount.unmount()
+    with mounted_on(disk, start_mount, QUIET) as mount:
+        yield mount
 
 
 def save(run: Path, step: int) -> bytes:

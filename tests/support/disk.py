@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+from support.mount import Mount
+from support.mount_fixtures import StartMount
 
 
 class Disk:
@@ -28,3 +33,22 @@ class Disk:
 
     def end(self) -> None:
         subprocess.run(["umount", "--lazy", self.path], check=True)
+
+
+@contextmanager
+def small_disk(path: Path, options: str) -> Iterator[Disk]:
+    """A small file system, which is gone afterwards."""
+    disk = Disk(path, options)
+    try:
+        yield disk
+    finally:
+        disk.end()
+
+
+@contextmanager
+def mounted_on(disk: Disk, start_mount: StartMount, settings: Mapping[str, float]) -> Iterator[Mount]:
+    """A mount whose home is on a disk. There is room again before it is unmounted."""
+    mount = start_mount(home=disk.path / "home", settings=settings)
+    yield mount
+    disk.free()
+    mount.unmount()

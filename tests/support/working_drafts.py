@@ -21,6 +21,19 @@ from artfs_mount.incoming.selection import Part
 ME = os.getuid(), os.getgid(), os.getpid()
 
 
+def all_steps(commit: DraftCommit) -> MadeVersion:
+    """Makes a version, by all steps up to the lineage."""
+    commit.look()
+    content = commit.snapshot()
+    commit.decide()
+    made = commit.commit(content)
+    for _ in commit.give_back(made):
+        pass
+    commit.protect(made)
+    commit.free(made)
+    return made
+
+
 class WorkingDrafts:
     """`/incoming` of a home. now: what its clock says; programs tell by their paths in it what they do."""
 
@@ -134,15 +147,7 @@ class WorkingDrafts:
 
     def seal(self, name: str) -> MadeVersion:
         """Makes a version of what is complete."""
-        commit = self.begin(name)
-        commit.look()
-        content = commit.snapshot()
-        commit.decide()
-        made = commit.commit(content)
-        for _ in commit.give_back(made):
-            pass
-        commit.protect(made)
-        commit.free(made)
+        made = all_steps(self.begin(name))
         self.tidy()
         return made
 

@@ -18,6 +18,7 @@ from artfs_mount.incoming.complete.events import Opened, Stamp
 from artfs_mount.incoming.drafts import Draft, State, Who
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.observed import Actor
+from support.working_drafts import all_steps
 
 ACTOR = Actor("group:1", 1, ("train.py",), None, (1, 1))
 
@@ -45,15 +46,7 @@ class Drafts:
         """All steps, up to the lineage."""
         commit = self.begin(draft, **wishes)
         commit.check()
-        commit.look()
-        content = commit.snapshot()
-        commit.decide()
-        made = commit.commit(content)
-        for _ in commit.give_back(made):
-            pass
-        commit.protect(made)
-        commit.free(made)
-        return commit, made
+        return commit, all_steps(commit)
 
     def versions(self, name: str) -> list[Version]:
         row = self.workspace.catalog.artifacts.get(name)
