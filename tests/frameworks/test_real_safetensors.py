@@ -65,5 +65,5 @@ def test_a_save_that_is_killed_in_the_middle_is_no_version(campaign: Campaign, s
 
 def _wait_for_a_second_file(folder: Path) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while len(os.listdir(folder)) < 2 and time.monotonic() < give_up:
-        pass
+    while len(os.listdir(folder)) < 2:  # without a pause: a save is short
+        assert time.monotonic() < give_up, "nobody saves there"

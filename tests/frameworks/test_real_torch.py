@@ -81,5 +81,5 @@ def _wait_until_it_is_shorter(path: Path) -> None:
     """Waits until somebody began to write over a file."""
     whole = os.stat(path).st_size
     give_up = time.monotonic() + 30
-    while os.stat(path).st_size == whole and time.monotonic() < give_up:
-        pass
+    while os.stat(path).st_size == whole:  # without a pause: a save is short
+        assert time.monotonic() < give_up, "nobody writes over it"
