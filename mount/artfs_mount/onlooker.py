@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from os.path import join
 
-from artfs_mount.incoming.complete.events import Checked, Pointed, Stamp
+from artfs_mount.incoming.complete.events import Checked, DraftPath, Pointed, Stamp
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.looks import Look, look_at, read_pointer
@@ -44,6 +44,18 @@ class Onlooker:
         if units or pointers:
             self._kept.add(draft.name)
             self._supervisor.start(Work.LOOK, self._keep, draft, units, pointers)
+
+    async def keep_before_loss(self, place: DraftPath) -> bool:
+        """Keeps the complete units that are about to lose what is at a place; returns whether there were any.
+
+        A framework that rotates may remove what it saved before anybody has looked at the draft.
+        """
+        draft = self._incoming.drafts.get(place.draft)
+        units = [] if draft is None else self._incoming.to_pin_before_loss(draft, place.path)
+        for unit in units:
+            if draft is not None and self._failed.get((draft.name, unit)) != draft.changes:
+                await self._keep_unit(draft, unit)
+        return bool(units)
 
     def check(self, draft: Draft, paths: Sequence[bytes]) -> None:
         """Checks the formats of files of a draft."""

@@ -26,6 +26,7 @@ from artfs_mount.incoming import control
 from artfs_mount.incoming.agenda import Agenda
 from artfs_mount.incoming.callers import Caller
 from artfs_mount.incoming.commit import DraftCommit, MadeVersion, Request
+from artfs_mount.incoming.complete.events import DraftPath
 from artfs_mount.incoming.complete.rule import Check, Decision, Hold, Seal, Wait
 from artfs_mount.incoming.drafts import Draft
 from artfs_mount.incoming.incoming import Incoming
@@ -94,6 +95,10 @@ class Sealer:
         for draft in drafts:
             if draft in self._incoming.drafts.stuck:
                 raise OSError(errno.EIO, self._incoming.drafts.stuck[draft])
+
+    async def keep_before_loss(self, place: DraftPath) -> bool:
+        """Keeps the complete units that are about to lose what is at a place; returns whether there were any."""
+        return await self._onlooker.keep_before_loss(place)
 
     async def watch(self) -> None:
         """Seals complete drafts, for as long as the daemon lives."""

@@ -109,6 +109,26 @@ def test_every_checkpoint_is_in_a_version_however_fast_they_are_deleted(mount: M
     assert in_versions(mount, "run") == set(range(8))
 
 
+def test_a_checkpoint_that_is_deleted_as_soon_as_it_is_finished_is_in_a_version(mount: Mount) -> None:
+    """Nothing waits for anything: not even a look at the draft comes between a marker and the removal."""
+    run = mount.incoming / "run"
+    run.mkdir()
+    with open(run / "run.log", "a"):
+        for number in range(8):
+            save(run / f"checkpoint-{number}", number)
+            delete(run / f"checkpoint-{number}")
+        for number in range(8):
+            (run / f"epoch={number}.ckpt").write_bytes(b"%d" % number)
+            if number:
+                (run / f"epoch={number - 1}.ckpt").unlink()
+        mount.wait_until(lambda: in_versions(mount, "run") == set(range(8)), "all checkpoints")
+
+        def files() -> set[str]:
+            return {path.name for name in versions(mount, "run") for path in (mount.artifacts / "run" / name).iterdir()}
+
+        mount.wait_until(lambda: {f"epoch={number}.ckpt" for number in range(7)} <= files(), "all files of the series")
+
+
 def test_a_checkpoint_that_is_written_on_is_not_in_the_version_of_another(mount: Mount) -> None:
     run = mount.incoming / "run"
     (run / "checkpoint-1").mkdir(parents=True)

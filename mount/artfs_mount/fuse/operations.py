@@ -152,11 +152,15 @@ class Operations(pyfuse3.Operations):
 
     @handler
     async def rmdir(self, parent: int, name: bytes, ctx: RequestContext) -> None:
-        self.incoming.namespace.remove_directory(await self._changeable(parent, name), name, ctx.pid)
+        directory = await self._changeable(parent, name)
+        await self._keep_complete(directory, name)
+        self.incoming.namespace.remove_directory(directory, name, ctx.pid)
 
     @handler
     async def unlink(self, parent: int, name: bytes, ctx: RequestContext) -> None:
-        self.incoming.namespace.remove(await self._changeable(parent, name), name, ctx.pid)
+        directory = await self._changeable(parent, name)
+        await self._keep_complete(directory, name)
+        self.incoming.namespace.remove(directory, name, ctx.pid)
 
     @handler
     async def symlink(self, parent: int, name: bytes, target: bytes, ctx: RequestContext) -> EntryAttributes:
@@ -189,6 +193,8 @@ class Operations(pyfuse3.Operations):
             return
         directory, new_directory = self.inodes.writable(parent), self.inodes.writable(new_parent)
         await self._until_free((directory, name), (new_directory, new_name))
+        if await self._keep_complete(new_directory, new_name):
+            await self._until_free((directory, name), (new_directory, new_name))
         self.incoming.namespace.rename(directory, name, new_directory, new_name, flags, ctx.pid, ctx.uid)
 
     # Files
@@ -305,6 +311,13 @@ class Operations(pyfuse3.Operations):
         node = self.inodes.writable(inode)
         await self._until_free((node, name))
         return node
+
+    async def _keep_complete(self, directory: DraftNode, name: bytes) -> bool:
+        """Waits until the complete units are kept that lose this name now; returns whether it has waited."""
+        if not await self.sealer.keep_before_loss(self.incoming.nodes.place_in(directory, name)):
+            return False
+        await self._until_free((directory, name))
+        return True
 
     async def _until_free(self, *places: tuple[DraftNode, bytes | None]) -> None:
         if self.sealer.any_busy:

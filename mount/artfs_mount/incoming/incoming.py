@@ -193,6 +193,12 @@ class Incoming:
             return []
         return to_pin(self._facts(draft, DraftKind.DIRECTORY), self.quiet)
 
+    def to_pin_before_loss(self, draft: Draft, path: bytes) -> list[bytes]:
+        """The units whose files are to be kept before what is at a path goes."""
+        if not draft.history.may_be_lost(path):
+            return []
+        return [unit for unit in self.to_pin(draft) if is_at(path, unit)]
+
     def _facts(self, draft: Draft, kind: DraftKind) -> Facts:
         waiting = self.finishing.get(draft.name)
         writers = self.drafts.processes.look(draft.history.writers, draft.history.endings)
