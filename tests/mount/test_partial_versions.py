@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,39 @@ def test_what_is_left_of_a_checkpoint_that_is_being_deleted_is_the_draft_s_own(m
     (run / "checkpoint-1" / MARKER).chmod(0o600)
     assert checkpoints(mount.artifacts / "run" / "1") == {1}
     assert mount.artfs("verify", "run/1").returncode == 0
+
+
+@pytest.mark.parametrize(("keep", "what"), [(os.rename, "model.bin"), (os.rename, "deep"), (os.link, "model.bin")])
+def test_what_went_from_a_checkpoint_into_the_next_one_is_the_draft_s_own(
+    mount: Mount, keep: Callable[[Path, Path], None], what: str
+) -> None:
+    first, second = mount.incoming / "run" / "checkpoint-1", mount.incoming / "run" / "checkpoint-2"
+    second.mkdir(parents=True)
+    with open(second / "other.bin", "wb") as other:
+        other.write(b"half")
+        save(first, 1)
+        mount.wait_until(lambda: is_kept(mount, 1), "checkpoint 1 to be kept")
+        keep(first / what, second / what)
+        delete(first)
+        mount.wait_until(lambda: versions(mount, "run") == ["1"], "a version")
+        for path in [path for path in second.rglob("*") if path.is_file()]:
+            path.write_bytes(b"MINE")
+    assert checkpoints(mount.artifacts / "run" / "1") == {1}
+    assert mount.artfs("verify", "run/1").returncode == 0
+
+
+def test_what_went_from_a_checkpoint_into_another_draft_is_in_no_version_of_the_checkpoint(mount: Mount) -> None:
+    """The other draft may be written to at any time, also while the version is made."""
+    run = mount.incoming / "run"
+    save(run / "checkpoint-1", 1)
+    mount.wait_until(lambda: is_kept(mount, 1), "checkpoint 1 to be kept")
+    (run / "checkpoint-1" / "model.bin").rename(mount.incoming / "best.bin")
+    delete(run / "checkpoint-1")
+    save(run / "checkpoint-2", 2)
+    mount.wait_until(lambda: 2 in in_versions(mount, "run"), "checkpoint 2")
+    (mount.incoming / "best.bin").write_bytes(b"MINE")
+    assert in_versions(mount, "run") == {2}
+    assert mount.artfs("verify", "run").returncode == 0
 
 
 PLACES = [

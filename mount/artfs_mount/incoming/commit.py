@@ -21,7 +21,7 @@ import os
 import stat
 import uuid as uuids
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ from artfs_mount.incoming.incoming import Incoming
 from artfs_mount.incoming.lineage import record
 from artfs_mount.incoming.looks import Look, NothingInIt, Unfit, faults, is_empty
 from artfs_mount.incoming.observed import Author
-from artfs_mount.incoming.pins import remove
+from artfs_mount.incoming.pins import KeptUnit, remove
 from artfs_mount.incoming.selection import Part
 
 STUBS_AT_ONCE = 256
@@ -95,6 +95,7 @@ class DraftCommit:
         self._looked_at = 0.0
         self._checked: frozenset[bytes] = frozenset()
         self._authors: tuple[Author, ...] = ()
+        self._pins: Mapping[bytes, KeptUnit] = {}
         self._copies: Path | None = None
         self._is_cancelled = False
 
@@ -172,6 +173,8 @@ class DraftCommit:
         """Makes what was looked at final. Raises Cancelled when it is not the draft any more."""
         self.check_still()
         self._authors = tuple(self.draft.authors.values())
+        pins = self._incoming.drafts.pins.all_of(self.draft.name)
+        self._pins = {unit: pin for unit, pin in pins if unit in self._pinned}
 
     def check_still(self) -> None:
         """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at."""
@@ -365,32 +368,42 @@ class DraftCommit:
         names: dict[int, list[bytes]] = defaultdict(list)
         digests: dict[int, Digest] = {}
         own = self._incoming.path(self.draft.name)
-        digests_of_kept: dict[int, Digest] = {}
+        kept: dict[int, seal.ScannedFile] = {}
         for file in content.files:
             if file.stand_in:
                 continue
             if is_at(file.source_path, own):
                 names[file.st_ino].append(file.source_path)
                 digests[file.st_ino] = file.digest.digest
-            else:  # kept or copied elsewhere
-                digests_of_kept[file.st_ino] = file.digest.digest
-        for path, number in self._left_of_pinned(own):
-            if number in digests_of_kept:
-                names[number].append(path)
-                digests[number] = digests_of_kept[number]
+            elif any(file.st_ino in pin.inodes for pin in self._pins.values()):
+                kept[file.st_ino] = file
+        self._find_names(own, kept, names)
+        digests.update((number, kept[number].digest.digest) for number in kept.keys() & names.keys())
         scratch = os.fsencode(self._incoming.area.scratch / f"stub-{uuids.uuid4()}")
         for number, paths in names.items():
             stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
             undo.callback(stub.discard)
             yield stub
 
-    def _left_of_pinned(self, own: bytes) -> Iterator[tuple[bytes, int]]:
-        """Files of units that are taken as they were pinned, and that are still in the draft, with their inodes."""
-        for unit in self._pinned:
-            top = os.path.join(own, unit)
-            for path in walk_files(top) if os.path.isdir(top) else [top]:
+    def _find_names(self, own: bytes, kept: Mapping[int, seal.ScannedFile], names: dict[int, list[bytes]]) -> None:
+        """Finds the names that files of pinned units still have: where they were, or moved or linked to.
+
+        Raises Unfit if one is in another draft, through which the version's bytes could be written to.
+        """
+        links = {number: self._incoming.drafts.pins.links_at(file.source_path) for number, file in kept.items()}
+        if any(links[number] > len(names[number]) for number in kept):
+            names.update((number, []) for number in kept)
+            for path in walk_files(own):
                 with contextlib.suppress(FileNotFoundError):
-                    yield path, lstat(path).st_ino
+                    if (number := lstat(path).st_ino) in kept:
+                        names[number].append(path)
+        lost = [kept[number].source_path for number in kept if links[number] > len(names[number])]
+        if lost:
+            units = [unit for unit, pin in self._pins.items() if any(is_at(path, pin.path) for path in lost)]
+            raise Unfit(self.draft.title, [Look(unit, "files of it are in another draft by now") for unit in units])
+        for number in kept:
+            if not names[number]:
+                del names[number]
 
     def give_up_pins(self, looks: Collection[Look]) -> list[Look]:
         """Gives up units that were pinned and are not whole; returns what was found out of all else."""

@@ -209,7 +209,7 @@ class Incoming:
             draft.history,
             held=draft.held,
             aside=draft.idle or (self._why_no_link(draft) if kind is DraftKind.LINK else None),
-            ended=all_ended(writers),
+            ended=all_ended(writers, except_for=waiting or ()),
             ended_well=bool(writers) and all_ended_well(writers) and _have_left(draft),
             stopped=bool(stopped(writers)),
             finish=waiting is not None and all_ended(writers, except_for=waiting),

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 _TEMPORARY = re.compile(
     rb"""
-    (?: \.tmp\w* | \.part(ial)?            # Python's tempfile, safetensors, browsers, many more
-      | (?:^|(?<=/)) tmp[a-z0-9_]{8}
-      | \.tempstate\w* | _temp                        # TensorFlow
+    (?: \.tmp (?: \d+ | \w{6,} )? | \.part(ial)?      # safetensors, browsers, many more; no .tmpl
+      | (?:^|(?<=/)) tmp (?!_[a-z]+(?:/|\Z)) [a-z0-9_]{8}     # Python's tempfile; no tmp_results
+      | \.tempstate\w* | variables_temp | ckpt[^/]*_temp    # TensorFlow
       | \.orbax-checkpoint-tmp(-\d+)? | \.__lock      # Orbax, tensorstore
-      | -journal | -wal | -shm                        # SQLite: part of the database beside it
+      | \.\w+-(?: journal | wal | shm )              # SQLite: part of the database beside it
     ) (?=/|\Z)
     | (?:^|(?<=/)) (?:
         tmp-checkpoint-                               # Hugging Face Trainer before 4.40
