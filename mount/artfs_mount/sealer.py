@@ -322,7 +322,7 @@ class Sealer:
         except (ArtfsError, OSError) as error:
             if isinstance(error, StoreError):
                 await self._look_for_store()
-            commit.check_still()
+            commit.check_still(error)
             raise
         log.info("draft %s is version %s", commit.draft.title, made.version.name)
         return made

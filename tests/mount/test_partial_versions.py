@@ -190,6 +190,29 @@ def test_what_went_from_a_checkpoint_into_another_draft_is_in_no_version_of_the_
     assert mount.artfs("verify", "run").returncode == 0
 
 
+def test_a_line_that_comes_to_a_log_while_a_version_is_made_holds_nothing_back(
+    start_mount: StartMount, tmp_path: Path
+) -> None:
+    """Nothing changes after that line, so nothing else would have the draft looked at again."""
+    fault = tmp_path / "fault"
+    environment = {faulty_daemon.VARIABLE: str(fault)}
+    mount = start_mount(MYSELF, environment=environment, daemon=[faulty_daemon.__file__ or ""], settings=QUIET)
+    run = mount.incoming / "run"
+    run.mkdir()
+    (run / "closed.log").write_text("first\n")
+    with open(run / "open.log", "a", buffering=1) as opened:
+        print("first", file=opened)
+        Fault("DraftCommit.snapshot", call=1, after=True, hang=True).write(fault)
+        save(run / "checkpoint-1", 1)
+        mount.wait_until(lambda: any(path.name == "0" for path in kept(mount)), "a copy of the open log")
+        with open(run / "closed.log", "a") as log:
+            log.write("second\n")
+        fault.unlink()
+        mount.wait_until(lambda: versions(mount, "run") == ["1"], "a version")
+        assert (mount.artifacts / "run" / "1" / "closed.log").read_text() == "first\nsecond\n"
+    assert mount.artfs("verify", "run/1").returncode == 0
+
+
 PLACES = [
     ("DraftCommit.snapshot", True),
     ("make", False),

@@ -176,9 +176,13 @@ class DraftCommit:
         pins = self._incoming.drafts.pins.all_of(self.draft.name)
         self._pins = {unit: pin for unit, pin in pins if unit in self._pinned}
 
-    def check_still(self) -> None:
-        """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at."""
-        if self._has_changed or self._incoming.drafts.get(self.draft.name) is not self.draft:
+    def check_still(self, error: Exception | None = None) -> None:
+        """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at.
+
+        error: what came of it; it says nothing of the draft if a log was opened meanwhile, which else is no change.
+        """
+        is_log = isinstance(error, DraftHeld | ChangedWhileReading) and self.draft.changes != self._changes
+        if is_log or self._has_changed or self._incoming.drafts.get(self.draft.name) is not self.draft:
             raise Cancelled(f"{self.draft.title}: it changed while it was looked at", subject=self.draft.name)
 
     def commit(self, content: seal.Scanned) -> MadeVersion:
@@ -401,9 +405,8 @@ class DraftCommit:
         if lost:
             units = [unit for unit, pin in self._pins.items() if any(is_at(path, pin.path) for path in lost)]
             raise Unfit(self.draft.title, [Look(unit, "files of it are in another draft by now") for unit in units])
-        for number in kept:
-            if not names[number]:
-                del names[number]
+        for number in [number for number in kept if not names[number]]:
+            del names[number]
 
     def give_up_pins(self, looks: Collection[Look]) -> list[Look]:
         """Gives up units that were pinned and are not whole; returns what was found out of all else."""
