@@ -47,6 +47,7 @@ COLUMNS: dict[str, TableColumn] = {
     "tags": listed("tags"),
     "pinned": text("pinned"),
     "save_type": text("save type"),
+    "sealed_by": text("sealed by"),
     "data_type": text("data type"),
     "materializer": text("materializer"),
     "trusted": yes_no("trusted"),

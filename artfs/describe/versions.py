@@ -41,6 +41,7 @@ def versions(catalog: Catalog, rows: Sequence[Version]) -> list[dict[str, Any]]:
         {
             **node(row),
             "save_type": row.save_type,
+            "sealed_by": row.sealed_by,
             "materializer": row.materializer,
             "data_type": row.data_type,
             "tags": list(tags.get(row.id, ())),

@@ -153,7 +153,7 @@ def _lost(lost: sys.UnraisableHookArgs) -> None:
 def _tell_stacks(area: areas.Area) -> None:
     """Writes where each thread is at SIGUSR1, and when the interpreter crashes. The file stays open until the end."""
     stacks = open(area.stacks, "w", opener=area.sharing.opener)  # noqa: SIM115
-    faulthandler.enable(stacks)
+    faulthandler.enable(stacks, all_threads=False)  # the stacks of others change while a signal is handled: it crashes
     faulthandler.register(signal.SIGUSR1, file=stacks)
 
 

@@ -113,6 +113,7 @@ async def _main(incoming: Incoming, options: MountOptions, facts: dict[str, obje
                 pyfuse3.close()
                 raise
             await _answer(mount, asked)
+            incoming.keep_holds()
             background.cancel_scope.cancel()
             pyfuse3.close()
         # One more signal may end the process as soon as nobody receives it here.

@@ -38,6 +38,7 @@ def test_what_is_no_set() -> None:
     assert incomplete_sets(parts([7], 3)) == []
     assert incomplete_sets(parts([0, 3], 3)) == []
     assert incomplete_sets([b"epoch-10-of-00"]) == []
+    assert incomplete_sets([b"chapter-01-of-12.txt", b"view-001-of-360.PNG"]) == []
 
 
 def test_a_name_that_says_millions_costs_little() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -265,3 +266,18 @@ def test_a_daemon_that_is_killed_in_the_middle_leaves_no_half_version(
     newest = mount.artifacts / "run" / "latest"
     assert {path.name for path in newest.iterdir()} == {"beside", "checkpoint-1", "checkpoint-2", "checkpoint-3"}
     assert mount.artfs("verify", "run").returncode == 0
+
+
+def test_what_a_killed_program_left_is_held_by_the_next_daemon_too(start_mount: StartMount) -> None:
+    """That daemon has not seen how the program ended."""
+    mount = start_mount(MYSELF, settings=dict.fromkeys(QUIET, UNIT_SECONDS))
+    (mount.incoming / "run").mkdir()
+    half = "echo half > half.bin; exec 3> model.bin; echo half >&3; kill -KILL $$"
+    subprocess.run(["sh", "-c", half], cwd=mount.incoming / "run", check=False)
+    mount.wait_until(lambda: drafts(mount)["run"]["state"] == "held", "the hold")
+    reason = drafts(mount)["run"]["reason"]
+    mount.unmount()
+    mount.mount()
+    assert (drafts(mount)["run"]["state"], drafts(mount)["run"]["reason"]) == ("held", reason)
+    (mount.incoming / "run" / "model.bin").write_bytes(b"whole")
+    mount.wait_until(lambda: versions(mount, "run") == ["1"], "what was written again")

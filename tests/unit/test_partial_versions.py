@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artfs.errors import Cancelled
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.looks import Unfit
 from artfs_mount.incoming.namespace import RENAME_EXCHANGE
@@ -53,6 +54,22 @@ def test_what_is_complete_is_taken_and_the_rest_goes_on(drafts: WorkingDrafts) -
     taken = {"run.log": b"1\n2\n", "checkpoint-6/model": b"half and the rest", f"checkpoint-6/{MARKER}": b"{}"}
     assert drafts.stored(second.version) == {**first, **taken}
     assert drafts.stored(made.version)["run.log"] == b"1\n"
+    assert drafts.scratch() == set()
+
+
+def test_of_what_changed_while_it_was_looked_at_no_copy_stays(drafts: WorkingDrafts) -> None:
+    drafts.write(drafts.open("run/run.log", APPEND), b"1\n")
+    checkpoint(drafts, "run/checkpoint-5", b"five")
+    drafts.now = 2
+    commit = drafts.begin("run")
+    commit.look()
+    commit.snapshot()
+    assert drafts.scratch() != set()
+    drafts.now = 3
+    drafts.save("run/checkpoint-5/model", b"other")
+    with pytest.raises(Cancelled):
+        commit.decide()
+    drafts.tidy()
     assert drafts.scratch() == set()
 
 

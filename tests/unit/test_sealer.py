@@ -101,7 +101,7 @@ class Commit:
     def look(self) -> None:
         self._work.at(self.draft, "look")
 
-    def check_still(self) -> None:
+    def check_still(self, error: Exception | None = None) -> None:
         pass
 
     def cancel(self) -> None:

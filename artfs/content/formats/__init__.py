@@ -10,9 +10,10 @@ from __future__ import annotations
 from artfs.content.formats.checks import FormatChecks, check
 from artfs.content.formats.finding import Finding
 from artfs.content.formats.opened import MOST_BYTES, MOST_READS, OpenedDescriptor, OpenedFile
-from artfs.content.formats.sets import IncompleteSet, incomplete_sets, journals, named_parts
+from artfs.content.formats.sets import INDEX_ENDINGS, IncompleteSet, incomplete_sets, journals, named_parts
 
 __all__ = [
+    "INDEX_ENDINGS",
     "MOST_BYTES",
     "MOST_READS",
     "Finding",

@@ -19,6 +19,8 @@ MOST_NAMED = 10
 """Of missing parts so many are named, however many a name says that there are."""
 
 _PART = re.compile(rb"(.*?)-([0-9]{2,7})-of-([0-9]{2,7})(?![0-9])(.*)", re.DOTALL)
+_DOCUMENT = re.compile(rb"\.(gif|html|jpe?g|log|md|pdf|png|rst|svg|txt)\Z", re.IGNORECASE)
+"""Chapters and pictures are good one by one."""
 _JOURNALS = (b"-wal", b"-journal")
 
 
@@ -40,7 +42,8 @@ class IncompleteSet:
 def incomplete_sets(names: Iterable[bytes]) -> list[IncompleteSet]:
     """Return the numbered sets (`model-00001-of-00002.safetensors`) of a directory that are not all there.
 
-    They count from 1 (Hugging Face's models) or from 0 (its datasets, TensorFlow's variables), as the parts tell.
+    They count from 1 (Hugging Face's models) or from 0 (its datasets, TensorFlow's variables), as the parts tell. Texts
+    and pictures (`chapter-01-of-12.txt`) are no sets.
 
     Args:
         names: of the files in the directory.
@@ -49,7 +52,7 @@ def incomplete_sets(names: Iterable[bytes]) -> list[IncompleteSet]:
     for name in names:
         if found := _PART.fullmatch(name):
             before, number, total, after = found.groups()
-            if len(number) == len(total):
+            if len(number) == len(total) and not _DOCUMENT.match(after):
                 sets[before, total, len(number), after].add(int(number))
     parts = [_incomplete(*key, there) for key, there in sorted(sets.items())]
     return [each for each in parts if each is not None]

@@ -20,7 +20,6 @@ import contextlib
 import os
 import stat
 import uuid as uuids
-from collections import defaultdict
 from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +29,6 @@ from artfs.artifacts.scan import closed
 from artfs.catalog.artifacts import Artifact
 from artfs.catalog.new_version import NewVersion
 from artfs.catalog.versions import Version
-from artfs.content.digest import Digest
-from artfs.content.files import walk_files
-from artfs.content.long_paths import lstat
 from artfs.enums import ArtifactSaveType
 from artfs.errors import Cancelled, ChangedWhileReading, DraftHeld, InvalidName, VersionExists
 from artfs.linux import users
@@ -47,6 +43,7 @@ from artfs_mount.incoming.looks import Look, NothingInIt, Unfit, faults, is_empt
 from artfs_mount.incoming.observed import Author
 from artfs_mount.incoming.pins import KeptUnit, remove
 from artfs_mount.incoming.selection import Part
+from artfs_mount.incoming.shared_names import SharedNames
 
 STUBS_AT_ONCE = 256
 """Stubs are put in their places in batches, and requests are answered between them."""
@@ -150,7 +147,7 @@ class DraftCommit:
         content = snapshot.take(self._incoming, self._mount_point, self.draft.name, self._is_outdated, part)
         if self._part is not None and not content.in_place:
             if is_empty(content):
-                raise NothingInIt(f"{self.draft.title}: it is empty", subject=self.draft.name)
+                raise NothingInIt("it is empty", subject=self.draft.name)
             self._check_whole(content, self._part)
         return content
 
@@ -171,10 +168,14 @@ class DraftCommit:
 
     def decide(self) -> None:
         """Makes what was looked at final. Raises Cancelled when it is not the draft any more."""
-        self.check_still()
+        try:
+            self.check_still()
+        except Cancelled:
+            self._remove_copies()
+            raise
         self._authors = tuple(self.draft.authors.values())
-        pins = self._incoming.drafts.pins.all_of(self.draft.name)
-        self._pins = {unit: pin for unit, pin in pins if unit in self._pinned}
+        pins = {unit: self._incoming.drafts.pins.of(self.draft.name, unit) for unit in self._pinned}
+        self._pins = {unit: pin for unit, pin in pins.items() if pin is not None}
 
     def check_still(self, error: Exception | None = None) -> None:
         """Raises Cancelled when the draft was changed, removed or opened for writing since it was looked at.
@@ -369,44 +370,17 @@ class DraftCommit:
         """Makes the stubs, to be discarded unless all goes well. What is one already is left alone."""
         if content.in_place:
             return
-        names: dict[int, list[bytes]] = defaultdict(list)
-        digests: dict[int, Digest] = {}
-        own = self._incoming.path(self.draft.name)
-        kept: dict[int, seal.ScannedFile] = {}
-        for file in content.files:
-            if file.stand_in:
-                continue
-            if is_at(file.source_path, own):
-                names[file.st_ino].append(file.source_path)
-                digests[file.st_ino] = file.digest.digest
-            elif any(file.st_ino in pin.inodes for pin in self._pins.values()):
-                kept[file.st_ino] = file
-        self._find_names(own, kept, names)
-        digests.update((number, kept[number].digest.digest) for number in kept.keys() & names.keys())
+        shared = SharedNames(self._incoming.path(self.draft.name), self._pins, self._incoming.drafts.pins)
+        found = shared.of(content)
+        if shared.lost:
+            raise Unfit(
+                self.draft.title, [Look(unit, "files of it are in another draft by now") for unit in shared.lost]
+            )
         scratch = os.fsencode(self._incoming.area.scratch / f"stub-{uuids.uuid4()}")
-        for number, paths in names.items():
-            stub = stubs.make(paths, digests[number], b"%s-%d" % (scratch, number))
+        for number, (paths, digest) in found.items():
+            stub = stubs.make(paths, digest, b"%s-%d" % (scratch, number))
             undo.callback(stub.discard)
             yield stub
-
-    def _find_names(self, own: bytes, kept: Mapping[int, seal.ScannedFile], names: dict[int, list[bytes]]) -> None:
-        """Finds the names that files of pinned units still have: where they were, or moved or linked to.
-
-        Raises Unfit if one is in another draft, through which the version's bytes could be written to.
-        """
-        links = {number: self._incoming.drafts.pins.links_at(file.source_path) for number, file in kept.items()}
-        if any(links[number] > len(names[number]) for number in kept):
-            names.update((number, []) for number in kept)
-            for path in walk_files(own):
-                with contextlib.suppress(FileNotFoundError):
-                    if (number := lstat(path).st_ino) in kept:
-                        names[number].append(path)
-        lost = [kept[number].source_path for number in kept if links[number] > len(names[number])]
-        if lost:
-            units = [unit for unit, pin in self._pins.items() if any(is_at(path, pin.path) for path in lost)]
-            raise Unfit(self.draft.title, [Look(unit, "files of it are in another draft by now") for unit in units])
-        for number in [number for number in kept if not names[number]]:
-            del names[number]
 
     def give_up_pins(self, looks: Collection[Look]) -> list[Look]:
         """Gives up units that were pinned and are not whole; returns what was found out of all else."""

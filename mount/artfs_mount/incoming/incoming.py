@@ -21,6 +21,7 @@ from artfs_mount.incoming.complete.obstacles import Obstacle, obstacles
 from artfs_mount.incoming.complete.paths import is_at
 from artfs_mount.incoming.complete.rule import Decision, Hold, decide, to_pin
 from artfs_mount.incoming.complete.settings import Quiet
+from artfs_mount.incoming.complete.units import may_lose
 from artfs_mount.incoming.complete.writers import (
     all_ended,
     all_ended_well,
@@ -123,6 +124,13 @@ class Incoming:
             return None
         return self._decide(draft, self._trouble())
 
+    def keep_holds(self) -> None:
+        """Writes down what holds drafts: the next daemon knows neither who wrote them, nor how those ended."""
+        for draft in self.drafts:
+            found = [each for each in self.obstacles(draft) if not each.waits and not each.left]
+            if found and draft.held is None:
+                self.drafts.hold(draft, found[0].why)
+
     def obstacles(self, draft: Draft) -> list[Obstacle]:
         """What keeps paths of a draft out of versions."""
         if draft.state is not State.CHANGED:
@@ -195,7 +203,7 @@ class Incoming:
 
     def to_pin_before_loss(self, draft: Draft, path: bytes) -> list[bytes]:
         """The units whose files are to be kept before what is at a path goes."""
-        if not draft.history.may_be_lost(path):
+        if not may_lose(draft.history, path):
             return []
         return [unit for unit in self.to_pin(draft) if is_at(path, unit)]
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from artfs.artifacts.scan import Scanned
+from artfs.artifacts.scan import Scanned, ScannedFile
 from artfs.content import formats
 from artfs.content.files import made_readable, walk
 from artfs.content.long_paths import lstat, reachable
@@ -16,7 +16,7 @@ from artfs.content.tree import Tree
 from artfs.errors import Cancelled, DraftHeld
 from artfs_mount.incoming.complete.markers import POINTER_BYTES, POINTERS, missing_marker, target_of
 from artfs_mount.incoming.complete.names import is_never_empty, is_temporary
-from artfs_mount.incoming.complete.paths import joined
+from artfs_mount.incoming.complete.paths import joined, parent
 from artfs_mount.incoming.complete.ranks import ranks_missing
 
 SQLITE = "SQLite"
@@ -100,6 +100,8 @@ def faults(scanned: Scanned, name: bytes, checked: Container[bytes], world_size:
         finding = _finding(file.source_path, name)
         if finding is not None and finding.fault is not None:
             yield Look(file.path, finding.fault)
+        elif missing := _named_but_missing(scanned.tree, file):
+            yield Look(file.path, f"it names {missing.decode('utf-8', 'replace')}, which is not there")
 
 
 def is_empty(scanned: Scanned) -> bool:
@@ -126,6 +128,15 @@ def _lacking(top: Tree, name: bytes, world_size: int | None) -> Iterator[Look]:
         elif ranks := ranks_missing(names, world_size):
             yield Look(path, f"{ranks[0].decode()} is missing: WORLD_SIZE is {world_size}", hint=True)
         pending.extend((joined(path, entry.name), entry.tree) for entry in tree.entries if entry.tree)
+
+
+def _named_but_missing(top: Tree, file: ScannedFile) -> bytes | None:
+    """A file that an index names and that does not lie beside it; None if all do, or if it is no index."""
+    if not file.path.endswith(formats.INDEX_ENDINGS):
+        return None
+    with _opened(file.source_path) as opened:
+        named = formats.named_parts(os.path.basename(file.path), opened)
+    return min((name for name in named or () if top.find(joined(parent(file.path), name)) is None), default=None)
 
 
 def _finding(file: bytes, name: bytes) -> formats.Finding | None:

@@ -10,8 +10,9 @@ from support.draft_stories import lived
 
 TEMPORARY = [
     b".tmpJ3k2a1", b"model.safetensors.tmpJ3k2a1", b"saved_model.pb.tmp0123abcd", b"a.tmp", b"a.part", b"a.partial",
-    b"tmpab12_cd9", b"part-0.tempstate123", b"variables_temp", b"ckpt-3_temp", b"a.tmp12", b"7.orbax-checkpoint-tmp", b"7.orbax-checkpoint-tmp-3",
-    b"manifest.ocdbt.__lock", b"tmp-checkpoint-500", b".fuse_hidden0000000a", b".nfs0000000a", b".~lock.a.ods#",
+    b"tmpab12_cd9", b"part-0.tempstate123", b"variables_temp", b"ckpt-3_temp", b"a.tmp12",
+    b"7.orbax-checkpoint-tmp", b"7.orbax-checkpoint-tmp-3", b"manifest.ocdbt.__lock", b"tmp-checkpoint-500",
+    b".fuse_hidden0000000a", b".nfs0000000a", b".~lock.a.ods#",
     b"data.db-journal", b"data.db-wal", b"data.db-shm", b"\xff.tmp",
 ]  # fmt: skip
 FINAL = [

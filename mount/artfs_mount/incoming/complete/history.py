@@ -249,18 +249,6 @@ class DraftHistory:
                 return None
             path = parent(path)
 
-    def may_be_lost(self, path: bytes) -> bool:
-        """Whether a path is in a unit that has a sign, is not kept since, and has lost nothing beside it."""
-        beside = self.paths.get(parent(path))
-        lost_at = -math.inf if beside is None or beside.removed_at is None else beside.removed_at
-        return any(
-            known.sign is not None
-            and (unit not in self.pinned or self.pinned[unit].at < known.at)
-            and (unit == path or lost_at <= known.at)
-            for unit, known in self.units.items()
-            if is_at(path, unit)
-        )
-
     def _opened(self, event: Opened) -> None:
         if event.writes:
             known = self.paths.get(event.path)

@@ -12,7 +12,7 @@ _TEMPORARY = re.compile(
       | (?:^|(?<=/)) tmp (?!_[a-z]+(?:/|\Z)) [a-z0-9_]{8}     # Python's tempfile; no tmp_results
       | \.tempstate\w* | variables_temp | ckpt[^/]*_temp    # TensorFlow
       | \.orbax-checkpoint-tmp(-\d+)? | \.__lock      # Orbax, tensorstore
-      | \.\w+-(?: journal | wal | shm )              # SQLite: part of the database beside it
+      | -wal | -shm | \.\w+-journal                 # SQLite: part of the database beside it
     ) (?=/|\Z)
     | (?:^|(?<=/)) (?:
         tmp-checkpoint-                               # Hugging Face Trainer before 4.40

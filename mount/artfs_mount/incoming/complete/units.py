@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from artfs_mount.incoming.complete.facts import PathFacts, UnitFacts
 from artfs_mount.incoming.complete.history import DraftHistory, is_stream_so_far
 from artfs_mount.incoming.complete.names import is_one_of_many
-from artfs_mount.incoming.complete.paths import name_of, parent
+from artfs_mount.incoming.complete.paths import is_at, name_of, parent
 from artfs_mount.incoming.complete.process import Process
 
 
@@ -100,6 +100,19 @@ class Units:
             if not path:
                 return
             path = path.rpartition(b"/")[0]  # asked of each path each time: a call less
+
+
+def may_lose(history: DraftHistory, path: bytes) -> bool:
+    """Whether a path is in a unit that has a sign, is not kept since, and has lost nothing beside it."""
+    beside = history.paths.get(parent(path))
+    lost_at = -math.inf if beside is None or beside.removed_at is None else beside.removed_at
+    return any(
+        known.sign is not None
+        and (unit not in history.pinned or history.pinned[unit].at < known.at)
+        and (unit == path or lost_at <= known.at)
+        for unit, known in history.units.items()
+        if is_at(path, unit)
+    )
 
 
 def _above(path: bytes) -> list[bytes]:
