@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from support import replay
+from support.all_patterns import MAY_BE_HELD
 from support.judging import Contents, Verdict, look
 from support.mount import MYSELF, PATIENCE_SECONDS, Mount, new_base, remove_base
 from support.patterns import Pattern
@@ -90,8 +91,15 @@ class Outcome:
 
     @property
     def lost(self) -> list[str]:
-        """The finished saves that are in no version. Of a database the last commit is enough, if it ended well."""
-        missing = [save for save in self.finished if save not in self.verdict.whole]
+        """The finished saves that are in no version, nor a copy of theirs that is another save.
+
+        Of a database the last commit is enough, if it ended well. A folder that says nothing of its end may be held.
+        """
+        if self.case.what in MAY_BE_HELD.get(self.case.pattern.name, ()) and self.state.startswith("held: "):
+            return []
+        contents = {save.name: set(save.files.values()) for save in self.case.pattern.saves}
+        there = [contents[save] for save in self.verdict.whole if save in contents]
+        missing = [save for save in self.finished if save not in self.verdict.whole and contents.get(save) not in there]
         if self.case.pattern.database:
             order = [save.name for save in self.case.pattern.saves]
             newest = max((order.index(save) for save in self.verdict.whole), default=-1)

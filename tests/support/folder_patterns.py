@@ -262,7 +262,8 @@ def _saved_model() -> Pattern:
     steps += write("@/variables/variables.index", "opaque-1")
     for name in ("saved_model.pb", "fingerprint.pb"):
         steps += write_and_rename(f"@/{name}", f"@/{name}.tmp1f2e3d4c5b6a7988", "opaque-1")
-    return pattern("saved_model", [*steps, done(save)], [save], signal="marker")
+    older = save_of("as before fingerprints", {n: f for n, f in SAVED_MODEL_FILES.items() if n != "fingerprint.pb"}, 1)
+    return pattern("saved_model", [*steps, done(save)], [save], signal="marker", loads_too=[older])
 
 
 def _checkpoint_manager() -> Pattern:
@@ -284,7 +285,9 @@ def _checkpoint_manager() -> Pattern:
             steps += [("unlink", f"@/ckpt-{number - 1}.{part}") for part in ("index", "data-00000-of-00001")]
         steps += [*name, rest()]
     pointers = {f"tf_checkpoint-{number}": save.name for number, save in enumerate(saves, 1)}
-    return pattern("checkpoint_manager", steps, saves, signal="pointer", pointers={"checkpoint": pointers})
+    pointed = {"checkpoint": pointers}
+    indexes = {f"ckpt-{number}.data-00000-of-00001": f"ckpt-{number}.index" for number in (1, 2)}
+    return pattern("checkpoint_manager", steps, saves, signal="pointer", pointers=pointed, looked_for=indexes)
 
 
 def _orbax(name: str, final: str, temporary: str, draft: str | None) -> Pattern:

@@ -55,11 +55,12 @@ def look(pattern: Pattern, draft: str, version: Path, contents: Contents) -> Loo
         return _database(files)
     faults = [f"it has {path}, a temporary name" for path in files if _is_temporary(path)]
     dangling = tuple(path for path in files if _dangles(version / path))
-    whole = [save for save in pattern.saves if _has(files, save, contents)]
+    whole = [save for save in (*pattern.saves, *pattern.loads_too) if _has(files, save, contents)]
     names = {save.name for save in whole}
     known = {path for save in whole for path in save.files}
     for path, found in files.items():
-        if path in known or _is_temporary(path) or os.path.islink(version / path):
+        is_passed_over = pattern.looked_for.get(path, path) not in files
+        if path in known or is_passed_over or _is_temporary(path) or os.path.islink(version / path):
             continue
         if path in pattern.streams:
             if not contents[pattern.streams[path]].startswith(found):

@@ -37,6 +37,8 @@ class Pattern:
         probed: the steps before which something may happen to the writer.
         streams: files that are only appended to, with the content that they have in the end.
         pointers: files that name a save: the save's name by the file's content, by the file's path.
+        loads_too: what the framework loads as well as a finished save.
+        looked_for: files that its loader passes over where another, which it looks for, is not there.
         database: the draft is an SQLite file, whose saves are its commits.
     """
 
@@ -48,6 +50,8 @@ class Pattern:
     probed: range
     streams: Mapping[str, str] = field(default_factory=dict)
     pointers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    loads_too: Sequence[Save] = ()
+    looked_for: Mapping[str, str] = field(default_factory=dict)
     database: bool = False
 
     @property

@@ -28,7 +28,8 @@ from artfs_mount.incoming.complete.events import (
     Written,
 )
 from artfs_mount.incoming.complete.facts import Carried, DraftKind, HandleFacts, PathFacts
-from artfs_mount.incoming.complete.history import PATHS_KEPT, WRITERS_KEPT, DraftHistory
+from artfs_mount.incoming.complete.folding import PATHS_KEPT
+from artfs_mount.incoming.complete.history import WRITERS_KEPT, DraftHistory
 from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
 from artfs_mount.incoming.complete.rule import Decision, Seal, Wait, decide

@@ -12,7 +12,7 @@ from artfs.artifacts.scan import Scanned, ScannedFile
 from artfs.content import formats
 from artfs.content.files import made_readable, walk
 from artfs.content.long_paths import lstat, reachable
-from artfs.content.tree import Tree
+from artfs.content.tree import Entry, Tree
 from artfs.errors import Cancelled, DraftHeld
 from artfs_mount.incoming.complete.markers import POINTER_BYTES, POINTERS, missing_marker, target_of
 from artfs_mount.incoming.complete.names import is_never_empty, is_temporary
@@ -117,7 +117,8 @@ def _lacking(top: Tree, name: bytes, world_size: int | None) -> Iterator[Look]:
         names = {entry.name for entry in tree.entries}
         # One that is empty is yet to be written, but for those that hold nothing.
         there = {entry.name for entry in tree.entries if entry.size or entry.tree is not None}
-        if tree.find(b"variables/variables.index") is None:
+        variables = tree.get(b"variables")
+        if variables is None or variables.tree is None or not any(map(_is_variable, variables.tree.entries)):
             there.discard(b"variables")  # another folder of this name
         marker = missing_marker(os.path.basename(path) or name, there)
         if marker is not None:
@@ -128,6 +129,10 @@ def _lacking(top: Tree, name: bytes, world_size: int | None) -> Iterator[Look]:
         elif ranks := ranks_missing(names, world_size):
             yield Look(path, f"{ranks[0].decode()} is missing: WORLD_SIZE is {world_size}", hint=True)
         pending.extend((joined(path, entry.name), entry.tree) for entry in tree.entries if entry.tree)
+
+
+def _is_variable(entry: Entry) -> bool:
+    return entry.name.startswith((b"variables.index", b"variables.data-"))
 
 
 def _named_but_missing(top: Tree, file: ScannedFile) -> bytes | None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.all_patterns import MAY_BE_HALF, PATTERNS
+from support.all_patterns import MAY_BE_HALF, MAY_BE_HELD, PATTERNS
 from support.campaign import SETTINGS, Campaign, Outcome, What, campaigning, each_step
 from support.patterns import Pattern
 
@@ -78,6 +78,7 @@ def test_what_may_be_half_is_said_of_patterns_without_a_signal() -> None:
     assert {name for name in MAY_BE_HALF if name not in PATTERNS} == set()
     assert {name for name, pattern in PATTERNS.items() if pattern.signal is None} <= set(MAY_BE_HALF)
     assert not any({"pause", "nothing"} & mishaps for mishaps in MAY_BE_HALF.values())
+    assert set(MAY_BE_HELD) <= set(PATTERNS)
 
 
 def _told(faults: list[str]) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from artfs_mount.incoming.complete.history import PATHS_KEPT
+from artfs_mount.incoming.complete.folding import PATHS_KEPT
 from artfs_mount.incoming.complete.rule import Seal, decide, to_pin
 from support.draft_stories import QUIET, Story
 

@@ -1,13 +1,11 @@
 """The history of a draft: what its events leave to know.
 
-Each path has one record of facts, which an event changes and makes no longer. Of a draft with very many files those
-are kept that changed last; others are folded into the directory that they are in, which goes on telling when anything
-below it changed, and whether a write failed or a writer was killed there.
+Each path has one record of facts, which an event changes and makes no longer; of very many some are folded
+(folding.py).
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Collection, Set
 from typing import assert_never
@@ -32,13 +30,12 @@ from artfs_mount.incoming.complete.events import (
     Written,
 )
 from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts, Pin, Sign, UnitFacts
-from artfs_mount.incoming.complete.markers import MARKERS, POINTERS, is_marker
-from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered
+from artfs_mount.incoming.complete.folding import PATHS_KEPT, make_room
+from artfs_mount.incoming.complete.markers import MARKERS, POINTERS
+from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered, step_of
 from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined, name_of, parent
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
 
-PATHS_KEPT = 1024
-FOLDED_AT_ONCE = 256
 WRITERS_KEPT = 1024
 """Those that have ended are forgotten at so many; if most of them live, none is told from another."""
 KILLED_KEPT = 256
@@ -344,7 +341,8 @@ class DraftHistory:
     def _removed(self, event: Removed) -> None:
         self.paths.pop(event.path, None)  # of a directory nothing is left that could have facts
         name = name_of(event.path)
-        is_part = not is_temporary(name) and not (event.path in self.units and is_one_of_many(name))
+        is_unit = event.path in self.units and is_one_of_many(name)
+        is_part = not is_temporary(name) and not is_unit and not self._has_later_step(event.path)
         self._forget_unit(event.path)
         handles = self._take_handles(event.path)
         if not event.last:
@@ -354,6 +352,14 @@ class DraftHistory:
         if is_part:
             around.removed_at = event.stamp.at
             self._lost(event.path, event.stamp)
+
+    def _has_later_step(self, path: bytes) -> bool:
+        """Whether the same file of a later step lies beside a file: what goes then has been rotated."""
+        one = step_of(name_of(path))
+        if one is None:
+            return False
+        others = (step_of(name_of(other)) for other in self.paths if parent(other) == parent(path))
+        return any(other is not None and other[0] == one[0] and other[1] > one[1] for other in others)
 
     def _lost(self, path: bytes, stamp: Stamp) -> None:
         """Takes note that what was a part of a unit is gone, or about to be written over."""
@@ -380,7 +386,7 @@ class DraftHistory:
         if event.directory and is_temporary(event.origin) and not is_temporary(name_of(event.path)):
             self._sign(event.path, Sign.RENAME, event.stamp)
         if len(self.paths) > PATHS_KEPT:
-            self._fold()
+            self._make_room()
 
     def _truncated(self, event: Truncated) -> None:
         facts = self._changed(event)
@@ -399,23 +405,13 @@ class DraftHistory:
         facts = self.paths.get(path)
         if facts is None:
             if len(self.paths) >= PATHS_KEPT:
-                self._fold()
+                self._make_room()
             facts = self.paths[path] = PathFacts()
         facts.changed_at, facts.by = stamp.at, stamp.by
         return facts
 
-    def _fold(self) -> None:
-        """Makes room: what changed longest ago goes first, then folders that tell of others, then what decides most."""
-        opened = {handle.path for handle in self.handles.values()}
-
-        def order(path: bytes) -> tuple[bool, bool, float]:
-            facts = self.paths[path]
-            return is_marker(path) or path in opened, facts.folded > 0, facts.changed_at
-
-        while (excess := len(self.paths) - (PATHS_KEPT - FOLDED_AT_ONCE)) > 0:
-            for path in heapq.nsmallest(excess, filter(None, self.paths), key=order):
-                facts = self.paths.pop(path)
-                self.paths.setdefault(parent(path), PathFacts()).fold(facts)
+    def _make_room(self) -> None:
+        make_room(self.paths, {handle.path for handle in self.handles.values()})
 
     def _forget_unit(self, path: bytes) -> None:
         self.units.pop(path, None)

@@ -115,6 +115,18 @@ def is_one_of_many(name: bytes) -> bool:
     return name.isdigit() or numbered(name) is not None
 
 
+@functools.lru_cache(_REMEMBERED)
+def step_of(name: bytes) -> tuple[bytes, int] | None:
+    """What the files of all steps have in common in their names, and the step; None if a name tells no step.
+
+    >>> step_of(b"ckpt-7.data-00000-of-00002")
+    (b'ckpt-#.data-00000-of-00002', 7)
+    """
+    found = _NUMBERED.search(name)
+    step = _DIGITS.match(name, found.end() - 1) if found is not None else None
+    return (name[: step.start()] + b"#" + name[step.end() :], int(step[0][:18])) if step is not None else None
+
+
 def is_hidden(draft: str) -> bool:
     """Whether a draft is called as rsync, editors and others call files of their own, until they rename them."""
     return draft.startswith(".")

@@ -11,9 +11,9 @@ from artfs_mount.incoming.complete.history import is_stream_so_far
 from artfs_mount.incoming.complete.interrupted import why_draft_not_whole, why_not_whole_beside, why_unit_not_whole
 from artfs_mount.incoming.complete.known import Facts
 from artfs_mount.incoming.complete.names import has_temporary, temporary_part
-from artfs_mount.incoming.complete.paths import parent
+from artfs_mount.incoming.complete.paths import is_at, parent
 from artfs_mount.incoming.complete.settings import Quiet
-from artfs_mount.incoming.complete.units import Units
+from artfs_mount.incoming.complete.units import Unit, Units
 
 AGAIN = "write it again, commit it as it is (artfs commit), or remove it"
 
@@ -93,10 +93,27 @@ def shown(path: bytes) -> str:
 def _beside_temporary(facts: Facts, units: Units, path: bytes, known: PathFacts) -> Iterator[Obstacle]:
     around = units.around(path)
     reason = why_not_whole_beside(path, known, facts.failed)
-    if reason is None or (around is not None and around.facts.at >= known.changed_at):
+    if reason is None or (around is not None and _is_as_marked(facts, around, known)):
         return
     if not _is_made_good(facts, path, known):
         yield Obstacle(parent(path), reason, waits=False, since=known.changed_at)
+
+
+def _is_as_marked(facts: Facts, unit: Unit, temporary: PathFacts) -> bool:
+    """Whether nothing in a unit was written or removed since a sign came, but for what has a temporary name."""
+    at = unit.facts.at
+    if at >= temporary.changed_at:
+        return True
+    return (
+        unit.facts.sign is not None
+        and not unit.facts.is_rotated
+        and unit.removed_at <= at
+        and not any(
+            known.closed_at is not None and known.changed_at > at and not is_stream_so_far(path, known)
+            for path, known in facts.history.paths.items()
+            if is_at(path, unit.path) and not has_temporary(path)
+        )
+    )
 
 
 def _is_made_good(facts: Facts, path: bytes, known: PathFacts) -> bool:
