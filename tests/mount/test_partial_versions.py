@@ -131,6 +131,18 @@ def test_a_checkpoint_that_is_deleted_as_soon_as_it_is_finished_is_in_a_version(
         mount.wait_until(lambda: {f"epoch={number}.ckpt" for number in range(7)} <= files(), "all files of the series")
 
 
+def test_a_checkpoint_that_is_written_over_as_soon_as_it_is_finished_is_in_a_version(mount: Mount) -> None:
+    best = mount.incoming / "run" / "best"
+    save(best, 1)
+    with open(best / "model.bin", "wb") as begun:
+        begun.write(b"of 2")
+        begun.flush()
+        mount.wait_until(lambda: versions(mount, "run") == ["1"], "the checkpoint as it was")
+        for name in FILES:
+            assert (mount.artifacts / "run" / "1" / "best" / name).read_bytes() == b"%s of 1" % name.encode() * 1000
+    assert (best / "model.bin").read_bytes() == b"of 2"
+
+
 def test_a_checkpoint_that_is_written_on_is_not_in_the_version_of_another(mount: Mount) -> None:
     run = mount.incoming / "run"
     (run / "checkpoint-1").mkdir(parents=True)

@@ -347,6 +347,9 @@ class Operations(pyfuse3.Operations):
         writer = flags & os.O_ACCMODE != os.O_RDONLY or bool(flags & os.O_TRUNC)
         node = await self._changeable(inode) if writer else self.inodes.writable(inode)
         if flags & os.O_TRUNC:
+            for place in list(node.links):
+                await self._keep_complete(*place)
+            node = await self._changeable(inode)
             self.incoming.contents.begin_anew(node)
             return await self._open_truncated(node, 0, pid)
         return DraftHandle(self.incoming.contents.open(node, flags, pid), self.incoming.contents)
