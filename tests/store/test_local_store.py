@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -42,6 +43,21 @@ def any_kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.param == "compared paths":
         # No such system call: the kernel answers ENOSYS.
         monkeypatch.setattr(openat2, "_SYS_OPENAT2", 100_000)
+
+
+def test_a_store_that_is_forgotten_leaves_nothing_open(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    source = a_file(tmp_path)
+    before = descriptors()
+    for number in range(3):
+        store = LocalStore(str(tmp_path / "store"), name="test")
+        store.create()
+        store.place(source, b"%d" % number)
+        del store
+    assert descriptors() == before
 
 
 def a_file(directory: Path, content: bytes = b"content", name: str = "source") -> Path:

@@ -144,7 +144,7 @@ class TestWatching:
                 cat.wait()
             ended: list[tuple[Process, Ending]] = []
             while len(ended) < 2:
-                assert select.select([watched], [], [], PATIENCE_SECONDS)[0]
+                assert is_ready(watched)
                 ended += watched.ended()
             assert sorted(ended) == sorted([(first, KILLED), (third, KILLED)])
             assert watched.ending_of(second) == UNKNOWN
@@ -214,7 +214,7 @@ def test_the_drafts_of_a_writer_are_looked_at_when_it_has_ended(tmp_path: Path) 
         assert looked_at == []
         cat.kill()
         cat.wait()
-        assert select.select([drafts.processes], [], [], PATIENCE_SECONDS)[0]
+        assert is_ready(drafts.processes)
         drafts.look_for_ends()
         assert looked_at == [b"one", b"two"]
         assert {draft.name: draft.history.endings for draft in drafts} == {
@@ -229,6 +229,13 @@ def _written_by(*processes: Process) -> DraftHistory:
     for process in processes:
         history.add(Made(b"m", Stamp(0, process)))
     return history
+
+
+def is_ready(watched: Watched | Processes) -> bool:
+    """Waits until one has ended. Whatever the number of descriptors is: `select` knows 1,024."""
+    waiting = select.poll()
+    waiting.register(watched.fileno(), select.POLLIN)
+    return bool(waiting.poll(PATIENCE_SECONDS * 1000))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import errno
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 from artfs.content.long_paths import LONGEST, in_pieces, shown
@@ -43,6 +44,7 @@ class Root:
         self._resolve = resolve
         self._check = check
         self._descriptor: int | None = None
+        self._end: weakref.finalize[[int], Root] | None = None  # whoever forgets a store need not close it
         self._lock = threading.Lock()
 
     def open(self, relative: bytes, flags: int) -> int:
@@ -118,6 +120,8 @@ class Root:
             with self._lock:
                 if self._descriptor is None:
                     self._descriptor = self._open_root()
+                    self._end = weakref.finalize(self, os.close, self._descriptor)
+                    self._end.atexit = False
                 descriptor = self._descriptor
         return descriptor
 
@@ -132,9 +136,9 @@ class Root:
     def close(self) -> None:
         """Give the descriptor back; the next use opens the directory again."""
         with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
+            if self._end is not None:
+                self._end()
+            self._descriptor = self._end = None
 
     def _make_and_open(self, relative: bytes, *, is_new: bool) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY
