@@ -59,7 +59,7 @@ def look(pattern: Pattern, draft: str, version: Path, contents: Contents) -> Loo
     names = {save.name for save in whole}
     known = {path for save in whole for path in save.files}
     for path, found in files.items():
-        is_passed_over = pattern.looked_for.get(path, path) not in files
+        is_passed_over = bool(whole) and pattern.looked_for.get(path, path) not in files
         if path in known or is_passed_over or _is_temporary(path) or os.path.islink(version / path):
             continue
         if path in pattern.streams:
