@@ -173,7 +173,10 @@ class Drafts:
         draft = self._drafts.get(name)
         if draft is None:
             return  # it went with what happened
+        pinned = set(draft.history.pinned)
         draft.history.add(event)
+        for unit in pinned - draft.history.pinned.keys():
+            self.unpin(draft, unit)
         if len(draft.history.writers) > WRITERS_KEPT:
             self.look_for_ends()
             draft.history.keep_writers(still_alive(draft.history.writers))

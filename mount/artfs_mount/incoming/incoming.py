@@ -203,7 +203,7 @@ class Incoming:
 
     def to_pin_before_loss(self, draft: Draft, path: bytes) -> list[bytes]:
         """The units whose files are to be kept before what is at a path goes."""
-        if not may_lose(draft.history, path):
+        if draft.history.is_early_for(path) or not may_lose(draft.history, path):
             return []
         return [unit for unit in self.to_pin(draft) if is_at(path, unit)]
 

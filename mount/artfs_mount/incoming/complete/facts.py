@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -89,7 +89,8 @@ class UnitFacts:
 
     A unit that is in a version as it stands has no sign, until it is written anew. has_marker: whether the file that is
     written last is there. is_rotated: whether a program that saves here has removed something from it since. is_stale:
-    whether something in it was written again after that file, and before a version had it.
+    whether something in it was written again after that file, and before a version had it. is_early: whether that file
+    came before others that take the place of older ones; missing: what went of those since, and has not come again.
     """
 
     sign: Sign | None = None
@@ -97,6 +98,8 @@ class UnitFacts:
     has_marker: bool = False
     is_rotated: bool = False
     is_stale: bool = False
+    is_early: bool = False
+    missing: set[bytes] = field(default_factory=set)
 
 
 class Pin(NamedTuple):

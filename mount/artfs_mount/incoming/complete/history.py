@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection, Set
 from typing import assert_never
 
+from artfs_mount.incoming.complete.early import came_before, has_later_step
 from artfs_mount.incoming.complete.events import (
     Arrived,
     Changed,
@@ -32,7 +33,7 @@ from artfs_mount.incoming.complete.events import (
 from artfs_mount.incoming.complete.facts import Carried, HandleFacts, PathFacts, Pin, Sign, UnitFacts
 from artfs_mount.incoming.complete.folding import PATHS_KEPT, make_room
 from artfs_mount.incoming.complete.markers import MARKERS, POINTERS
-from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered, step_of
+from artfs_mount.incoming.complete.names import is_one_of_many, is_stream, is_temporary, numbered
 from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined, name_of, parent
 from artfs_mount.incoming.complete.process import UNSEEN, Ending, How, Process
 
@@ -99,7 +100,7 @@ class DraftHistory:
                 self._closed(event)
             case Made() | Linked():
                 self._changed(event).made_at = event.stamp.at
-                self._begun(event.path)
+                self._came(event.path)
             case Removed():
                 self._removed(event)
             case Arrived():
@@ -157,7 +158,7 @@ class DraftHistory:
                     self.taken_at = max(self.taken_at, facts.changed_at)
         for path, unit in self.units.items():
             if unit.at <= since and is_at(path, within) and (path in pinned or not is_at_any(path, leave_out)):
-                unit.sign = None
+                unit.sign, unit.is_early = None, False
         if not self.paths:
             self.writers = {handle.by for handle in self.handles.values() if handle.writes and handle.by is not None}
             self.endings = {writer: ending for writer, ending in self.endings.items() if writer in self.writers}
@@ -266,7 +267,8 @@ class DraftHistory:
         if unit is None or name_of(path) in MARKERS:
             return
         if known is None:  # a version has it
-            unit.is_stale |= unit.sign is None and unit.has_marker and by in self.closed_by
+            self._withdraw_early(path)
+            unit.is_stale |= unit.sign is None and not unit.is_early and unit.has_marker and by in self.closed_by
             return
         if unit.sign is not Sign.MARKER or known.closed_at is None or known.appended:
             return
@@ -299,8 +301,10 @@ class DraftHistory:
         facts.checked_at, facts.fault, facts.proven = event.stamp.at, event.fault, event.proven
         facts.hint = event.hint
 
-    def _begun(self, path: bytes) -> None:
+    def _came(self, path: bytes) -> None:
         """Takes note of a new name: the one before it in its series is complete now."""
+        if (around := self.unit_of(parent(path))) is not None:
+            self.units[around].missing.discard(path)
         one = numbered(name_of(path))
         if one is None:
             return
@@ -331,7 +335,8 @@ class DraftHistory:
 
     def _sign(self, unit: bytes, sign: Sign, stamp: Stamp) -> None:
         facts = self.units.setdefault(unit, UnitFacts())
-        facts.sign, facts.at, facts.is_rotated, facts.is_stale = sign, stamp.at, False, False
+        facts.sign, facts.at, facts.is_rotated, facts.is_stale, facts.is_early = sign, stamp.at, False, False, False
+        facts.missing.clear()
         one = numbered(name_of(unit))
         if sign is Sign.MARKER:
             facts.has_marker = True
@@ -339,10 +344,10 @@ class DraftHistory:
                 self.marked.add((parent(unit), one.series))
 
     def _removed(self, event: Removed) -> None:
+        self._withdraw_early(event.path)
         self.paths.pop(event.path, None)  # of a directory nothing is left that could have facts
-        name = name_of(event.path)
-        is_unit = event.path in self.units and is_one_of_many(name)
-        is_part = not is_temporary(name) and not is_unit and not self._has_later_step(event.path)
+        is_unit = event.path in self.units and is_one_of_many(name_of(event.path))
+        is_part = not is_temporary(name_of(event.path)) and not is_unit and not has_later_step(event.path, self.paths)
         self._forget_unit(event.path)
         handles = self._take_handles(event.path)
         if not event.last:
@@ -353,19 +358,26 @@ class DraftHistory:
             around.removed_at = event.stamp.at
             self._lost(event.path, event.stamp)
 
-    def _has_later_step(self, path: bytes) -> bool:
-        """Whether the same file of a later step lies beside a file: what goes then has been rotated."""
-        one = step_of(name_of(path))
-        if one is None:
-            return False
-        others = (step_of(name_of(other)) for other in self.paths if parent(other) == parent(path))
-        return any(other is not None and other[0] == one[0] and other[1] > one[1] for other in others)
+    def is_early_for(self, path: bytes) -> bool:
+        """Whether the marker around a file that is about to go, or to be written over, tells nothing of it."""
+        unit = self.units.get(self.unit_of(parent(path)) or b"")
+        return path not in self.units and came_before(path, unit, self.paths)
+
+    def _withdraw_early(self, path: bytes) -> None:
+        if self.is_early_for(path):
+            place = self.unit_of(parent(path)) or b""
+            unit = self.units[place]
+            unit.sign, unit.is_early = None, True
+            # What was kept since has the new marker, and what is older than it.
+            for kept in [kept for kept, pin in self.pinned.items() if is_at(place, kept) and pin.at >= unit.at]:
+                del self.pinned[kept]
 
     def _lost(self, path: bytes, stamp: Stamp) -> None:
         """Takes note that what was a part of a unit is gone, or about to be written over."""
         unit = self.units.get(self.unit_of(parent(path)) or b"")
-        if unit is not None:
-            unit.is_rotated |= stamp.by in self.closed_by
+        if unit is not None and stamp.by in self.closed_by:
+            unit.missing |= {path} if unit.is_early else set()
+            unit.is_rotated |= not unit.is_early
         around = self.units.get(parent(path))
         if around is not None and name_of(path) in MARKERS:
             around.has_marker = False
@@ -381,7 +393,7 @@ class DraftHistory:
             self.units[joined(event.path, below)] = unit
         for below, pin in event.carried.pinned.items():
             self.pinned[joined(event.path, below)] = pin
-        self._begun(event.path)
+        self._came(event.path)
         self._marked(event.path, event.stamp)
         if event.directory and is_temporary(event.origin) and not is_temporary(name_of(event.path)):
             self._sign(event.path, Sign.RENAME, event.stamp)

@@ -39,7 +39,7 @@ def why_unit_not_whole(unit: Unit, history: DraftHistory, failed: Collection[Pro
     facts = unit.facts
     if unit.changed_at == unit.removed_at == -math.inf:
         return None  # a version has it as it is
-    if facts.is_rotated:
+    if facts.is_rotated or facts.missing:
         return "a program that saves here has begun to remove it"
     if facts.is_stale:
         return "it was written again, and what is written last in it was not"
