@@ -236,7 +236,7 @@ class Incoming:
         names = {path.partition(b"/")[0] for path in (*history.paths, *history.pinned)} - {b""}
         if not names:
             names = set(os.listdir(self.path(draft.name)))
-        found = {name: self.kind(draft.name + b"/" + name) for name in names if _is_text(name)}
+        found = {name: self.kind(draft.name + b"/" + name) for name in names}
         pinned = {name: DraftKind.DIRECTORY for name in names if any(is_at(unit, name) for unit in history.pinned)}
         return {**pinned, **{name: kind for name, kind in found.items() if kind is not None}}
 
@@ -258,12 +258,3 @@ class Incoming:
 def _have_left(draft: Draft) -> bool:
     """Whether whatever started the writers of a draft, such as a script, has ended too."""
     return bool(draft.authors) and all(has_ended(author.actor.group) for author in draft.authors.values())
-
-
-def _is_text(name: bytes) -> bool:
-    """Whether a name can be a tag's."""
-    try:
-        name.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

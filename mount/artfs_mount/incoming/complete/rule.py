@@ -25,6 +25,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from artfs.errors import InvalidName
+from artfs.names import check_tag_name
 from artfs_mount.incoming.complete.facts import DraftKind, PathFacts, Pin, Sign
 from artfs_mount.incoming.complete.history import is_stream_so_far
 from artfs_mount.incoming.complete.known import Facts
@@ -141,7 +143,8 @@ def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet
     """Of several that are complete the one that changed first; else what any of them waits for, then what is held."""
     if facts.held is not None:
         return Hold(facts.held)
-    found = {child: decide(_of_child(facts, child, kind), quiet) for child, kind in children.items()}
+    decisions = {child: decide(_of_child(facts, child, kind), quiet) for child, kind in children.items()}
+    found = {child: _unless_no_tag(child, decision) for child, decision in decisions.items()}
     seals = [_in_child(child, decision) for child, decision in found.items() if isinstance(decision, Seal)]
     if seals:
         return min(seals, key=lambda seal: max(facts.history.below(seal.child).changed_at, 0.0))
@@ -153,6 +156,16 @@ def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet
         return min(waits, key=lambda wait: math.inf if wait.seconds is None else wait.seconds)
     holds = [f"{shown(child)}: {each.why}" for child, each in found.items() if isinstance(each, Hold)]
     return Hold(holds[0]) if holds else Wait("nothing in it is to become a version", None, aside=True)
+
+
+def _unless_no_tag(child: bytes, decision: Decision) -> Decision:
+    """What is decided of a child, whose version has its name as a tag: where no tag may have it, that one is held."""
+    if isinstance(decision, Seal):
+        try:
+            check_tag_name(child.decode("utf-8", "surrogateescape"))
+        except InvalidName as error:
+            return Hold(f"{error}; rename it")
+    return decision
 
 
 def _of_child(facts: Facts, child: bytes, kind: DraftKind) -> Facts:
