@@ -244,7 +244,10 @@ class Sealer:
         except Unfit as error:
             self._onlooker.tell(draft, commit.give_up_pins(error.looks))
         except NothingInIt as error:
-            draft.idle = str(error)
+            if (why := self._incoming.why_held(draft)) is not None:
+                self._incoming.drafts.hold(draft, why)
+            else:
+                draft.idle = str(error)
         except Cancelled:
             pass  # it goes on changing; quiet will come again
         except (ArtfsError, OSError) as error:

@@ -293,3 +293,13 @@ def test_what_a_killed_program_left_is_held_by_the_next_daemon_too(start_mount: 
     assert (drafts(mount)["run"]["state"], drafts(mount)["run"]["reason"]) == ("held", reason)
     (mount.incoming / "run" / "model.bin").write_bytes(b"whole")
     mount.wait_until(lambda: versions(mount, "run") == ["1"], "what was written again")
+
+
+def test_a_draft_of_which_all_is_held_says_why(start_mount: StartMount) -> None:
+    """What is not held in it is one empty directory."""
+    mount = start_mount(MYSELF, settings=dict.fromkeys(QUIET, UNIT_SECONDS))
+    half = "mkdir -p run/checkpoint-1; cd run/checkpoint-1; echo half > a; exec 3> b.bin; echo half >&3; kill -KILL $$"
+    subprocess.run(["sh", "-c", half], cwd=mount.incoming, check=False)
+    mount.wait_until(lambda: drafts(mount)["run"]["state"] == "held", "the hold")
+    assert "checkpoint-1" in drafts(mount)["run"]["reason"]
+    assert versions(mount, "run") == []

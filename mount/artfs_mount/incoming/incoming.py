@@ -127,9 +127,13 @@ class Incoming:
     def keep_holds(self) -> None:
         """Writes down what holds drafts: the next daemon knows neither who wrote them, nor how those ended."""
         for draft in self.drafts:
-            found = [each for each in self.obstacles(draft) if not each.waits and not each.left]
-            if found and draft.held is None:
-                self.drafts.hold(draft, found[0].why)
+            if draft.held is None and (why := self.why_held(draft)) is not None:
+                self.drafts.hold(draft, why)
+
+    def why_held(self, draft: Draft) -> str | None:
+        """Why something in a draft is held, which only a person can end; None if nothing is."""
+        found = (each.why for each in self.obstacles(draft) if not each.waits and not each.left)
+        return next(found, None)
 
     def obstacles(self, draft: Draft) -> list[Obstacle]:
         """What keeps paths of a draft out of versions."""
