@@ -282,7 +282,8 @@ class Operations(pyfuse3.Operations):
     async def listxattr(self, inode: int, ctx: RequestContext) -> list[bytes]:
         node = self.inodes.node(inode)
         if node is None:
-            return list(await self.questions.ask(self.inodes.tree_xattrs, inode))
+            # What a version says of itself is answered by name, and not listed: it would be wrong on a changed copy.
+            return []
         return self.incoming.attributes.list_attributes(node)
 
     @handler
@@ -298,7 +299,7 @@ class Operations(pyfuse3.Operations):
             await self.controller.set_unit(node, value, _caller(ctx))
         else:
             await self._changeable(inode)
-            self.incoming.attributes.set_attribute(node, name, value, ctx.pid)
+            self.incoming.attributes.set_attribute(node, name, value)
 
     @handler
     async def removexattr(self, inode: int, name: bytes, ctx: RequestContext) -> None:

@@ -17,6 +17,11 @@ from artfs_mount.incoming.nodes import DraftNode, DraftNodes
 
 CONTROL_PREFIX = b"user.artfs."
 """Attributes of this name are questions and orders to the daemon, see control.py; none of them is stored."""
+_VALUE_BYTES = 65_536
+"""The largest value that the kernel takes."""
+OF_VERSIONS = (b"id", b"digest", b"type", b"tags")
+OF_VERSIONS_PREFIX = b"metadata."
+"""What versions say of themselves: a copy of one may bring it along, and it is not true of the draft."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,24 @@ class FileAttributes:
             names = [os.fsencode(name) for name in _call(os.listxattr, target)]
         return [name for name in names if name not in stubs.PRIVATE and name.startswith(b"user.")]
 
-    def set_attribute(self, node: DraftNode, name: bytes, value: bytes, pid: int) -> None:
-        """Sets a user's extended attribute; it stays with the draft and is not part of versions."""
+    def set_attribute(self, node: DraftNode, name: bytes, value: bytes) -> None:
+        """Sets a user's extended attribute; it stays with the draft and is not part of versions.
+
+        What a version says of itself is accepted and not kept. Raises OSError (EOPNOTSUPP) for other names that are
+        artfs's, (E2BIG) for what the disk has no room for beside the file's other attributes.
+        """
+        if _is_of_version(name):
+            return
         if not name.startswith(b"user.") or name.startswith(CONTROL_PREFIX):
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         with self._target(node) as target:
-            _call(os.setxattr, target, name, value)
+            try:
+                _call(os.setxattr, target, name, value)
+            except OSError as error:
+                # ext4 says so of an attribute that is too large as well, which is no matter of the disk's room.
+                if error.errno == errno.ENOSPC and _has_room(self._nodes.path_of_root):
+                    raise OSError(errno.E2BIG, os.strerror(errno.E2BIG)) from error
+                raise
 
     def remove_attribute(self, node: DraftNode, name: bytes) -> None:
         """Removes a user's extended attribute."""
@@ -110,6 +127,17 @@ class FileAttributes:
             os.utime(target, ns=times)
         else:
             os.utime(target, ns=times, follow_symlinks=False)
+
+
+def _is_of_version(name: bytes) -> bool:
+    own = name.removeprefix(CONTROL_PREFIX)
+    return own != name and (own in OF_VERSIONS or own.startswith(OF_VERSIONS_PREFIX))
+
+
+def _has_room(directory: bytes) -> bool:
+    """Whether a disk has room for more than the largest attribute."""
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize > 2 * _VALUE_BYTES
 
 
 def _chown(target: bytes | int, uid: int, gid: int) -> None:

@@ -97,11 +97,11 @@ def commit_request(value: bytes) -> tuple[bytes | None, Request]:
         texts = [text for text in (draft, version) if text is not None]
         if not all(isinstance(text, str) for text in (*texts, *tags)):
             raise ValueError("draft and version are strings and tags a list of strings")
+        name = draft.encode("utf-8", "surrogateescape") if draft is not None else None
     except (ValueError, TypeError) as error:
         raise InvalidValue(
             f'user.artfs.commit: {error}; write nothing, or JSON like {{"version": "v1", "tags": ["best"]}}'
         ) from None
-    name = draft.encode("utf-8", "surrogateescape") if draft is not None else None
     return name, Request(version=version, tags=tuple(tags))
 
 

@@ -24,11 +24,11 @@ READ
 LOOK INTO A VERSION
   cat artifacts/NAME/VERSION/.artfs/info.json      who, when, what; also metadata.json, tags, manifest.json
   (cd artifacts/NAME/VERSION && b3sum --check .artfs/B3SUMS)
-  getfattr -d artifacts/NAME/VERSION               the same as attributes of the directory
+  getfattr -n user.artfs.digest artifacts/NAME/VERSION    also id, type, tags and metadata.KEY
   artfs artifact tag NAME/VERSION best prod        gives it tags
   artfs artifact metadata NAME/VERSION accuracy=0.93     logs a value: a number, text or JSON
 
-  `.artfs` directories are not listed, so that copies of a version hold its own files only.
+  Neither `.artfs` nor these attributes are listed: copies of a version hold its own files only.
 
 SEE WHERE A VERSION CAME FROM
   ls -l lineage/NAME/VERSION/              producer, consumers, upstream, downstream, ancestors, descendants,

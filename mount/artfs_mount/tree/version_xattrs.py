@@ -25,7 +25,6 @@ READ_ONLY: Final = frozenset(XATTR_PREFIX + name for name in (b"id", b"digest", 
 # Limits of the kernel. What does not fit is in `.artfs/metadata.json`.
 _NAME_BYTES: Final = 255
 _VALUE_BYTES: Final = 65_536
-_LIST_BYTES: Final = 65_536
 
 
 def read(context: Context, version_id: int) -> Mapping[bytes, bytes]:
@@ -104,11 +103,7 @@ def _text(value: bytes) -> str:
 
 
 def _fitting(attributes: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """Those that the kernel can carry: beyond the limit of the list it would answer with an error instead of a part."""
-    fitting: dict[bytes, bytes] = {}
-    room = _LIST_BYTES
-    for name, value in attributes.items():
-        if len(name) <= min(_NAME_BYTES, room - 1) and len(value) <= _VALUE_BYTES:
-            fitting[name] = value
-            room -= len(name) + 1
-    return fitting
+    """Those that the kernel can carry."""
+    return {
+        name: value for name, value in attributes.items() if len(name) <= _NAME_BYTES and len(value) <= _VALUE_BYTES
+    }
