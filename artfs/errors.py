@@ -72,7 +72,13 @@ class RunNotFound(NotFound):
 
 
 class SourceNotFound(NotFound):
-    """The file or directory that should become a version does not exist."""
+    """The file or directory that should become a version, or the program to be run, does not exist."""
+
+
+class ProgramRefused(ArtfsOSError, PermissionError):
+    """A program is there and cannot be run."""
+
+    code = errno.EACCES
 
 
 class AlreadyExists(ArtfsOSError, FileExistsError):

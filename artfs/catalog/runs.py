@@ -194,8 +194,13 @@ class Runs:
         )
 
     def unfinished(self, host: str) -> Sequence[Run]:
-        """Return the runs of a machine that have not ended: their processes may have died."""
-        return self._many("r.ended_us IS NULL AND r.host = :host", {"host": host}, "ORDER BY r.id")
+        """Return the runs of a host, and of this home, that have not ended: their processes may have died."""
+        return self._many(
+            # Any host, so that the index of unfinished runs finds them: there are few.
+            "r.ended_us IS NULL AND r.host >= '' AND (r.host = :host OR r.machine_id = :machine)",
+            {"host": host, "machine": self._machines.known_id()},
+            "ORDER BY r.host, r.id",
+        )
 
     def of_process(self, host: str, pid: int, process_started: str) -> Run | None:
         """Return the newest run of a pipeline that a process has begun, also one that has ended."""

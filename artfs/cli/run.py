@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from artfs.catalog import Catalog
     from artfs.catalog.lineage import StepFacts
     from artfs.catalog.runs import Run
+    from artfs.workspace.workspace import Workspace
 
 COMMANDS = {
     "list": Lazy("artfs.cli.run:list_", "List runs, of one pipeline or of all, oldest first."),
@@ -79,6 +80,7 @@ def list_(session: Session, pipeline: str | None, limit: int | None, everything:
 
     part = wanted(limit, everything, as_json)
     with session.workspace() as workspace:
+        _close_dead(workspace)
         catalog = workspace.catalog
         found = catalog.runs.pipeline(pipeline) if pipeline is not None else None
         if pipeline is not None and found is None:
@@ -109,6 +111,7 @@ def show(session: Session, run: str, as_json: bool) -> None:
     from artfs.lineage.tree_text import run_tree
 
     with session.workspace() as workspace:
+        _close_dead(workspace)
         found = run_named(workspace.catalog, run)
         graph = run_graph(workspace.catalog, found.id)
         facts = described(workspace.catalog, found)
@@ -180,6 +183,14 @@ def run_named(catalog: Catalog, name: str) -> Run:
     if by_id:
         return by_id[0]
     raise RunNotFound(f"no run is named '{name}'; 'artfs run list' lists them as PIPELINE and RUN", subject=name)
+
+
+def _close_dead(workspace: Workspace) -> None:
+    """Marks runs whose process was killed as failed, as nobody else does it before the next run."""
+    from artfs.pipelines.run.alive import fail_dead_runs
+
+    if workspace.home.is_writable:
+        fail_dead_runs(workspace)
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:

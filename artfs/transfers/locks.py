@@ -48,6 +48,10 @@ class Locks:
                 self._open.discard(descriptor)
                 os.close(descriptor)
 
+    def exists(self, name: str) -> bool:
+        """Whether a lock is there: held, or left by somebody who died with it."""
+        return os.path.exists(self._folder / name)
+
     def is_held(self, name: str) -> bool:
         """Whether somebody holds a lock just now."""
         try:

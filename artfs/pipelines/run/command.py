@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from uuid import uuid4
 
 from artfs.catalog.runs import Run
 from artfs.enums import ExecutionStatus
-from artfs.errors import MountError, SourceNotFound
+from artfs.errors import MountError
 from artfs.linux import mounts
 from artfs.linux.processes import start_time
 from artfs.names import check_artifact_name
 from artfs.pipelines.define.plan import Names
 from artfs.pipelines.fingerprint.environment import environment
-from artfs.pipelines.run.runner import fail_dead_runs
+from artfs.pipelines.run.alive import alive, fail_dead_runs
+from artfs.pipelines.run.program import run_program
 from artfs.runs import RUN_VARIABLE, title
 from artfs.secrets.redaction import redacted_command
-from artfs.sharing import Sharing
 from artfs.workspace.workspace import Workspace
 
 SYNC, FINISH = "user.artfs.sync", "user.artfs.finish"
 KIND = "exec"
+INTERRUPTED = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True)
@@ -55,31 +54,44 @@ def run_command(workspace: Workspace, command: Sequence[str], name: str | None =
 
     Raises:
         SourceNotFound: there is no such program.
+        ProgramRefused: it cannot be run.
     """
     fail_dead_runs(workspace)
-    run = _begin(workspace, command, name)
+    uuid = str(uuid4())
+    with alive(workspace, uuid):
+        run = _begin(workspace, command, name, uuid)
+        try:
+            return _to_the_end(workspace, command, run, is_named=name is not None)
+        except BaseException as error:
+            workspace.catalog.runs.finish(run.id, ExecutionStatus.FAILED.value, error=str(error) or "interrupted")
+            raise
+
+
+def _to_the_end(workspace: Workspace, command: Sequence[str], run: Run, *, is_named: bool) -> CommandResult:
     log_path = workspace.home.path / "logs" / run.uuid / "command.log"
     sharing = workspace.home.sharing
     sharing.make_folders(log_path.parent, workspace.home.path)
+    with open(log_path, "ab", buffering=0, opener=sharing.opener) as log:
+        status = run_program(command, {**os.environ, RUN_VARIABLE: run.uuid}, log)
     try:
-        status = _run(command, run, log_path, sharing)
-    except FileNotFoundError:
-        workspace.catalog.runs.finish(run.id, ExecutionStatus.FAILED.value, error="there is no such program")
-        raise SourceNotFound(f"{command[0]}: there is no such program", subject=command[0]) from None
-    except KeyboardInterrupt:
-        _finish_drafts(workspace, run, "the command that wrote it was interrupted")
-        workspace.catalog.runs.finish(run.id, ExecutionStatus.CANCELLED.value, error="interrupted")
-        raise
-    try:
-        held = _finish_drafts(workspace, run, None if status == 0 else f"the command that wrote it ended with {status}")
+        held = _finish_drafts(workspace, run, None if status == 0 else f"the command that wrote it {_how(status)}")
     except MountError as silent:
         held = [str(silent)]
     workspace.catalog.run_metadata.set(run.id, {"exit_status": status, "log": str(log_path)})
     _describe_steps(workspace, run, status, log_path)
-    ended = ExecutionStatus.COMPLETED if status == 0 else ExecutionStatus.FAILED
     error = None if status == 0 else f"exit status {status}"
-    run = workspace.catalog.runs.finish(run.id, ended.value, error=error)
-    return CommandResult(run if name else _merged(workspace, run, log_path), status, held)
+    run = workspace.catalog.runs.finish(run.id, _ended(status).value, error=error)
+    return CommandResult(run if is_named else _merged(workspace, run, log_path), status, held)
+
+
+def _ended(status: int) -> ExecutionStatus:
+    if status == INTERRUPTED:
+        return ExecutionStatus.CANCELLED
+    return ExecutionStatus.COMPLETED if status == 0 else ExecutionStatus.FAILED
+
+
+def _how(status: int) -> str:
+    return "was interrupted" if status == INTERRUPTED else f"ended with {status}"
 
 
 def _describe_steps(workspace: Workspace, run: Run, status: int, log_path: Path) -> None:
@@ -89,7 +101,7 @@ def _describe_steps(workspace: Workspace, run: Run, status: int, log_path: Path)
         steps.set_log(run.id, str(log_path))
         for step in steps.list(run.id) if status else ():
             if not steps.outputs(step.id):
-                steps.finish(step.id, ExecutionStatus.FAILED.value, error=f"the command ended with {status}")
+                steps.finish(step.id, _ended(status).value, error=f"the command {_how(status)}")
 
 
 def _merged(workspace: Workspace, run: Run, log_path: Path) -> Run:
@@ -110,7 +122,7 @@ def _merged(workspace: Workspace, run: Run, log_path: Path) -> Run:
     return within[0]
 
 
-def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Run:
+def _begin(workspace: Workspace, command: Sequence[str], name: str | None, uuid: str) -> Run:
     catalog, pipeline = workspace.catalog, check_artifact_name(name or title(command))
     moment = Names.at(datetime.now(UTC))
     with catalog.transaction():
@@ -118,6 +130,7 @@ def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Ru
             pipeline,
             f"{pipeline}-{moment.date}-{moment.time}",
             kind=KIND,
+            uuid=uuid,
             user_id=catalog.users.ensure(workspace.user).id,
             environment_id=catalog.environments.ensure(environment()),
             config={"command": redacted_command(command), "directory": str(Path.cwd())},
@@ -125,35 +138,6 @@ def _begin(workspace: Workspace, command: Sequence[str], name: str | None) -> Ru
             pid=os.getpid(),
             process_started=str(start_time(os.getpid())),
         )
-
-
-def _run(command: Sequence[str], run: Run, log_path: Path, sharing: Sharing) -> int:
-    """Runs the command with what it prints going to the terminal and to the log; returns its status."""
-    surroundings = {**os.environ, RUN_VARIABLE: run.uuid}
-    with open(log_path, "wb", buffering=0, opener=sharing.opener) as log:
-        process = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdout is not None and process.stderr is not None
-        pipes = ((process.stdout, sys.stdout.buffer), (process.stderr, sys.stderr.buffer))
-        copiers = [threading.Thread(target=_copy, args=(source, target, log)) for source, target in pipes]
-        for copier in copiers:
-            copier.start()
-        try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            process.wait()  # the terminal has told it too
-            raise
-        finally:
-            for copier in copiers:
-                copier.join()
-    return status if status >= 0 else 128 - status
-
-
-def _copy(source: IO[bytes], target: IO[bytes], log: IO[bytes]) -> None:
-    with source:
-        while part := os.read(source.fileno(), 65_536):
-            log.write(part)
-            target.write(part)
-            target.flush()
 
 
 def _finish_drafts(workspace: Workspace, run: Run, failure: str | None) -> list[str]:

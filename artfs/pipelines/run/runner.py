@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from artfs.artifacts.save import save
 from artfs.catalog.runs import Run
@@ -35,6 +36,7 @@ from artfs.pipelines.fingerprint.cache_key import CacheKey, cache_key
 from artfs.pipelines.fingerprint.code import code_parts
 from artfs.pipelines.fingerprint.environment import environment
 from artfs.pipelines.fingerprint.types_used import types_used
+from artfs.pipelines.run.alive import alive, fail_dead_runs
 from artfs.pipelines.run.memory import Key, PassedValues
 from artfs.pipelines.run.reuse import Reusable, find_earlier
 from artfs.pipelines.task.execution import StepOutcome, run_task
@@ -87,7 +89,14 @@ class Runner:
             for name, invocation in self._composition.invocations.items()
         }
         fail_dead_runs(self._workspace)
-        self._run = self._begin()
+        uuid = str(uuid4())
+        with alive(self._workspace, uuid):
+            self._run = self._begin(uuid)
+            return self._to_the_end()
+
+    # The run.
+
+    def _to_the_end(self) -> Run:
         executor = EXECUTORS[self._options.executor](self._workspace, self._options.workers)
         try:
             with captured_output():
@@ -104,9 +113,7 @@ class Runner:
         all_cached = self._composition.invocations and self._cached == len(self._composition.invocations)
         return self._end(ExecutionStatus.CACHED if all_cached else ExecutionStatus.COMPLETED)
 
-    # The run.
-
-    def _begin(self) -> Run:
+    def _begin(self, uuid: str) -> Run:
         facts, process = environment(), os.getpid()
         while True:
             name = self._options.run_name or f"{self._composition.pipeline}-{{date}}-{{time}}"
@@ -115,6 +122,7 @@ class Runner:
                     return self._catalog.runs.create(
                         self._composition.pipeline,
                         check_run_name(self._names.fill(name, self._composition.options.substitutions)),
+                        uuid=uuid,
                         user_id=self._catalog.users.ensure(self._workspace.user).id,
                         environment_id=self._catalog.environments.ensure(facts),
                         config=self._options.config,
@@ -337,14 +345,3 @@ class Runner:
 
     def _log_path(self, invocation: Invocation) -> Path:
         return self._workspace.home.path / "logs" / self._run.uuid / f"{invocation.name}.log"
-
-
-def fail_dead_runs(workspace: Workspace) -> None:
-    """Marks runs of this machine as failed whose process is gone: it was killed, and cannot say so itself."""
-    for run in workspace.catalog.runs.unfinished(socket.gethostname()):
-        if run.pid is not None and str(start_time(run.pid)) != run.process_started:
-            with workspace.catalog.transaction():
-                for step_run in workspace.catalog.steps.list(run.id):
-                    if step_run.ended_us is None:
-                        workspace.catalog.steps.finish(step_run.id, "failed", error="its process was killed")
-                workspace.catalog.runs.finish(run.id, ExecutionStatus.FAILED.value, error="its process was killed")
