@@ -1,12 +1,15 @@
 """Runs a composed pipeline: each step as soon as its inputs are there, and as many at once as there are workers.
 
-A step that has nothing beside it runs in the caller's thread, where Ctrl-C reaches it.
+A step that has nothing beside it runs in the caller's thread, where Ctrl-C reaches it; not so where that thread runs an
+event loop, as a notebook's does: a step may run one of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+import sys
 import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -144,6 +147,7 @@ class Runner:
                 dependents[need].append(name)
         ready = deque(name for name, needs in waiting.items() if not needs)
         running: dict[Future[StepOutcome], str] = {}
+        is_free = not _in_event_loop()
 
         def done(name: str) -> None:
             for dependent in dependents[name]:
@@ -156,7 +160,7 @@ class Runner:
                 name = ready.popleft()
                 try:
                     task = self._start(self._composition.invocations[name], executor)
-                    if task is not None and (running or ready or not executor.in_this_process):
+                    if task is not None and (running or ready or not is_free or not executor.in_this_process):
                         running[executor.submit(task)] = name
                         continue
                     if task is not None:
@@ -345,3 +349,15 @@ class Runner:
 
     def _log_path(self, invocation: Invocation) -> Path:
         return self._workspace.home.path / "logs" / self._run.uuid / f"{invocation.name}.log"
+
+
+def _in_event_loop() -> bool:
+    """Whether this thread runs an event loop, of asyncio or of trio, so that nobody else can run one in it."""
+    trio = sys.modules.get("trio.lowlevel")
+    if trio is not None and trio.in_trio_run():
+        return True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
