@@ -1,6 +1,7 @@
 """What was made from what.
 
-A version's direct inputs are what its producer read; only older versions count, so there are no circles.
+A version's direct inputs are what its producer read; only older versions count, so there are no circles. The version
+that a draft went on from (`continued`) is upstream of its direct successor, and no ancestor of anything.
 """
 
 from __future__ import annotations
@@ -95,11 +96,21 @@ class Lineage:
             "SELECT DISTINCT step_run_id FROM step_input WHERE version_id = :id ORDER BY step_run_id", version_id
         )
 
-    def upstream(self, version_id: int) -> list[int]:
+    def inputs(self, version_id: int) -> list[int]:
         """Return the versions that a version was made from."""
         return self._ids(
             f"SELECT DISTINCT i.version_id FROM {_UPSTREAM} WHERE v.id = :id ORDER BY i.version_id", version_id
         )
+
+    def upstream(self, version_id: int) -> list[int]:
+        """Return the versions that a version was made from, and the one that its draft went on from."""
+        previous = self.previous(version_id)
+        return sorted({*self.inputs(version_id), *([previous] if previous is not None else [])})
+
+    def previous(self, version_id: int) -> int | None:
+        """Return the version that a version's draft went on from. Ancestors and descendants do not follow it."""
+        row = self._engine.one("SELECT previous_id FROM version WHERE id = :id", {"id": version_id})
+        return row[0] if row and row[0] is not None and row[0] < version_id else None
 
     def downstream(self, version_id: int) -> list[int]:
         """Return the versions that were made from a version."""
@@ -145,6 +156,10 @@ class Lineage:
             {"id": version_id, "input": input_id},
         )
         return row is not None
+
+    def is_upstream(self, other_id: int, version_id: int) -> bool:
+        """Whether a version was made from another one directly, or its draft went on from it."""
+        return self.previous(version_id) == other_id or self.is_input(other_id, version_id)
 
     def is_read(self, version_id: int, step_run_id: int) -> bool:
         """Whether a step run read a version."""

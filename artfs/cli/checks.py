@@ -24,6 +24,9 @@ from artfs.workspace.modes import WrongMode, stores_of, wrong_modes
 
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONFIGURATION = Path("/etc/fuse.conf")
+OWN_NAMESPACE = Path("/proc/self/ns/pid")
+FIRST_NAMESPACE = 0xEFFF_FFFC
+"""The inode of the PID namespace that a machine starts with, PROC_PID_INIT_INO of the kernel."""
 OLDEST_PYTHON = (3, 11)
 MOST_FOLDERS = 20_000
 """Of more versions the folders in the stores are not looked at: that would take longer than people wait."""
@@ -67,6 +70,7 @@ def all_checks(home: Home) -> Iterator[Check]:
     yield fusermount()
     yield fuse_device(FUSE_DEVICE)
     yield allow_other(FUSE_CONFIGURATION)
+    yield process_namespace(OWN_NAMESPACE)
     yield home_directory(home)
     yield disk_space(home)
     yield file_system(home)
@@ -143,6 +147,20 @@ def allow_other(configuration: Path) -> Check:
         return Check(name, Level.OK, f"set in {configuration}")
     advice = f"to let others read your mounts: echo {name} | sudo tee -a {configuration}"
     return Check(name, Level.WARN, f"not set in {configuration}, so --allow-other is for root alone", advice)
+
+
+def process_namespace(own: Path) -> Check:
+    """Whether a daemon that is started here sees all processes of the machine."""
+    try:
+        is_first = os.stat(own).st_ino == FIRST_NAMESPACE
+    except OSError:
+        return Check("processes", Level.WARN, "/proc is not there, so no program's reads are observed", "mount /proc")
+    if is_first:
+        return Check("processes", Level.OK, "all of this machine can be seen")
+    message = (
+        "a PID namespace of its own: of programs outside it nothing is observed, and their versions have no inputs"
+    )
+    return Check("processes", Level.WARN, message, "share the PID namespace (Kubernetes: shareProcessNamespace)")
 
 
 def home_directory(home: Home) -> Check:

@@ -47,8 +47,11 @@ def lineage(
     with session.workspace() as workspace:
         found = version_named(workspace.catalog, version)
         graph = version_graph(workspace.catalog, found.id, upstream=depth, downstream=depth)
+        previous = workspace.catalog.versions.by_id(found.previous_id) if found.previous_id is not None else None
         if format_ == "tree" and output is None:
             _print_tree(graph)
+            if previous is not None:
+                say(f"continued from: {previous.artifact}/{previous.name}")
             return
         text = _text(workspace.catalog, graph, format_, namespace)
     if output is None:

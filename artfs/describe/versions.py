@@ -35,6 +35,8 @@ def node(version: Version | VersionFacts) -> dict[str, Any]:
 def versions(catalog: Catalog, rows: Sequence[Version]) -> list[dict[str, Any]]:
     """Describe versions as lists and `info.json` do."""
     tags = catalog.tags.of_versions([row.id for row in rows])
+    before = {row.previous_id for row in rows if row.previous_id is not None}
+    previous = {each.id: version_label(each) for each in catalog.lineage.versions(before)} if before else {}
     users = {user.id: user.name for user in catalog.users.list()}
     stores = {store.id: store.name for store in catalog.stores.list()}
     return [
@@ -47,6 +49,7 @@ def versions(catalog: Catalog, rows: Sequence[Version]) -> list[dict[str, Any]]:
             "tags": list(tags.get(row.id, ())),
             "store": stores.get(row.store_id) if row.store_id is not None else None,
             "user": users.get(row.user_id) if row.user_id is not None else None,
+            "previous": previous.get(row.previous_id) if row.previous_id is not None else None,
         }
         for row in rows
     ]
@@ -56,7 +59,7 @@ def version(catalog: Catalog, row: Version) -> dict[str, Any]:
     """Describe one version with all that is known of it, also what was logged."""
     pin = catalog.pins.get(row.id)
     producer = catalog.lineage.steps([row.producer_id]) if row.producer_id is not None else []
-    inputs = catalog.lineage.versions(catalog.lineage.upstream(row.id))
+    inputs = catalog.lineage.versions(catalog.lineage.inputs(row.id))
     return {
         **versions(catalog, [row])[0],
         "trusted": row.trusted,

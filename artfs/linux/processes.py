@@ -6,8 +6,9 @@ import os
 from typing import NamedTuple
 
 _EXITING = 0x0000_0004
+_FORKED = 0x0000_0040
 _KERNEL_THREAD = 0x0020_0000
-"""Flags of a process, as the kernel has them in `linux/sched.h`: PF_EXITING, PF_KTHREAD.
+"""Flags of a process, as the kernel has them in `linux/sched.h`: PF_EXITING, PF_FORKNOEXEC, PF_KTHREAD.
 
 PF_SIGNALED proves nothing: it also stands on the main thread of a process of which another thread has called exit(3).
 """
@@ -29,6 +30,40 @@ class ProcessState(NamedTuple):
     is_stopped: bool
     is_exiting: bool
     exit_status: int | None
+
+
+class Kin(NamedTuple):
+    """A process among others.
+
+    parent: who started it, or took it over. forked: it still is what its parent was when it forked, and has called no
+    exec. started: in clock ticks since boot.
+    """
+
+    parent: int
+    group: int
+    session: int
+    forked: bool
+    started: int
+
+
+def kin_of(process: int) -> Kin | None:
+    """Whose child a process is, and in which group and session; None when it is gone. Also of a zombie."""
+    try:
+        fields = _stat_fields(process)
+    except OSError:
+        return None
+    if fields is None:
+        return None
+    forked = bool(int(fields[6]) & _FORKED)
+    return Kin(int(fields[1]), int(fields[2]), int(fields[3]), forked, int(fields[19]))
+
+
+def is_same_program(one: int, other: int) -> bool:
+    """Whether two processes run the same program, as far as this process may know."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{one}/exe"), os.stat(f"/proc/{other}/exe"))
+    except OSError:
+        return False
 
 
 def ancestors(thread: int) -> frozenset[int]:
@@ -93,7 +128,7 @@ def state_of(process: int) -> ProcessState | None:
         return None
     started, is_exiting = int(fields[19]), bool(int(fields[6]) & _EXITING)
     status = int(fields[49]) if is_exiting else None
-    if status == 0 and not (_may_be_looked_into(process) and _stat_field(process, 19) == started):
+    if status == 0 and not (may_be_looked_into(process) and _stat_field(process, 19) == started):
         status = None
     return ProcessState(started, _has_ended(fields), fields[0] in (b"T", b"t"), is_exiting, status)
 
@@ -103,7 +138,7 @@ def _has_ended(fields: list[bytes]) -> bool:
     return fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
 
 
-def _may_be_looked_into(process: int) -> bool:
+def may_be_looked_into(process: int) -> bool:
     """Whether the kernel tells this process of another what it tells not everybody, such as its exit status."""
     try:
         os.readlink(f"/proc/{process}/exe")

@@ -48,10 +48,21 @@ class VersionLineage:
         return self._steps(self._catalog.lineage.consumers(self._version.id))
 
     def upstream(self, depth: int = 1) -> list[ArtifactVersionResponse]:
-        """Return the versions that it was made from, oldest first; with `depth` 2 also those that these came from."""
+        """Return the versions that it was made from, oldest first; with `depth` 2 also those that these came from.
+
+        The version that its draft went on from is one of them.
+        """
         if depth == 1:
             return self._versions(self._catalog.lineage.upstream(self._version.id))
-        return self._others(self.graph(upstream=depth, downstream=0))
+        previous = self._catalog.lineage.previous(self._version.id)
+        found = {*self.graph(upstream=depth, downstream=0).versions, *([previous] if previous is not None else [])}
+        return self._versions(sorted(found - {self._version.id}))
+
+    @property
+    def previous(self) -> ArtifactVersionResponse | None:
+        """The version that its draft went on from; None if it kept and read none of a version's content."""
+        number = self._catalog.lineage.previous(self._version.id)
+        return self._versions([number])[0] if number is not None else None
 
     def downstream(self, depth: int = 1) -> list[ArtifactVersionResponse]:
         """Return the versions that were made from it, oldest first; with `depth` 2 also those made from these."""

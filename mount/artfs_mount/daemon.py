@@ -128,6 +128,7 @@ def _first(error: BaseException) -> BaseException:
 def _operations(incoming: Incoming, sealer: Sealer, status: Status, supervisor: Supervisor) -> Operations:
     observer = Observer(incoming.drafts.processes)
     incoming.drafts.actor_of = observer.writer
+    incoming.drafts.observer = observer
     own = Caller(os.geteuid(), os.getegid(), os.getpid())
     tree = MountTree(incoming.workspace, lambda: status.text(own), loop_thread=threading.get_ident())
     inodes = Inodes(tree, incoming, status.text)

@@ -197,3 +197,8 @@ def test_pyfuse3_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.sys, "executable", "/bin/false")
     check = checks.fuse_library()
     assert (check.level, check.advice) == (Level.FAIL, "install it: pip install 'artfs[mount]'")
+
+
+def test_it_says_where_programs_cannot_be_observed(tmp_path: Path) -> None:
+    assert checks.process_namespace(tmp_path).level is checks.Level.WARN
+    assert "no program's reads" in checks.process_namespace(tmp_path / "missing").message

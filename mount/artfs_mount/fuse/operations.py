@@ -336,7 +336,8 @@ class Operations(pyfuse3.Operations):
 
     async def _open_truncated(self, node: DraftNode, size: int, pid: int) -> DraftHandle:
         """Opens for writing, with a size."""
-        handle = DraftHandle(self.incoming.contents.open(node, os.O_RDWR, pid), self.incoming.contents)
+        file = self.incoming.contents.open(node, os.O_RDWR, pid, anew=size == 0)
+        handle = DraftHandle(file, self.incoming.contents)
         try:
             await handle.truncate(size)
         except BaseException:

@@ -358,12 +358,15 @@ class DraftCommit:
         )
 
     def _previous(self, content: seal.Scanned) -> int | None:
-        """The version that the draft went on from, if it keeps a content of it."""
-        catalog = self._workspace.catalog
-        if self.draft.version is None or not any(file.stand_in for file in content.files):
+        """The version that the draft went on from, if it keeps a content of it, or whoever wrote it has read one."""
+        catalog, name, version = self._workspace.catalog, self.draft.name, self.draft.version
+        if version is None:
+            return None
+        keeps = any(file.stand_in for file in content.files)
+        if not keeps and not any(author.has_read_copy(name, version) for author in self._authors):
             return None
         artifact = catalog.artifacts.get(self._artifact)
-        previous = catalog.versions.get(artifact.id, self.draft.version) if artifact is not None else None
+        previous = catalog.versions.get(artifact.id, version) if artifact is not None else None
         return previous.id if previous is not None else None
 
     def _stubs(self, content: seal.Scanned, undo: contextlib.ExitStack) -> Iterator[stubs.Stub]:

@@ -47,7 +47,8 @@ class OpenFile:
     """A handle on a file. number: no other has or had it. reader: the one of a stub that is only read.
 
     wrote: whether anything was written through it. told_at: when it was last told that it is open or written to.
-    ending: how the process that opened it was doing when it let go of it.
+    ending: how the process that opened it was doing when it let go of it. moment: of the last write, as the observer
+    counts; noted: of the last one whose author is known.
     """
 
     node: DraftNode
@@ -59,6 +60,8 @@ class OpenFile:
     wrote: bool = False
     told_at: float = 0.0
     ending: Ending = UNKNOWN
+    moment: int = 0
+    noted: int = -1
 
 
 class Contents:
@@ -71,8 +74,10 @@ class Contents:
         self._hashing = ThreadPoolExecutor(HASHING_THREADS, "hash")
         self._numbers = itertools.count(1)
 
-    def open(self, node: DraftNode, flags: int, pid: int) -> OpenFile:
-        """Opens a file. O_TRUNC is left to the caller."""
+    def open(self, node: DraftNode, flags: int, pid: int, *, anew: bool = False) -> OpenFile:
+        """Opens a file. O_TRUNC is left to the caller. anew: nothing is kept of what is in it."""
+        if node.blob is not None and not anew:
+            self._read_copy(node, pid)
         file = self._file(node, flags, pid, writes=flags & os.O_ACCMODE != os.O_RDONLY)
         if file.writes:
             self._touch(node, file.who)
@@ -160,9 +165,11 @@ class Contents:
     def wrote(self, file: OpenFile) -> None:
         """Takes note that something was written through a handle."""
         file.wrote = True
+        file.moment = self._drafts.moment
         now = self._drafts.clock()
         if now - file.told_at >= WRITTEN_EVERY_SECONDS:
             file.told_at = now
+            self._note_author(file)
             self._tell(file.node, Written, self._stamp(file), file.number, _in_order(file, file.node.hasher))
 
     def failed(self, file: OpenFile) -> None:
@@ -184,6 +191,9 @@ class Contents:
         finally:
             if borrowed and node.opens == 0:
                 node.descriptor = None
+        name = self._nodes.draft_of(node)
+        if name is not None:
+            self._drafts.wrote(name, who)
         self._tell(node, Truncated, self._drafts.stamp(who), size)
 
     def truncate_open(self, node: DraftNode, size: int) -> None:
@@ -193,6 +203,7 @@ class Contents:
     def truncated(self, file: OpenFile, size: int) -> None:
         """Takes note that a file was given a size through a handle."""
         file.wrote = True
+        file.moment = self._drafts.moment
         self._tell(file.node, Truncated, self._stamp(file), size)
 
     def sync(self, node: DraftNode, *, data_only: bool) -> None:
@@ -205,6 +216,7 @@ class Contents:
     def flushed(self, file: OpenFile) -> None:
         """Takes note that a process lets go of a handle. It may be gone before the handle is closed."""
         if file.writes:
+            self._note_author(file)
             file.ending = self._drafts.processes.ending_of(file.who.process)
 
     def close(self, file: OpenFile) -> None:
@@ -217,7 +229,8 @@ class Contents:
                 file.reader.close()
             if file.writes:
                 if place is not None:
-                    self._drafts.touch(place.draft, file.who)
+                    self._drafts.touch(place.draft)
+                    self._note_author(file)
                 node.writers -= 1
                 if node.writers == 0:
                     self._stop_writing(node, keep_digest=place is not None)
@@ -313,8 +326,24 @@ class Contents:
 
     def _file(self, node: DraftNode, flags: int, pid: int, *, writes: bool) -> OpenFile:
         who = self._drafts.who(pid) if writes else self._drafts.reader(pid)
+        if writes and who.process is not None and self._drafts.observer is not None:
+            self._drafts.observer.notice_writer(who.process)
         appends = writes and bool(flags & os.O_APPEND)
         return OpenFile(node, next(self._numbers), who, writes, appends, told_at=self._drafts.clock())
+
+    def _note_author(self, file: OpenFile) -> None:
+        """Takes note of who has written what is new since the last time."""
+        name = self._nodes.draft_of(file.node)
+        if file.wrote and file.noted != file.moment and name is not None:
+            file.noted = file.moment
+            self._drafts.wrote(name, file.who, file.moment)
+
+    def _read_copy(self, node: DraftNode, pid: int) -> None:
+        """Takes note that somebody opens a file that still has the content of the version that its draft is or was."""
+        name = self._nodes.draft_of(node)
+        draft = self._drafts.get(name) if name is not None else None
+        if draft is not None and draft.version is not None and self._drafts.observer is not None:
+            self._drafts.observer.read_copy(pid, draft.name, draft.version)
 
     def _touch(self, node: DraftNode, who: Who) -> None:
         name = self._nodes.draft_of(node)

@@ -26,7 +26,7 @@ from artfs_mount.incoming.complete.history import WRITERS_KEPT, DraftHistory
 from artfs_mount.incoming.complete.obstacles import Obstacle
 from artfs_mount.incoming.complete.paths import below_of, is_at, is_at_any, joined
 from artfs_mount.incoming.complete.process import Process
-from artfs_mount.incoming.observed import Actor, Author
+from artfs_mount.incoming.observed import Actor, Author, Observer
 from artfs_mount.incoming.pins import KeptUnit, Pins
 from artfs_mount.incoming.writers import Processes, still_alive
 
@@ -124,6 +124,7 @@ class Drafts:
         self.pins = Pins(pins if pins is not None else records.with_name("pins"))
         self.on_change: Callable[[bytes], None] = lambda name: None
         self.actor_of: Callable[[int], Actor | None] = lambda _: None
+        self.observer: Observer | None = None
         self.digests: dict[int, FileDigest] = {}
         self.processes = Processes()
         self.stuck: dict[bytes, str] = {}
@@ -136,6 +137,11 @@ class Drafts:
 
     def get(self, name: bytes) -> Draft | None:
         return self._drafts.get(name)
+
+    @property
+    def moment(self) -> int:
+        """What was read until now, as the observer counts."""
+        return self.observer.moment if self.observer is not None else 0
 
     def who(self, thread: int) -> Who:
         """Who is behind a request that changes something; 0 is a thread that this process cannot see."""
@@ -150,7 +156,10 @@ class Drafts:
         return Stamp(self.clock(), who.process)
 
     def touch(self, name: bytes, who: Who | None = None) -> Draft:
-        """Says that a draft is about to change. Call it before the change, so that a kill in between is noticed."""
+        """Says that a draft is about to change. Call it before the change, so that a kill in between is noticed.
+
+        Who writes bytes is told by `wrote`, which alone says what the draft comes from but for his own reads.
+        """
         draft = self._drafts.get(name)
         if draft is None:
             draft = self._drafts[name] = Draft(name)
@@ -163,10 +172,27 @@ class Drafts:
         draft.changes += 1
         draft.history.changed_at = self.clock()
         draft.error = None
-        if who is not None and who.actor is not None:
-            draft.authors[who.actor.key] = Author.now(who.actor)
+        if who is not None:
+            self._note_author(draft, who, by_content=False)
         self.on_change(name)
         return draft
+
+    def wrote(self, name: bytes, who: Who, moment: int | None = None) -> None:
+        """Takes note of who has written bytes of a draft. moment: of the observer, when that was; now if not given."""
+        draft = self._drafts.get(name)
+        if draft is not None:
+            self._note_author(draft, who, by_content=True, moment=moment)
+
+    def _note_author(self, draft: Draft, who: Who, *, by_content: bool, moment: int | None = None) -> None:
+        if who.actor is None:
+            return
+        author = draft.authors.get(who.actor.key)
+        if self.observer is None or who.process is None:
+            draft.authors[who.actor.key] = Author.now(who.actor)
+            return
+        if author is None:
+            author = draft.authors[who.actor.key] = Author(who.actor, who.actor.command)
+        author.wrote(self.observer.written(who.actor, who.process, moment=moment, by_content=by_content))
 
     def tell(self, name: bytes, event: Event) -> None:
         """Says what has happened to a draft."""
@@ -292,7 +318,8 @@ class Drafts:
         """Forgets a draft that has another name now; whoever wrote it wrote that one."""
         before, after = self._drafts.get(old), self._drafts.get(new)
         if before is not None and after is not None:
-            after.authors.update(before.authors)
+            for key, author in before.authors.items():
+                after.authors.setdefault(key, author).take(author)
             after.history.take_writers(before.history)
         self.remove(old)
 

@@ -41,13 +41,13 @@ def record(catalog: Catalog, version: Version, authors: Sequence[Author]) -> Non
     makes.
     """
     inputs = {id_ for author in authors for id_ in author.inputs(before=version.id)}
-    for actor in (author.actor for author in authors):
-        run = _run_of(catalog, actor)
+    for author in authors:
+        run = _run_of(catalog, author)
         if run is None and not inputs:
             continue
         with catalog.transaction():
-            run = run or _new_run(catalog, actor)
-            started_us = max(run.started_us, actor.since_us)
+            run = run or _new_run(catalog, author)
+            started_us = max(run.started_us, author.actor.since_us)
             step = catalog.steps.create(run.id, _free_name(catalog, run, version.artifact), started_us=started_us)
             catalog.steps.add_observed(step.id, inputs)
             catalog.steps.add_output(step.id, version.artifact, version.id)
@@ -62,7 +62,7 @@ def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:
     run = catalog.runs.by_uuid(uuid)
     if run is None or catalog.steps.list(run.id):
         return
-    own = [actor for actor in actors if (of := _run_of(catalog, actor)) is None or of.id == run.id]
+    own = [actor for actor in actors if (of := _run_of(catalog, Author.now(actor))) is None or of.id == run.id]
     if actors and not own:
         return  # a program that runs a pipeline has a run already
     inputs = {id_ for actor in own for id_ in Author.now(actor).inputs(before=ANY)}
@@ -72,24 +72,27 @@ def record_reads(catalog: Catalog, uuid: str, actors: Sequence[Actor]) -> None:
         catalog.steps.finish(step.id, ExecutionStatus.COMPLETED)
 
 
-def _run_of(catalog: Catalog, actor: Actor) -> Run | None:
-    """The run of the pipeline that the actor's process has begun; else that of `artfs exec`.
+def _run_of(catalog: Catalog, author: Author) -> Run | None:
+    """The run of the pipeline that a process of the author has begun; else that of `artfs exec`.
 
     The pipeline may have ended: what a program writes becomes a version some time later.
     """
-    process, started = actor.process
-    found = catalog.runs.of_process(socket.gethostname(), process, str(started))
-    return found if found is not None or actor.run is None else catalog.runs.by_uuid(actor.run)
+    for process, started in reversed(list(author.processes)):
+        found = catalog.runs.of_process(socket.gethostname(), process, str(started))
+        if found is not None:
+            return found
+    return catalog.runs.by_uuid(author.actor.run) if author.actor.run is not None else None
 
 
-def _new_run(catalog: Catalog, actor: Actor) -> Run:
-    """The run of an actor that nobody has begun one for. Its uuid follows from the actor, so that it is found again."""
+def _new_run(catalog: Catalog, author: Author) -> Run:
+    """The run of an author that nobody has begun one for. Its uuid follows from who he is, so it is found again."""
+    actor, name = author.actor, title(author.command)
     process, started = actor.process
-    uuid = str(UUID(bytes=tagged(b"artfs.actor", actor.key.encode(), f"{process} {started}".encode())[:16], version=4))
+    who = (actor.key.encode(), f"{process} {started}".encode(), name.encode("utf-8", "replace"))
+    uuid = str(UUID(bytes=tagged(b"artfs.actor", *who)[:16], version=4))
     found = catalog.runs.by_uuid(uuid)
     if found is not None:
         return found
-    name = title(actor.command)
     moment = datetime.now(UTC).strftime("%Y_%m_%d-%H_%M_%S_%f")
     return catalog.runs.create(
         check_artifact_name(name),
@@ -97,7 +100,7 @@ def _new_run(catalog: Catalog, actor: Actor) -> Run:
         kind=OBSERVED,
         uuid=uuid,
         user_id=catalog.users.ensure(users.name_of(os.geteuid())).id,
-        config={"command": redacted_command(actor.command)},
+        config={"command": redacted_command(author.command)},
         host=socket.gethostname(),
         pid=process,
         process_started=str(started),

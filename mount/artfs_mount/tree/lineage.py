@@ -228,7 +228,7 @@ def _nodes(context: Context, ids: list[int]) -> Iterator[tuple[int, bytes, TreeN
 
 def _input(context: Context, version_id: int, name: bytes) -> TreeNode | None:
     facts = version_called(context, name)
-    if facts is None or not context.catalog.lineage.is_input(facts.id, version_id):
+    if facts is None or not context.catalog.lineage.is_upstream(facts.id, version_id):
         return None
     return lineage_link(context, facts)
 
