@@ -85,16 +85,16 @@ class Kinship:
             self._forget(next(iter(self._members)))
         return member
 
-    def read(self, process: Process, version_id: int, moment: int) -> None:
-        """Takes note that a process has opened a version."""
+    def reader(self, process: Process) -> Reads | None:
+        """Where to write down what a process reads just now; None when it is gone and was never seen."""
         member = self.member(process)
         if member is None:
-            return
-        if not member.reads.versions:
+            return None
+        if not member.reads.moment:
             for above in member.above:
                 self._below.setdefault(above, {})[process] = None
-        member.reads.read(version_id, moment)
         self._look_at_pipes(member, writes=True)
+        return member.reads
 
     def counted(self, process: Process, *, by_content: bool = True) -> list[Reads]:
         """Whose reads count for what a process writes now. Descendants that have ended count no other time.

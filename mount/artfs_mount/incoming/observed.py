@@ -167,29 +167,25 @@ class Observer:
 
     def read(self, thread: int, version_id: int) -> None:
         """A file of a version was opened for reading."""
-        actor, process = self.actor(thread), self._processes.of(thread)
-        if actor is None or process is None or not actor.is_readable:
-            return
-        self.moment += 1
-        if actor.run is not None:
-            actor.own.read(version_id, self.moment)
-        else:
-            self._kinship.read(process, version_id, self.moment)
+        if (reads := self._reader(thread)) is not None:
+            self.moment += 1
+            reads.read(version_id, self.moment)
 
     def read_copy(self, thread: int, draft: bytes, version: str) -> None:
         """A file of a working copy was opened, and not to be written anew, while it had a version's content."""
-        actor, process = self.actor(thread), self._processes.of(thread)
-        if actor is None or process is None or not actor.is_readable:
-            return
-        self.moment += 1
-        if actor.run is not None:
-            actor.own.read_copy(draft, version, self.moment)
-        elif (member := self._kinship.member(process)) is not None:
-            member.reads.read_copy(draft, version, self.moment)
+        if (reads := self._reader(thread)) is not None:
+            self.moment += 1
+            reads.read_copy(draft, version, self.moment)
 
     def of_run(self, uuid: str) -> list[Actor]:
         """Those who belong to a run."""
         return [actor for actor in self._actors.values() if actor.run == uuid]
+
+    def _reader(self, thread: int) -> Reads | None:
+        actor, process = self.actor(thread), self._processes.of(thread)
+        if actor is None or process is None or not actor.is_readable:
+            return None
+        return actor.own if actor.run is not None else self._kinship.reader(process)
 
     def _identify(self, thread: int) -> Actor | None:
         try:
