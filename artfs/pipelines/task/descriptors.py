@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
@@ -31,22 +32,24 @@ class Descriptors:
         self._listen = listen
         self._lock = threading.RLock()
         self._led: dict[int, _Led] = {}
-        self._ended = threading.Event()
+        self._is_led = threading.Event()
         self._process = 0
 
     def begin(self) -> None:
         """Leads elsewhere those that are open."""
-        self._process, self._ended = os.getpid(), threading.Event()
+        is_here, self._process = self._process == os.getpid(), os.getpid()
         _flush()
         for number in (1, 2):
             with suppress(OSError):  # it is closed, or there is no room for a file: then it stays as it is
                 self._led[number] = _Led(number)
         self._tell_of_crashes(self.before(2))
-        threading.Thread(target=self._read_on, args=(self._ended,), name="artfs-output", daemon=True).start()
+        self._is_led.set()
+        if not is_here:  # it is kept for the next time, as a start takes longer than all else
+            threading.Thread(target=self._read_on, args=(self._process,), name="artfs-output", daemon=True).start()
 
     def end(self) -> None:
         """Leads them back."""
-        self._ended.set()
+        self._is_led.clear()
         self.drain()
         with self._lock:
             for led in self._led.values():
@@ -80,9 +83,11 @@ class Descriptors:
         if where is not None and faulthandler.is_enabled():
             faulthandler.enable(where)
 
-    def _read_on(self, ended: threading.Event) -> None:
-        while not ended.wait(READ_ON_SECONDS):
+    def _read_on(self, process: int) -> None:
+        while self._process == process:
+            self._is_led.wait()
             self.pass_on()
+            time.sleep(READ_ON_SECONDS)
 
 
 class _Led:
