@@ -216,8 +216,8 @@ class Contents:
     def flushed(self, file: OpenFile) -> None:
         """Takes note that a process lets go of a handle. It may be gone before the handle is closed."""
         if file.writes:
-            self._note_author(file)
             file.ending = self._drafts.processes.ending_of(file.who.process)
+            self._note_author(file)
 
     def close(self, file: OpenFile) -> None:
         """Closes a handle; the last one that wrote settles whether the file is whole and what its digest is."""
