@@ -48,6 +48,10 @@ class Selection(Protocol):
         """Whether something is in the version, and what is below it may be."""
         ...
 
+    def takes_link(self, path: bytes) -> bool:
+        """Whether a link whose path is taken is in the version, with what it leads to."""
+        ...
+
     def instead(self, path: bytes) -> bytes | None:
         """Where to look for a file that is taken as it was; None to take the file itself."""
         ...
@@ -277,7 +281,7 @@ class _Scan:
                 if stat.S_ISDIR(inner_status.st_mode):
                     open_directories.append(self._listed(inner, name, inner_status))
                     above += name + b"/"
-                else:
+                elif self._takes_leaf(above + name, inner_status):
                     directory.entries.append(self._leaf(inner, above + name, name, inner_status))
                 continue
             open_directories.pop()
@@ -290,6 +294,9 @@ class _Scan:
             mode, mtime_ns = directory.status.st_mode & 0o777, directory.status.st_mtime_ns
             open_directories[-1].entries.append(Entry(directory.name, EntryKind.DIRECTORY, mode, mtime_ns, tree=tree))
             above = above[: -len(directory.name) - 1]
+
+    def _takes_leaf(self, path: bytes, status: os.stat_result) -> bool:
+        return self._selection is None or not stat.S_ISLNK(status.st_mode) or self._selection.takes_link(path)
 
     def _at(self, top: bytes, path: bytes) -> bytes:
         """Where to look for what is at a path below the top."""

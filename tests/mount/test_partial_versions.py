@@ -131,6 +131,23 @@ def test_a_checkpoint_that_is_deleted_as_soon_as_it_is_finished_is_in_a_version(
         mount.wait_until(lambda: {f"epoch={number}.ckpt" for number in range(7)} <= files(), "all files of the series")
 
 
+def test_a_link_to_what_is_left_out_is_not_in_the_version(mount: Mount) -> None:
+    """As `last.ckpt` is renamed into place before the checkpoint that it leads to is known to be complete."""
+    run = mount.incoming / "run"
+    (run / "checkpoint-2").mkdir(parents=True)
+    for name, target in {"last": "checkpoint-2", "newest": "./last/model.bin", "whole": "checkpoint-1"}.items():
+        (run / name).symlink_to(target)
+    with open(run / "checkpoint-2" / "model.bin", "wb") as begun:
+        begun.write(b"half")
+        save(run / "checkpoint-1", 1)
+        mount.wait_until(lambda: versions(mount, "run") == ["1"], "the checkpoint that is complete")
+        assert {path.name for path in (mount.artifacts / "run" / "1").iterdir()} == {"checkpoint-1", "whole"}
+    save(run / "checkpoint-2", 2)
+    mount.wait_until(lambda: versions(mount, "run") == ["1", "2"], "the other one")
+    version = mount.artifacts / "run" / "2"
+    assert (version / "newest").read_bytes() == (version / "checkpoint-2" / "model.bin").read_bytes()
+
+
 def test_a_checkpoint_that_is_written_over_as_soon_as_it_is_finished_is_in_a_version(mount: Mount) -> None:
     best = mount.incoming / "run" / "best"
     save(best, 1)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artfs.content.long_paths import reachable
-from artfs_mount.incoming.complete.paths import below_of, is_at_any, joined
+from artfs_mount.incoming.complete.paths import below_of, is_at_any, joined, parent
 from artfs_mount.incoming.pins import copy_file
+
+MOST_LINKS = 40
+"""As many as the kernel follows for one path."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,46 @@ class Part:
 
 
 class Selection:
-    """Tells a scan what to look at. copies: of streams, by their paths."""
+    """Tells a scan what of a draft to look at. copies: of streams, by their paths."""
 
-    def __init__(self, part: Part, copies: Mapping[bytes, bytes]) -> None:
+    def __init__(self, draft: bytes, part: Part, copies: Mapping[bytes, bytes]) -> None:
+        self._draft = draft
         self._part = part
         self._copies = copies
 
     def takes(self, path: bytes) -> bool:
         return not is_at_any(self._part.path(path), self._part.leave_out)
+
+    def takes_link(self, path: bytes) -> bool:
+        """Not one that leads to what is left out: in the version it would lead nowhere (`last.ckpt`)."""
+        ahead, at, links = [self._part.path(path)], b"", 0
+        while ahead:
+            name, _, rest = ahead.pop().partition(b"/")
+            ahead += [rest] if rest else []
+            if name == b".." and not at:
+                return True  # it leads out of the draft
+            at = parent(at) if name == b".." else at if name in (b"", b".") else joined(at, name)
+            if self._is_left_out(at):
+                return False
+            target = self._target(at) if name not in (b"", b".", b"..") else None
+            if target is not None:
+                links += 1
+                if links > MOST_LINKS or target.startswith(b"/"):
+                    return True
+                ahead.append(target)
+                at = parent(at)
+        return True
+
+    def _is_left_out(self, path: bytes) -> bool:
+        """Whether the version has nothing there: pinned units are not taken from the draft, and put there."""
+        return is_at_any(path, self._part.leave_out) and not is_at_any(path, self._part.pinned)
+
+    def _target(self, path: bytes) -> bytes | None:
+        try:
+            with reachable(os.path.join(self._draft, path)) as at:
+                return os.readlink(at)
+        except OSError:
+            return None
 
     def instead(self, path: bytes) -> bytes | None:
         return self._copies.get(self._part.path(path))

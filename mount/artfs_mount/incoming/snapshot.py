@@ -68,7 +68,7 @@ def _part_of(draft: Path, part: Part, folder: Path | None, look: Callable[..., s
         return kept(part.child, part.pinned[part.child])
     copies = copy_streams(os.fsencode(draft), part, folder) if folder is not None else {}
     top = draft / os.fsdecode(part.child)
-    scanned = look(top, selection=Selection(part, copies) if top.is_dir() else None)
+    scanned = look(top, selection=Selection(os.fsencode(draft), part, copies) if top.is_dir() else None)
     for unit, at in part.pinned.items():
         scanned = grafted(scanned, part.inner(unit), kept(unit, at), is_file=not os.path.isdir(at))
     return scanned
