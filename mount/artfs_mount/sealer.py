@@ -160,7 +160,7 @@ class Sealer:
                 if self._incoming.may_order(draft, caller):
                     self._incoming.finishing[draft.name] = waiting
             try:
-                if self.sync_answer(caller)["done"]:
+                if self.sync_answer(caller, waiting)["done"]:
                     return
                 self._wake.set()
                 await self._settled.wait()
@@ -173,10 +173,18 @@ class Sealer:
         while owing & self._under_way:
             await self._settled.wait()
 
-    def sync_answer(self, caller: Caller) -> dict[str, Any]:
-        """What `user.artfs.sync` answers to a caller."""
+    def sync_answer(self, caller: Caller, waiting: frozenset[int] = frozenset()) -> dict[str, Any]:
+        """What `user.artfs.sync` answers to a caller. waiting: processes that do nothing but wait for this."""
         recording = {commit.draft.title for commit in self._owing() if self._incoming.may_order(commit.draft, caller)}
-        return control.sync_answer(self.orderable(caller), dict.fromkeys(sorted(recording), RECORDING))
+        finishing = self._incoming.finishing
+        before = dict(finishing)
+        mine = (draft for draft in self._incoming.drafts if self._incoming.may_order(draft, caller))
+        finishing.update(dict.fromkeys((draft.name for draft in mine), waiting))
+        try:
+            return control.sync_answer(self.orderable(caller), dict.fromkeys(sorted(recording), RECORDING))
+        finally:
+            finishing.clear()
+            finishing.update(before)
 
     def visible(self, caller: Caller) -> list[control.DraftStatus]:
         """The drafts that a caller may read or write, as status.json tells them."""

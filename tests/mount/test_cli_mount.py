@@ -118,6 +118,16 @@ def test_sync_gives_up_when_told_to(mounted: Mount) -> None:
     assert done.stderr.startswith(f"artfs: {mounted.incoming}: not done after 0 s: writing (")
 
 
+def test_sync_does_not_wait_for_a_file_that_its_own_caller_has_open(mounted: Mount) -> None:
+    with (mounted.incoming / "writing").open("w") as writing:
+        writing.write("x")
+        writing.flush()
+        done = mounted.artfs("sync", mounted.path, check=False)
+    assert done.returncode == 1
+    why = "1 file is open for writing, by the program that waits for it; close it first"
+    assert done.stderr == f"artfs: writing: it is held: {why}\n"
+
+
 @pytest.mark.each_user
 def test_commit_prints_the_version(mounted: Mount) -> None:
     draft = mounted.incoming / "x"

@@ -37,10 +37,11 @@ class Controller:
 
     async def sync(self, caller: Caller) -> bytes:
         """The answer to `user.artfs.sync`."""
+        waiting = ancestors(caller.pid)
         with trio.move_on_after(SYNC_SECONDS):
-            await self._sealer.finish_all(ancestors(caller.pid), caller)
+            await self._sealer.finish_all(waiting, caller)
         owed = await in_thread(self._catalog.pending.count, seconds=METADATA_SECONDS)
-        return json.dumps({**self._sealer.sync_answer(caller), "owed": owed}).encode()
+        return json.dumps({**self._sealer.sync_answer(caller, waiting), "owed": owed}).encode()
 
     async def obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         """Does what was set on a file of `/.artfs/orders`. Raises OSError (EOPNOTSUPP) for what is no order."""

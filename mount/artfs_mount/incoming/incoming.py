@@ -214,6 +214,7 @@ class Incoming:
     def _facts(self, draft: Draft, kind: DraftKind) -> Facts:
         waiting = self.finishing.get(draft.name)
         writers = self.drafts.processes.look(draft.history.writers, draft.history.endings)
+        finish = waiting is not None and all_ended(writers, except_for=waiting)
         return Facts(
             draft.title,
             kind,
@@ -224,7 +225,8 @@ class Incoming:
             ended=all_ended(writers, except_for=waiting or ()),
             ended_well=bool(writers) and all_ended_well(writers) and _have_left(draft),
             stopped=bool(stopped(writers)),
-            finish=waiting is not None and all_ended(writers, except_for=waiting),
+            finish=finish,
+            waits_for_itself=finish and not all_ended(writers),
             world_size=world_size(writers),
             failed=frozenset(writer.process for writer in (*killed(writers), *failed(writers))),
             children=self._children(draft) if kind is DraftKind.DIRECTORY and self.is_by_child(draft) else None,

@@ -14,6 +14,7 @@ from support.draft_stories import Story, lived, told
 SAVED = ("0 save .",)
 ENDED = {"ended": True}
 LIVES = {"ended": False}
+WAITS = {"finish": True, "waits_for_itself": True}
 OPEN = Wait("1 file is open for writing", None)
 MOMENT = "it changed a moment ago"
 
@@ -34,6 +35,13 @@ DECISIONS: dict[str, tuple[tuple[str, ...], dict[str, bool], float, Decision]] =
     ),
     "somebody waits, before its format was looked at": (SAVED, {**LIVES, "finish": True}, 0, Check((b"",))),
     "somebody waits while it is written": (("0 open .",), {"ended": False, "finish": True}, 0, OPEN),
+    "its writer waits for it, and a thread may write": (("0 open .",), WAITS, 9, Wait(OPEN.why, 1)),
+    "its writer waits for it, and would for ever": (
+        ("0 open .",),
+        WAITS,
+        10,
+        Hold(f"{OPEN.why}, by the program that waits for it; close it first"),
+    ),
 }
 
 

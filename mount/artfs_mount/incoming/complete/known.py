@@ -16,7 +16,8 @@ class Facts:
 
     now: of the clock of its history. held: why it must not seal by itself. aside: why it is no artifact as it is.
     ended: its writers have. stopped: one of them is, by a signal, and may go on. finish: somebody waits for it in
-    `artfs sync`, and the processes that wrote it have ended, or wait themselves. ended_well: its writers have, each
+    `artfs sync`, and the processes that wrote it have ended, or wait themselves. waits_for_itself: so
+    does one that has not ended, and can close no file before it has the answer. ended_well: its writers have, each
     with status 0, and so has whatever had started them. children: what lies directly in the draft and has changed, if
     each of it becomes a version of its own. world_size: of how many processes that write together they are.
     failed: the writers that a signal ended, or that ended with a status other than 0.
@@ -32,6 +33,7 @@ class Facts:
     ended_well: bool = False
     stopped: bool = False
     finish: bool = False
+    waits_for_itself: bool = False
     children: Mapping[bytes, DraftKind] | None = None
     world_size: int | None = None
     failed: frozenset[Process] = frozenset()

@@ -116,7 +116,7 @@ def why_aside(name: str) -> str | None:
 def _of_file(facts: Facts, quiet: Quiet) -> Decision:
     history = facts.history
     if history.open_writers:
-        return Wait(opened(history.open_writers), None)
+        return _while_open(opened(history.open_writers), facts, quiet)
     if facts.held is not None:
         return Hold(facts.held)
     path = history.paths.get(b"", PathFacts())
@@ -132,6 +132,14 @@ def _of_file(facts: Facts, quiet: Quiet) -> Decision:
     is_certain = facts.ended or path.proven or not path.is_checked or facts.kind is DraftKind.LINK
     remaining = (quiet.file if is_certain else quiet.unproven) - still
     return Wait("it changed a moment ago", remaining) if remaining > 0 and not facts.finish else Seal()
+
+
+def _while_open(why: str, facts: Facts, quiet: Quiet) -> Decision:
+    """A program that waits for its own open file would wait for ever, unless a thread of it writes meanwhile."""
+    if not facts.waits_for_itself:
+        return Wait(why, None)
+    remaining = quiet.unproven - (facts.now - facts.history.changed_at)
+    return Wait(why, remaining) if remaining > 0 else Hold(f"{why}, by the program that waits for it; close it first")
 
 
 def to_pin(facts: Facts, quiet: Quiet) -> list[bytes]:
@@ -285,7 +293,7 @@ class _Directory:
     def _when_quiet(self) -> Decision:
         waiting = [each for each in self.obstacles if each.waits]
         if waiting:
-            return Wait(waiting[0].why, None)
+            return _while_open(waiting[0].why, self._facts, self._quiet)
         if self._facts.held is not None:
             return Hold(self._facts.held)
         if not self._history.paths and self._history.open_writers:
