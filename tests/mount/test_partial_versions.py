@@ -148,15 +148,16 @@ def test_a_link_to_what_is_left_out_is_not_in_the_version(mount: Mount) -> None:
     assert (version / "newest").read_bytes() == (version / "checkpoint-2" / "model.bin").read_bytes()
 
 
-def test_a_checkpoint_that_is_written_over_as_soon_as_it_is_finished_is_in_a_version(mount: Mount) -> None:
-    best = mount.incoming / "run" / "best"
+@pytest.mark.parametrize("where", ["best", ""], ids=["in a draft", "the draft itself"])
+def test_a_checkpoint_that_is_written_over_as_soon_as_it_is_finished_is_in_a_version(mount: Mount, where: str) -> None:
+    best = mount.incoming / "run" / where
     save(best, 1)
     with open(best / "model.bin", "wb") as begun:
         begun.write(b"of 2")
         begun.flush()
         mount.wait_until(lambda: versions(mount, "run") == ["1"], "the checkpoint as it was")
         for name in FILES:
-            assert (mount.artifacts / "run" / "1" / "best" / name).read_bytes() == b"%s of 1" % name.encode() * 1000
+            assert (mount.artifacts / "run" / "1" / where / name).read_bytes() == b"%s of 1" % name.encode() * 1000
     assert (best / "model.bin").read_bytes() == b"of 2"
 
 

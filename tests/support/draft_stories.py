@@ -165,7 +165,7 @@ class Story:
 
     def seal(self, decision: Seal) -> None:
         """Makes a version, or finds out why what was taken is not whole."""
-        assert b"" not in decision.leave_out
+        assert b"" not in decision.leave_out - decision.pinned
         taken = {path: content for path, content in self.files.items() if not is_at_any(path, decision.leave_out)}
         for unit in decision.pinned:
             taken.update(self.kept[unit])
@@ -189,7 +189,7 @@ class Story:
                 self._unpin(unit)
         if not self.history.paths and not self.history.open_writers:
             self.is_sealed = True
-        elif isinstance(again := self.decide(), Seal):
+        elif (again := self.decide()) == decision:
             raise Endless(decision, again)
 
     def below(self, unit: bytes) -> dict[bytes, Content]:
@@ -308,6 +308,9 @@ class Story:
         carried = self.history.take(old, directory=is_directory)
         self.history.add(Left(old, self._stamp, DraftPath(self.name.encode(), new)))
         self.history.add(Arrived(new, self._stamp, old.rpartition(b"/")[2], carried, is_directory))
+        for unit in [unit for unit in self.kept if is_at(unit, old)]:
+            kept = self.kept.pop(unit)
+            self.kept[new + unit[len(old) :]] = {new + path[len(old) :]: content for path, content in kept.items()}
         for known in (self.files, self.handles):
             for path in [path for path in known if is_at(path, old)]:
                 known[new + path[len(old) :]] = known.pop(path)  # type: ignore[assignment]

@@ -82,6 +82,12 @@ def test_what_is_a_log(what: str) -> None:
     assert is_stream_so_far(path, facts) is is_log
 
 
+def test_a_line_that_comes_to_a_log_after_the_version_does_not_write_a_marked_draft_again() -> None:
+    story = lived("0 append run.log", "1 save model", "1 save trainer_state.json", "9 append run.log", until=200)
+    assert [(version.at, version.by) for version in story.versions] == [(3, "marker")]
+    assert isinstance(story.decide(), Wait)
+
+
 def test_what_is_a_log_is_one_after_a_version() -> None:
     story = lived("0 append log", "0 save a", "100 write log", until=150)
     assert is_stream_so_far(b"log", story.history.paths[b"log"])

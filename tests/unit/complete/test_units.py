@@ -142,6 +142,12 @@ def test_a_checkpoint_within_a_checkpoint_is_taken_with_it() -> None:
     assert len(story.versions[0].files) == 4
 
 
+@pytest.mark.parametrize("inner", ["checkpoint_1.pt", "global_step5/rank_0", "epoch=1/model.pt"])
+def test_what_looks_like_a_checkpoint_within_one_needs_no_sign_of_its_own(inner: str) -> None:
+    story = lived(f"0 save checkpoint-5/{inner}", "0 save checkpoint-5/trainer_state.json", until=50)
+    assert [len(version.files) for version in story.versions] == [2]
+
+
 def test_of_a_marked_unit_whose_inner_one_is_written_nothing_is_taken() -> None:
     story = lived(
         "0 open 7/default/a", "0 save 7/default/manifest.ocdbt", "0 save 7/default/commit_success.txt",

@@ -192,27 +192,6 @@ class DraftHistory:
         found, self.pointers = list(self.pointers), set()
         return found
 
-    def below(self, child: bytes) -> DraftHistory:
-        """What is known of something in a directory, as if it were a draft."""
-        found = DraftHistory()
-        found.paths = {below_of(child, path): facts for path, facts in self.paths.items() if is_at(path, child)}
-        found.handles = {
-            number: handle._replace(path=below_of(child, handle.path))
-            for number, handle in self.handles.items()
-            if is_at(handle.path, child)
-        }
-        found.units = {below_of(child, path): unit for path, unit in self.units.items() if is_at(path, child)}
-        found.pinned = {below_of(child, path): pin for path, pin in self.pinned.items() if is_at(path, child)}
-        found.newest = {
-            (below_of(child, above), series): below_of(child, path)
-            for (above, series), path in self.newest.items()
-            if is_at(above, child)
-        }
-        found.changed_at = max((facts.changed_at for facts in found.paths.values()), default=-math.inf)
-        found.marked = {(below_of(child, above), series) for above, series in self.marked if is_at(above, child)}
-        found.writers, found.endings, found.ended_at = self.writers, self.endings, self.ended_at
-        return found
-
     def has_changed(self, since: float, leave_out: Collection[bytes], within: bytes = b"") -> bool:
         """Whether anything but what is at these paths, or is only appended to, has changed, or is being written."""
         return any(
@@ -247,12 +226,17 @@ class DraftHistory:
                 return None
             path = parent(path)
 
+    def _unit_around(self, path: bytes) -> UnitFacts | None:
+        place = self.unit_of(path)
+        return None if place is None else self.units.get(place)
+
     def _opened(self, event: Opened) -> None:
         if event.writes:
             known = self.paths.get(event.path)
             others = [handle for handle in self.handles.values() if handle.writes and handle.path == event.path]
             is_first = (known is None or known.closed_at is None) and all(handle.appends for handle in others)
-            self._revoke_sign(event.path, known, event.stamp.by)
+            if not event.appends:
+                self._revoke_sign(event.path, known, event.stamp.by)
             facts = self._changed(event)
             facts.appended = event.appends and (facts.appended or is_first)
             if not others:
@@ -263,7 +247,7 @@ class DraftHistory:
 
     def _revoke_sign(self, path: bytes, known: PathFacts | None, by: Process | None) -> None:
         """Takes note that a file is written again: what said before that its unit is complete says so no more."""
-        unit = self.units.get(self.unit_of(path) or b"")
+        unit = self._unit_around(path)
         if unit is None or name_of(path) in MARKERS:
             return
         if known is None:  # a version has it
@@ -303,8 +287,8 @@ class DraftHistory:
 
     def _came(self, path: bytes) -> None:
         """Takes note of a new name: the one before it in its series is complete now."""
-        if (around := self.unit_of(parent(path))) is not None:
-            self.units[around].missing.discard(path)
+        if (around := self._unit_around(parent(path))) is not None:
+            around.missing.discard(path)
         one = numbered(name_of(path))
         if one is None:
             return
@@ -346,7 +330,7 @@ class DraftHistory:
     def _removed(self, event: Removed) -> None:
         self._withdraw_early(event.path)
         self.paths.pop(event.path, None)  # of a directory nothing is left that could have facts
-        is_unit = event.path in self.units and is_one_of_many(name_of(event.path))
+        is_unit = event.path in (*self.units, *self.newest.values()) and is_one_of_many(name_of(event.path))
         is_part = not is_temporary(name_of(event.path)) and not is_unit and not has_later_step(event.path, self.paths)
         self._forget_unit(event.path)
         handles = self._take_handles(event.path)
@@ -360,7 +344,7 @@ class DraftHistory:
 
     def is_early_for(self, path: bytes) -> bool:
         """Whether the marker around a file that is about to go, or to be written over, tells nothing of it."""
-        unit = self.units.get(self.unit_of(parent(path)) or b"")
+        unit = self._unit_around(parent(path))
         return path not in self.units and came_before(path, unit, self.paths)
 
     def _withdraw_early(self, path: bytes) -> None:
@@ -374,8 +358,9 @@ class DraftHistory:
 
     def _lost(self, path: bytes, stamp: Stamp) -> None:
         """Takes note that what was a part of a unit is gone, or about to be written over."""
-        unit = self.units.get(self.unit_of(parent(path)) or b"")
-        if unit is not None and stamp.by in self.closed_by:
+        unit = self._unit_around(parent(path))
+        is_of_newest = any(is_at(path, newest) and newest not in self.units for newest in self.newest.values())
+        if unit is not None and stamp.by in self.closed_by and not is_of_newest:
             unit.missing |= {path} if unit.is_early else set()
             unit.is_rotated |= not unit.is_early
         around = self.units.get(parent(path))

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 
 from artfs.errors import InvalidName
 from artfs.names import check_tag_name
+from artfs_mount.incoming.complete.children import history_below
 from artfs_mount.incoming.complete.facts import DraftKind, PathFacts, Pin, Sign
 from artfs_mount.incoming.complete.history import is_stream_so_far
 from artfs_mount.incoming.complete.known import Facts
@@ -155,7 +156,7 @@ def _of_children(facts: Facts, children: Mapping[bytes, DraftKind], quiet: Quiet
     found = {child: _unless_no_tag(child, decision) for child, decision in decisions.items()}
     seals = [_in_child(child, decision) for child, decision in found.items() if isinstance(decision, Seal)]
     if seals:
-        return min(seals, key=lambda seal: max(facts.history.below(seal.child).changed_at, 0.0))
+        return min(seals, key=lambda seal: max(history_below(facts.history, seal.child).changed_at, 0.0))
     checks = [joined(child, path) for child, each in found.items() if isinstance(each, Check) for path in each.paths]
     if checks:
         return Check(tuple(checks))
@@ -178,7 +179,7 @@ def _unless_no_tag(child: bytes, decision: Decision) -> Decision:
 
 def _of_child(facts: Facts, child: bytes, kind: DraftKind) -> Facts:
     name = child.decode("utf-8", "surrogateescape")
-    return replace(facts, name=name, kind=kind, history=facts.history.below(child), children=None)
+    return replace(facts, name=name, kind=kind, history=history_below(facts.history, child), children=None)
 
 
 def _in_child(child: bytes, seal: Seal) -> Seal:
@@ -225,7 +226,8 @@ class _Directory:
         quiet = self._when_quiet()
         if isinstance(busy, Seal):
             return replace(quiet, by=busy.by) if isinstance(quiet, Seal) else busy
-        if isinstance(quiet, Wait) and busy < (math.inf if quiet.seconds is None else quiet.seconds):
+        seconds = quiet.seconds if isinstance(quiet, Wait) else None
+        if isinstance(quiet, Wait | Hold) and busy < (math.inf if seconds is None else seconds):
             return Wait(quiet.why, busy)
         return quiet
 
@@ -240,6 +242,8 @@ class _Directory:
             soonest = min(soonest, remaining) if remaining > 0 else soonest
         if not ready and not is_due:
             return soonest
+        if (kept := gone.get(b"")) is not None and is_due:  # the draft was complete, and all of it is kept
+            return Seal(kept.sign or Sign.NEXT, frozenset({b""}), frozenset({b""}))
         left_out, free_in = self._left_out()
         if b"" in left_out:
             return min(soonest, free_in)
@@ -352,8 +356,8 @@ class _Directory:
         for unit in units:
             if not units.is_whole(unit.path):
                 continue
-            if unit.facts.sign is None and unit.changed_at > -math.inf:  # begun, or begun anew
-                out.add(unit.path)
+            if unit.facts.sign is None and unit.changed_at > -math.inf and units.scope(unit.path) == unit.path:
+                out.add(unit.path)  # begun, or begun anew; what is in another whole is as that is
             elif self._is_being_removed(unit):
                 out.add(units.scope(unit.path))
                 free_in = min(free_in, self._quiet.directory - (now - unit.removed_at))
