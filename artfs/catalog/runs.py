@@ -132,7 +132,7 @@ class Runs:
                 "heartbeat_us": now,
                 "user_id": user_id,
                 "environment_id": environment_id,
-                "config": json.dumps(redacted_values(config or {}), sort_keys=True),
+                "config": json.dumps(redacted_values(config or {})),
                 "host": host,
                 "pid": pid,
                 "process_started": process_started,

@@ -31,7 +31,7 @@ class StepRun:
         cache_key: digest of all that its outputs depend on; None if they may not be reused.
         cache_parts: what went into the key, part by part.
         source: source code.
-        parameters: values of its parameters.
+        parameters: its parameters, as `artfs.materializers.json.parameters` writes them.
         started_us, ended_us: microseconds since 1970 UTC.
         attempt: 1, and one more for every retry.
         error: traceback of its failure.
@@ -109,7 +109,7 @@ class Steps:
             "cache_key": cache_key,
             "cache_parts": json.dumps(dict(cache_parts or {}), sort_keys=True),
             "source": source,
-            "parameters": json.dumps(redacted_values(parameters or {}), sort_keys=True),
+            "parameters": json.dumps(redacted_values(parameters or {})),
             "started_us": started_us or now_us(),
             "log_path": log_path,
             "cached_from_id": cached_from_id,

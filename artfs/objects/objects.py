@@ -6,12 +6,14 @@ knows all these classes; each of them asks it for the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from artfs.classes import importing_only
 from artfs.describe.runs import runs
 from artfs.describe.versions import artifacts, versions
+from artfs.materializers.json.parameters import from_forms
 from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.late import LateArtifactVersion
 from artfs.objects.lineage import VersionLineage
@@ -67,6 +69,11 @@ class Objects:
     def step(self, row: StepRun) -> StepRunResponse:
         """Return the step run of a row."""
         return StepRunResponse(self, row)
+
+    def parameters(self, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters, from what was recorded of them; raises as `StepRunResponse.parameters`."""
+        with importing_only(self.workspace.classes.allows):
+            return from_forms(recorded)
 
     def run(self, row: Run) -> PipelineRunResponse:
         """Return the run of a row."""

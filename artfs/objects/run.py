@@ -88,8 +88,13 @@ class StepRunResponse(_Begun):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """The values of its parameters."""
-        return self.row.parameters
+        """The values of its parameters, with the types that they had.
+
+        Raises:
+            ClassNotFound, UntrustedClass, MaterializerError: the class of one cannot be found here, or has changed too
+                much since.
+        """
+        return self._objects.parameters(self.row.parameters)
 
     @property
     def source(self) -> str | None:
@@ -162,8 +167,11 @@ class PipelineRunResponse(_Begun):
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What it was started with."""
-        return self.row.config
+        """What it was started with; raises as `StepRunResponse.parameters`."""
+        recorded = self.row.config
+        if "parameters" not in recorded:
+            return recorded
+        return {**recorded, "parameters": self._objects.parameters(recorded["parameters"])}
 
     @property
     def environment(self) -> Mapping[str, Any] | None:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from artfs.classes import recording_names
 from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.define.composition import Composition
-from artfs.pipelines.define.config import StepOptions, checked_parameters
+from artfs.pipelines.define.config import StepOptions, recorded_parameters
 from artfs.runs import RUN_VARIABLE
 from artfs.scopes import current_composition
 
@@ -104,13 +105,18 @@ class Pipeline:
         from artfs.pipelines.run.runner import Runner
         from artfs.workspace.current import current_workspace
 
-        config = {
-            "parameters": checked_parameters(parameters.arguments, f"pipeline '{self.name}'"),
-            "command": sys.orig_argv,
-            "directory": os.getcwd(),
-        }
+        config: dict[str, Any] = {"command": sys.orig_argv, "directory": os.getcwd()}
         if RUN_VARIABLE in os.environ:
             config["exec"] = os.environ[RUN_VARIABLE]
+        with recording_names() as classes:
+            config["parameters"] = recorded_parameters(parameters.arguments, f"pipeline '{self.name}'")
+            composition = self._composed(parameters)
+        workspace = current_workspace()
+        workspace.classes.add(classes)
+        run = Runner(workspace, composition, replace(self.run_options, config=config)).run()
+        return Objects(workspace).run(run)
+
+    def _composed(self, parameters: inspect.BoundArguments) -> Composition:
         # A parameter of the pipeline is not one of every step that has an input of the same name.
         composition = Composition(self.name, replace(self.options, parameters={}), dict(self._steps))
         token = current_composition.set(composition)
@@ -119,9 +125,7 @@ class Pipeline:
         finally:
             current_composition.reset(token)
         composition.check_configured()
-        workspace = current_workspace()
-        run = Runner(workspace, composition, replace(self.run_options, config=config)).run()
-        return Objects(workspace).run(run)
+        return composition
 
 
 @overload

@@ -71,10 +71,23 @@ def redacted_values(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return HIDDEN if value and is_secret_name(name) else redacted(value)
     if isinstance(value, Mapping):
+        if any(str(key).startswith("$") for key in value):
+            return _redacted_form(value, name)
         return {key: redacted_values(each, str(key)) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [redacted_values(each, name) for each in value]
     return value
+
+
+def _redacted_form(form: Mapping[str, Any], name: str) -> Any:
+    """Return {"$type": content}, as values that JSON has no word for are written; its name is that of the content."""
+    if is_secret_name(name):
+        return HIDDEN
+    if "$dict" in form:
+        return {
+            "$dict": [[key, redacted_values(each, key if isinstance(key, str) else "")] for key, each in form["$dict"]]
+        }
+    return {key: redacted_values(each, name) for key, each in form.items()}
 
 
 def has_secret(uri: str) -> bool:

@@ -76,13 +76,17 @@ class EncodedJson:
     pickled: tuple[Any, ...]
 
 
-def encode(value: Any) -> EncodedJson:
+def encode(value: Any, *, paths_are_names: bool = False) -> EncodedJson:
     """Return the JSON form of any value.
+
+    Args:
+        value: anything.
+        paths_are_names: whether a path stands for itself, and not for the files that it leads to.
 
     Raises:
         MaterializerError: the value is nested more deeply than Python can follow.
     """
-    encoder = _Encoder()
+    encoder = _Encoder(paths_are_names)
     try:
         tree = encoder.root(value)
         text = _dump(tree)
@@ -104,13 +108,13 @@ class _Cycle(Exception):
 class _Encoder:
     """Walks one value; `items` and `pickled` gather what cannot be written as JSON."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths_are_names: bool) -> None:
         self.items: list[Item] = []
         self.pickled: list[Any] = []
         self._forms: dict[int, dict[str, Any]] = {}  # of items and pickled values, by the value's id
         self._names = {PICKLED}
         self._open: set[int] = set()  # ids of the containers that are being walked
-        self._inside_instance = 0
+        self._inside_instance = int(paths_are_names)
         self._encoders: dict[type, Callable[[Any, Place], Any]] = {}
 
     def root(self, value: Any) -> Any:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from artfs.errors import InvalidValue
+from artfs.errors import InvalidValue, MaterializerError
+from artfs.materializers.json.parameters import from_forms, to_form
 from artfs.objects.references import OutputReference, StepInput
-from artfs.pipelines.define.config import StepOptions, checked_parameters
+from artfs.pipelines.define.config import StepOptions, recorded_parameters
 from artfs.pipelines.define.step import Step
-
-_PLAIN = (str, int, float, bool, type(None))
 
 Source = StepInput | tuple[StepInput, ...]
 
@@ -22,7 +22,8 @@ class Invocation:
     """One call of a step in a pipeline.
 
     name: the step's, with `_2`, `_3` where it is called again. sources: inputs that are artifacts. parameters: inputs
-    that are plain values. after: steps that must have run although nothing of theirs is used.
+    that are plain values. recorded: the same as JSON with their types, also those that the call has left to their
+    defaults. after: steps that must have run although nothing of theirs is used.
     """
 
     name: str
@@ -30,15 +31,8 @@ class Invocation:
     options: StepOptions
     sources: Mapping[str, Source]
     parameters: Mapping[str, Any]
+    recorded: Mapping[str, Any]
     after: frozenset[str] = frozenset()
-
-    @property
-    def all_parameters(self) -> dict[str, Any]:
-        """Parameters, also the plain ones that the call has left to their defaults."""
-        specs = self.step.signature.inputs.values()
-        defaults = {spec.name: spec.default for spec in specs if not spec.required and type(spec.default) in _PLAIN}
-        given = {**self.parameters, **self.sources}
-        return {**{name: value for name, value in defaults.items() if name not in given}, **self.parameters}
 
     @property
     def needs(self) -> frozenset[str]:
@@ -77,10 +71,12 @@ class Composition:
         missing = step.signature.missing({**parameters, **sources})
         if missing:
             raise InvalidValue(f"step '{name}' is not given its input '{missing[0]}'", subject=missing[0])
-        checked = checked_parameters(
-            {key: value for key, value in parameters.items() if key not in sources}, f"step '{name}'"
-        )
-        invocation = Invocation(name, step, options, sources, checked, after)
+        given = {key: value for key, value in parameters.items() if key not in sources}
+        recorded = recorded_parameters(given, f"step '{name}'")
+        # Read back: each step gets values of its own, which the pipeline's function cannot change any more.
+        own = from_forms(recorded)
+        recorded = {**_defaults(step, {*parameters, *sources}), **recorded}
+        invocation = Invocation(name, step, options, sources, own, recorded, after)
         self.invocations[name] = invocation
         return invocation
 
@@ -99,6 +95,16 @@ class Composition:
             slots = {output.slot for output in invocation.step.signature.outputs}
             if not any("{" in slot for slot in slots):
                 _check_names(invocation.options.versions, slots, f"step '{invocation.name}' has no output")
+
+
+def _defaults(step: Step, given: Collection[str]) -> dict[str, Any]:
+    """What is recorded of the defaults that a call leaves in place; one that JSON cannot say counts with the code."""
+    found = {}
+    for spec in step.signature.inputs.values():
+        if not spec.required and spec.name not in given:
+            with contextlib.suppress(MaterializerError):
+                found[spec.name] = to_form(spec.default)
+    return found
 
 
 def as_source(value: Any) -> Source | None:

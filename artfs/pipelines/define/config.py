@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from artfs.enums import ArtifactType
-from artfs.errors import InvalidValue
+from artfs.errors import InvalidValue, MaterializerError
 from artfs.materializers.base import BaseMaterializer
-from artfs.objects.references import OutputReference, StepInput
+from artfs.materializers.json.parameters import NotPlain, to_form
+from artfs.objects.references import StepInput
 
 
 @dataclass(frozen=True)
@@ -130,29 +131,25 @@ class StepOptions:
         return self.output_materializers
 
 
-def checked_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """Returns parameters as JSON keeps them, or raises InvalidValue: what is more than JSON must be an artifact."""
-    import json
+def recorded_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Returns the JSON that parameters are recorded as, with their types; see `artfs.materializers.json.parameters`.
 
-    checked = {}
+    Raises InvalidValue for a value that JSON cannot say with its type: it must be an artifact.
+    """
+    recorded = {}
     for name, value in parameters.items():
-        if any(isinstance(part, OutputReference) for part in _parts(value)):
-            raise InvalidValue(
-                f"{owner}: input '{name}' mixes outputs of steps with other values; give them as a list of their own",
-                subject=name,
-            )
         try:
-            checked[name] = json.loads(json.dumps(value, allow_nan=True))
-        except (TypeError, ValueError) as error:
+            recorded[name] = to_form(value)
+        except MaterializerError as error:
+            if isinstance(error, NotPlain) and isinstance(error.value, StepInput):
+                raise InvalidValue(
+                    f"{owner}: input '{name}' mixes outputs of steps with other values; give them as a list of their"
+                    " own",
+                    subject=name,
+                ) from None
             raise InvalidValue(
-                f"{owner}: parameter '{name}' is not JSON ({error}); make it the output of a step, "
+                f"{owner}: parameter '{name}' cannot be kept as it is ({error}); make it the output of a step, "
                 "or wrap it in ExternalArtifact(value=...)",
                 subject=name,
             ) from None
-    return checked
-
-
-def _parts(value: Any) -> Collection[Any]:
-    if isinstance(value, Mapping):
-        return value.values()
-    return value if isinstance(value, list | tuple) else ()
+    return recorded

@@ -33,7 +33,9 @@ def read_configuration(path: str | PathLike[str]) -> Configuration:
 
     file = Path(path)
     try:
-        content = yaml.safe_load(file.read_text("utf-8")) or {}
+        text = file.read_text("utf-8")
+        content = yaml.safe_load(text) or {}
+        texts = yaml.load(text, _loader_of_texts()) or {}
     except FileNotFoundError:
         raise SourceNotFound(f"the configuration {file} does not exist", subject=file) from None
     except yaml.YAMLError as error:
@@ -45,27 +47,51 @@ def read_configuration(path: str | PathLike[str]) -> Configuration:
         StepOptions(
             enable_cache=_typed(top, "enable_cache", bool, f"{file}"),
             parameters=_mapping(top.get("parameters"), None, f"{file}: parameters"),
-            substitutions=_mapping(top.get("substitutions"), None, f"{file}: substitutions"),
+            substitutions=_as_written(top, texts, "substitutions", f"{file}: substitutions"),
         ),
-        {name: _step(value, f"{file}: steps.{name}") for name, value in steps.items()},
+        {name: _step(value, _within(texts, "steps", name), f"{file}: steps.{name}") for name, value in steps.items()},
     )
 
 
-def _step(content: Any, where: str) -> StepOptions:
+def _loader_of_texts() -> Any:
+    """A loader that leaves every value the text it is written as: `1.10` is a name of a version, and no number."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # of merged mappings
+    return Loader
+
+
+def _step(content: Any, texts: Any, where: str) -> StepOptions:
     step = _mapping(content, _STEP_KEYS, where)
     outputs = _mapping(step.get("outputs"), None, f"{where}.outputs")
     versions = {}
     for name, value in outputs.items():
         output = _mapping(value, _OUTPUT_KEYS, f"{where}.outputs.{name}")
         if output.get("version") is not None:
-            versions[name] = str(output["version"])
+            versions[name] = str(_within(texts, "outputs", name, "version") or output["version"])
     return StepOptions(
         enable_cache=_typed(step, "enable_cache", bool, where),
         retries=_typed(step, "retries", int, where),
         parameters=_mapping(step.get("parameters"), None, f"{where}.parameters"),
-        substitutions=_mapping(step.get("substitutions"), None, f"{where}.substitutions"),
+        substitutions=_as_written(step, texts, "substitutions", f"{where}.substitutions"),
         versions=versions,
     )
+
+
+def _as_written(content: Mapping[str, Any], texts: Any, key: str, where: str) -> dict[str, str]:
+    return {
+        name: str(_within(texts, key, name) or value) for name, value in _mapping(content.get(key), None, where).items()
+    }
+
+
+def _within(texts: Any, *keys: str) -> Any:
+    """What lies at these keys; None where the file says something else there, which is told elsewhere."""
+    for key in keys:
+        texts = texts.get(key) if isinstance(texts, dict) else None
+    return texts
 
 
 def _typed(content: Mapping[str, Any], key: str, kind: type[T], where: str) -> T | None:

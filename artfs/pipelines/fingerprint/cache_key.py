@@ -42,7 +42,7 @@ def cache_key(
     parts: dict[str, Digest] = {}
     if policy.code:
         parts.update((f"code:{name}", digest) for name, digest in code.items())
-    for name, value in invocation.all_parameters.items():
+    for name, value in invocation.recorded.items():
         parts[f"parameter:{name}"] = tagged(b"parameter", json.dumps(value).encode())
     for slot, versions in inputs.items():
         parts[f"input:{slot}"] = _input(versions, isinstance(invocation.sources[slot], tuple))

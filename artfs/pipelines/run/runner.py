@@ -315,7 +315,7 @@ class Runner:
             cache_key=key.digest if key else None,
             cache_parts={**(key.parts if key else {}), **why},
             source=invocation.step.source,
-            parameters=invocation.all_parameters,
+            parameters=invocation.recorded,
             log_path=None if cached else str(self._log_path(invocation)),
             cached_from_id=found.earlier.id if found.earlier else None,
         )

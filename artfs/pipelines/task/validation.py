@@ -22,10 +22,13 @@ def checked(value: Any, annotation: Any, what: str) -> Any:
     from pydantic import ValidationError
 
     try:
-        return _adapter(annotation).validate_python(value)
+        fitting = _adapter(annotation).validate_python(value)
     except ValidationError as error:
         found = error.errors()[0]
         raise InvalidValue(f"{what} is {type(value).__name__}, not {_shown(annotation)}: {found['msg']}") from None
+    # What is more than its annotation asks for stays what it is: an OrderedDict for dict[str, int], True for int | str.
+    is_one = type(value) is not type(fitting) and isinstance(value, type(fitting))
+    return value if is_one and value == fitting else fitting
 
 
 @functools.lru_cache(maxsize=512)
