@@ -18,6 +18,7 @@ from artfs.classes import MOVED, qualified_name
 from artfs.enums import ArtifactType
 from artfs.errors import MaterializerError, UntrustedPickle
 from artfs.materializers.base import BaseMaterializer
+from artfs.materializers.instances.pickled import reduced
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ _TRIED_UP_TO = 1 << 20
 
 class Pickler(cloudpickle.Pickler):
     """Cloudpickle, but for what it loses: a memoryview stays one, an open file is refused and not turned into its text,
-    and a generic model of pydantic with its arguments is named by its parts, as other processes do not have it yet.
+    a generic model of pydantic with its arguments is named by its parts, as other processes do not have it yet, and
+    dataclasses, models and named tuples have their fields by name, so that a class that has lost one says so.
     """
 
     def reducer_override(self, obj: Any) -> Any:
@@ -38,6 +40,8 @@ class Pickler(cloudpickle.Pickler):
             return _memoryview_from, (data, obj.format, obj.shape)
         if isinstance(obj, type) and (generic := vars(obj).get("__pydantic_generic_metadata__")) and generic["args"]:
             return operator.getitem, (generic["origin"], generic["args"])
+        if (by_fields := reduced(obj)) is not None:
+            return by_fields
         return super().reducer_override(obj)
 
 

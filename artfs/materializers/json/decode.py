@@ -11,13 +11,13 @@ from typing import Any
 
 from artfs.classes import find_by_name, may_import, qualified_name, untrusted_class
 from artfs.errors import ArtfsError, MaterializerError
-from artfs.materializers.json.encode import ITEMS
-from artfs.materializers.json.instances import (
-    dataclass_from_fields,
+from artfs.materializers.instances.fields import (
+    dataclass_from_payload,
     enum_from_payload,
-    model_from_payload,
-    named_tuple_from_fields,
+    named_tuple_from_payload,
 )
+from artfs.materializers.instances.pydantic_models import model_from_payload
+from artfs.materializers.json.encode import ITEMS
 from artfs.materializers.json.pandas_scalars import from_parts as pandas_from_parts
 from artfs.materializers.json.scalars import SCALAR_DECODERS
 from artfs.materializers.registry import registry
@@ -124,8 +124,8 @@ def _instance_decoders(trusted: bool) -> dict[str, Callable[[Any], Any]]:
 
     return {
         "$enum": lambda payload: enum_from_payload(class_of(payload), payload),
-        "$namedtuple": lambda payload: named_tuple_from_fields(class_of(payload), payload["fields"]),
-        "$dataclass": lambda payload: dataclass_from_fields(class_of(payload), payload["fields"]),
+        "$namedtuple": lambda payload: named_tuple_from_payload(class_of(payload), payload),
+        "$dataclass": lambda payload: dataclass_from_payload(class_of(payload), payload),
         "$model": lambda payload: model_from_payload(class_of(payload), payload),
         "$defaultdict": default_dict,
     }

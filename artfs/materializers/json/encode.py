@@ -6,8 +6,9 @@ is an object with one key that begins with "$":
     {"$tuple": [...]}  {"$set": [...]}  {"$frozenset": [...]}  {"$deque": [[...], maxlen]}
     {"$dict": [[key, value], ...]}      a dict with other keys than texts, or with a key that begins with "$"
     {"$ordereddict": dict}  {"$counter": dict}  {"$defaultdict": [factory, dict]}
-    {"$enum": {"class", "name"}}  {"$namedtuple": {"class", "fields"}}  {"$dataclass": {"class", "fields"}}
-    {"$model": {"class", "fields", "set", "extra", "private"}}
+    {"$enum": {"class", "name"}}  {"$namedtuple": {"class", "fields", "unlike"}}
+    {"$dataclass": {"class", "fields", "unlike", "beside"}}
+    {"$model": {"class", "fields", "unlike", "set", "extra", "private", "beside"}}
     {"$datetime": "2024-05-01T12:00:00+00:00"} ...      single values: see json_scalars
     {"$item": {"path", "materializer", "type"}}         saved by its own materializer in the directory `path`
     {"$pickled": n}                                     element n of the list pickled in the directory items/pickled
@@ -30,18 +31,19 @@ from typing import Any
 from artfs.classes import qualified_name, recorded, recorded_name
 from artfs.errors import MaterializerError
 from artfs.materializers import builtin, builtin_libraries
-from artfs.materializers.json.instances import (
+from artfs.materializers.instances.fields import (
+    NotInline,
     dataclass_to_fields,
     enum_to_payload,
-    model_to_payload,
     named_tuple_to_fields,
     require_importable,
 )
+from artfs.materializers.instances.fitting import UNLIKE, unlike
+from artfs.materializers.instances.pydantic_models import model_to_payload
 from artfs.materializers.json.pandas_scalars import to_parts as pandas_to_parts
 from artfs.materializers.json.scalars import (
     ATOMS,
     SCALARS,
-    NotInline,
     armoured,
     numpy_to_payload,
     path_to_payload,
@@ -244,18 +246,22 @@ class _Encoder:
 
     def _named_tuple(self, value: Any, place: Place) -> dict[str, Any]:
         fields = named_tuple_to_fields(value)
-        return {"$namedtuple": {"class": recorded_name(type(value)), "fields": self._dict(fields, place)}}
+        found = {"fields": self._dict(fields, place), UNLIKE: unlike(type(value), fields)}
+        return {"$namedtuple": {"class": recorded_name(type(value)), **found}}
 
     def _dataclass(self, value: Any, place: Place) -> dict[str, Any]:
-        fields = dataclass_to_fields(value)
-        return {"$dataclass": {"class": recorded_name(type(value)), "fields": self._attributes(fields, place)}}
+        fields, beside = dataclass_to_fields(value)
+        found = {"fields": self._attributes(fields, place), UNLIKE: unlike(type(value), fields)}
+        others = {"beside": self._attributes(beside, place)} if beside else {}
+        return {"$dataclass": {"class": recorded_name(type(value)), **found, **others}}
 
     def _model(self, value: Any, place: Place) -> dict[str, Any]:
         payload = model_to_payload(value)
         attributes = {
-            part: payload[part] and self._attributes(payload[part], place) for part in ("fields", "extra", "private")
+            part: payload[part] and self._attributes(payload[part], place)
+            for part in ("fields", "extra", "private", "beside")
         }
-        return {"$model": {"class": recorded_name(type(value)), **attributes, "set": payload["set"]}}
+        return {"$model": {"class": recorded_name(type(value)), **payload, **attributes}}
 
     def _attributes(self, values: Mapping[str, Any], place: Place) -> Any:
         self._inside_instance += 1

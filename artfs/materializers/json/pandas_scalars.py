@@ -9,7 +9,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
-from artfs.materializers.json.scalars import NotInline
+from artfs.materializers.instances.fields import NotInline
 
 
 def to_parts(value: Any) -> list[Any]:

@@ -19,15 +19,13 @@ from types import EllipsisType, MappingProxyType, NoneType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from artfs.materializers.instances.fields import NotInline
+
 #: JSON's own types. Only values of exactly these types are written as they are.
 ATOMS = frozenset({NoneType, bool, int, float, str})
 
 _LONGEST_INT_BITS = 4096  # Python refuses to parse decimal numbers of more than 4,300 digits
 _USUAL_NAN = struct.pack(">d", math.nan)
-
-
-class NotInline(Exception):
-    """A value has no faithful JSON form, although most values of its type have one."""
 
 
 class Scalar(NamedTuple):

@@ -1,4 +1,4 @@
-"""The JSON form of instances of Python classes: enum members, named tuples, dataclasses and pydantic models.
+"""Enum members, named tuples and dataclasses by their class's name and their fields.
 
 An instance is saved as its class's name and its attributes, and comes back without calling `__init__`, as pickle
 would do it. Instances that hold more than attributes, or whose class says itself how it is to be pickled, have no
@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import copyreg
 import dataclasses
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from types import MemberDescriptorType
 from typing import Any
 
 from artfs.classes import is_importable, qualified_name, recorded_name
 from artfs.errors import MaterializerError
-from artfs.materializers.json.scalars import NotInline
+from artfs.materializers.instances.fitting import UNLIKE, changed, check_fields
 
 #: What pickle calls to make an instance of a class that does not say otherwise.
 _NEW_OBJECT = copyreg.__newobj__  # type: ignore[attr-defined]
+
+
+class NotInline(Exception):
+    """A value has no faithful JSON form, although most values of its type have one."""
 
 
 def enum_to_payload(member: Enum) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def named_tuple_to_fields(value: Any) -> dict[str, Any]:
     tuple_class = type(value)
     require_importable(tuple_class)
     if (
-        _overrides(tuple_class, object, "__reduce_ex__", "__reduce__")
+        overrides(tuple_class, object, "__reduce_ex__", "__reduce__")
         or getattr(value, "__dict__", None)
         or len(value) != len(tuple_class._fields)
     ):
@@ -60,100 +66,69 @@ def named_tuple_to_fields(value: Any) -> dict[str, Any]:
     return dict(zip(tuple_class._fields, value, strict=True))
 
 
-def named_tuple_from_fields(tuple_class: Any, fields: Mapping[str, Any]) -> Any:
+def named_tuple_from_payload(tuple_class: Any, payload: Mapping[str, Any]) -> Any:
     """Return the named tuple; fields that the class has got since take their defaults."""
     names = getattr(tuple_class, "_fields", None)
     if names is None or not issubclass(tuple_class, tuple):
         raise MaterializerError(
             f"{qualified_name(tuple_class)} was a named tuple when the value was saved, and no longer is"
         )
+    fields = payload["fields"]
     known = {**tuple_class._field_defaults, **fields}
     if set(known) != set(names):
-        raise _changed(tuple_class, missing=set(names) - set(known), gone=set(fields) - set(names))
+        raise changed(tuple_class, missing=set(names) - set(known), gone=set(fields) - set(names))
+    check_fields(tuple_class, payload)
     return tuple.__new__(tuple_class, [known[name] for name in names])
 
 
-def dataclass_to_fields(value: Any) -> dict[str, Any]:
-    """Return the attributes of a dataclass instance by name, in the order of its fields, others after them."""
+def dataclass_to_fields(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of a dataclass instance by name, in their order, and the attributes that it has beside."""
     require_importable(type(value))
     if not _is_attributes_only(value):
         raise NotInline
     state = object.__getstate__(value)
     attributes, slots = state if isinstance(state, tuple) else (state, None)
     found = {**(attributes or {}), **(slots or {})}
-    names = [field.name for field in dataclasses.fields(value) if field.name in found]
-    return {name: found[name] for name in dict.fromkeys([*names, *found])}
+    fields = {field.name: found[field.name] for field in dataclasses.fields(value) if field.name in found}
+    return fields, {name: each for name, each in found.items() if name not in fields}
 
 
-def dataclass_from_fields(dataclass: type[Any], fields: Mapping[str, Any]) -> Any:
+def dataclass_from_payload(dataclass: type[Any], payload: Mapping[str, Any]) -> Any:
     """Return the instance; fields that the class has got since take their defaults."""
     if not dataclasses.is_dataclass(dataclass):
         raise MaterializerError(
             f"{qualified_name(dataclass)} was a dataclass when the value was saved, and no longer is"
         )
     instance = object.__new__(dataclass)
-    slots = {
-        name
-        for base in dataclass.__mro__
-        for name, member in vars(base).items()
-        if isinstance(member, MemberDescriptorType)
-    }
-    attributes = getattr(instance, "__dict__", None)
-    for name, value in {**_defaults(dataclass, fields), **fields}.items():
-        if name in slots:
-            object.__setattr__(instance, name, value)
-        elif attributes is not None:
-            attributes[name] = value
-        else:
-            raise _changed(dataclass, missing=set(), gone={name})
+    set_dataclass(instance, payload)
     return instance
 
 
-def model_to_payload(model: Any) -> dict[str, Any]:
-    """Return the state of a pydantic model: fields, which of them were set, extra and private attributes."""
-    model_class = type(model)
-    require_importable(model_class)
-    pydantic_pickling = all(
-        getattr(model_class, name).__module__.startswith("pydantic.") for name in ("__getstate__", "__setstate__")
-    )
-    if not pydantic_pickling or _overrides(model_class, object, "__reduce_ex__", "__reduce__"):
-        raise NotInline
-    state = model.__getstate__()
-    return {
-        "fields": state["__dict__"],
-        "set": sorted(state["__pydantic_fields_set__"]),
-        "extra": state.get("__pydantic_extra__"),
-        "private": state.get("__pydantic_private__"),
-    }
+def set_dataclass(instance: Any, payload: Mapping[str, Any]) -> None:
+    """Give an instance of a dataclass, as `object.__new__` made it, its fields and the attributes that it had beside.
 
-
-def model_from_payload(model_class: type[Any], payload: Mapping[str, Any]) -> Any:
-    """Return the model as it was; if its class has got other fields since, they are validated and take defaults."""
-    from pydantic import BaseModel, ValidationError
-
-    if not issubclass(model_class, BaseModel):
-        raise MaterializerError(
-            f"{qualified_name(model_class)} was a pydantic model when the value was saved, and no longer is"
-        )
-    fields = payload["fields"]
-    if not set(model_class.model_fields) <= set(fields):
-        try:
-            return model_class.model_validate(fields, by_name=True)
-        except ValidationError as error:
-            raise MaterializerError(
-                f"{qualified_name(model_class)} has changed since the value was saved, and does not accept it any"
-                f" more: {error.errors()[0]['msg']} ({'.'.join(map(str, error.errors()[0]['loc']))})"
-            ) from error
-    model = model_class.__new__(model_class)
-    model.__setstate__(
-        {
-            "__dict__": fields,
-            "__pydantic_fields_set__": set(payload["set"]),
-            "__pydantic_extra__": payload["extra"],
-            "__pydantic_private__": payload["private"],
-        }
-    )
-    return model
+    Raises:
+        MaterializerError: the class has lost one of the fields, has got one without a default, or does not take a
+            value any more.
+    """
+    dataclass: Any = type(instance)
+    fields, beside = payload["fields"], payload.get("beside", {})
+    strict = UNLIKE in payload  # older releases put the other attributes among the fields
+    present = {field.name for field in dataclasses.fields(dataclass)}
+    gone = {name for name in fields if name not in present and (strict or not hasattr(dataclass, name))}
+    defaults, missing = _defaults(dataclass, fields)
+    if gone or missing:
+        raise changed(dataclass, missing=missing, gone=gone)
+    check_fields(dataclass, payload)
+    attributes = getattr(instance, "__dict__", None)
+    for name, value in {**defaults, **fields, **beside}.items():
+        place = _place(dataclass, name)
+        if place == "slot":
+            object.__setattr__(instance, name, value)
+        elif place == "attribute" and attributes is not None:
+            attributes[name] = value
+        else:  # a property in its place would hide it
+            raise changed(dataclass, missing=set(), gone={name})
 
 
 def require_importable(thing: Any) -> None:
@@ -162,10 +137,15 @@ def require_importable(thing: Any) -> None:
         raise NotInline
 
 
+def overrides(instance_class: type, base: type, *methods: str) -> bool:
+    """Return whether a class says itself what one of these methods does."""
+    return any(getattr(instance_class, name) is not getattr(base, name) for name in methods)
+
+
 def _is_attributes_only(value: Any) -> bool:
     """Return whether an instance is nothing but its attributes, and its class leaves pickling to Python."""
     instance_class = type(value)
-    if _overrides(instance_class, object, "__reduce_ex__", "__reduce__", "__new__"):
+    if overrides(instance_class, object, "__reduce_ex__", "__reduce__", "__new__"):
         return False
     if not (_generated(instance_class, "__getstate__") and _generated(instance_class, "__setstate__")):
         return False
@@ -176,18 +156,25 @@ def _is_attributes_only(value: Any) -> bool:
     return function is _NEW_OBJECT and arguments == (instance_class,) and elements is None and pairs is None
 
 
-def _overrides(instance_class: type, base: type, *methods: str) -> bool:
-    return any(getattr(instance_class, name) is not getattr(base, name) for name in methods)
-
-
 def _generated(instance_class: type, name: str) -> bool:
     """Return whether a method is Python's own: that of object, or the one that frozen dataclasses with slots get."""
     method = getattr(instance_class, name, None)
     return method is getattr(object, name, None) or getattr(method, "__module__", None) == "dataclasses"
 
 
-def _defaults(dataclass: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
+@functools.lru_cache(maxsize=4096)
+def _place(dataclass: Hashable, name: str) -> str:
+    """Return where instances keep a value of this name: "slot", "attribute", or "" where a property is in its place."""
+    member = inspect.getattr_static(dataclass, name, None)
+    if isinstance(member, MemberDescriptorType):
+        return "slot"
+    return "" if hasattr(type(member), "__set__") else "attribute"
+
+
+def _defaults(dataclass: Any, saved: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return the defaults of fields that were not saved, and the names of those that have none."""
     found: dict[str, Any] = {}
+    missing = set()
     for field in dataclasses.fields(dataclass):
         if field.name in saved:
             continue
@@ -196,14 +183,5 @@ def _defaults(dataclass: Any, saved: Mapping[str, Any]) -> dict[str, Any]:
         elif field.default_factory is not dataclasses.MISSING:
             found[field.name] = field.default_factory()
         elif field.init:  # others may well have been unset when the instance was saved
-            raise _changed(dataclass, missing={field.name}, gone=set())
-    return found
-
-
-def _changed(instance_class: type, *, missing: set[str], gone: set[str]) -> MaterializerError:
-    what = [f"the saved value has no {', '.join(sorted(missing))}"] if missing else []
-    what += [f"the class has no {', '.join(sorted(gone))} any more"] if gone else []
-    return MaterializerError(
-        f"{qualified_name(instance_class)} has changed since the value was saved: {'; '.join(what)}. Give new fields"
-        " a default and keep old ones, or load with the older code"
-    )
+            missing.add(field.name)
+    return found, missing
