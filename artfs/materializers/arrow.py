@@ -6,13 +6,18 @@ from the file only what is looked at.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+from artfs.classes import recorded_name
 from artfs.enums import ArtifactType, VisualizationType
+from artfs.errors import ClassNotFound, MaterializerError
 from artfs.materializers import html_page
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.libraries import needs
+from artfs.materializers.registry import registry
 from artfs.types import DType
 
 with needs("pyarrow", extra="arrow"):
@@ -21,6 +26,7 @@ with needs("pyarrow", extra="arrow"):
 _SHOWN_ROWS = 20
 _SHOWN_CHARACTERS = 200
 _ARRAY_COLUMN = "array"
+_EXTENSIONS_FILE = "extensions.json"
 
 
 class TableMaterializer(BaseMaterializer):
@@ -83,11 +89,14 @@ class SchemaMaterializer(BaseMaterializer):
 
     def save(self, data: pa.Schema) -> None:
         """Write the schema."""
+        _write_extensions(self, data)
         Path(self.uri, "schema.arrow").write_bytes(data.serialize().to_pybytes())
 
     def load(self, data_type: type[Any]) -> Any:
         """Return the schema."""
-        return pa.ipc.read_schema(pa.py_buffer(Path(self.uri, "schema.arrow").read_bytes()))
+        message = pa.py_buffer(Path(self.uri, "schema.arrow").read_bytes())
+        found = _read_schema(message)
+        return _read_schema(message) if _were_registered(self, found) else found
 
     def extract_metadata(self, data: pa.Schema) -> dict[str, Any]:
         """Return the type of each column."""
@@ -97,12 +106,70 @@ class SchemaMaterializer(BaseMaterializer):
 def _write(materializer: BaseMaterializer, file_name: str, table: pa.Table | pa.RecordBatch) -> None:
     if isinstance(table, pa.Table):
         table = table.unify_dictionaries()  # a file has one dictionary a column, however many chunks
+    _write_extensions(materializer, table.schema)
     with pa.OSFile(str(Path(materializer.uri, file_name)), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write(table)
 
 
 def _read(materializer: BaseMaterializer, file_name: str) -> Any:
-    return pa.ipc.open_file(pa.memory_map(str(Path(materializer.uri, file_name))))
+    path = str(Path(materializer.uri, file_name))
+    found = pa.ipc.open_file(pa.memory_map(path))
+    return pa.ipc.open_file(pa.memory_map(path)) if _were_registered(materializer, found.schema) else found
+
+
+def _write_extensions(materializer: BaseMaterializer, schema: pa.Schema) -> None:
+    """Write down which types are extension types: for whoever does not know one, a file says it as a note only."""
+    found = _extensions(schema)
+    if not found:
+        return
+    for name in found.keys() - _extensions(_read_schema(schema.serialize())).keys():
+        raise MaterializerError(
+            f"the extension type '{name}' is not registered, so it would be lost: call pyarrow.register_extension_type"
+            " for it before you save",
+            subject=name,
+        )
+    Path(materializer.uri, _EXTENSIONS_FILE).write_text(json.dumps(found, sort_keys=True) + "\n")
+
+
+def _were_registered(materializer: BaseMaterializer, schema: pa.Schema) -> bool:
+    """Have the extension types known that the values were saved with; return whether that has changed anything.
+
+    Raises:
+        MaterializerError: one of them is not registered here, and the module of its class does not do it.
+    """
+    path = Path(materializer.uri, _EXTENSIONS_FILE)
+    wanted = json.loads(path.read_text()) if path.exists() else {}
+    missing = wanted.keys() - _extensions(schema).keys()
+    for name in missing:
+        with contextlib.suppress(ClassNotFound):
+            registry.type_by_name(wanted[name], trusted=materializer.trusted)
+    for name in missing - _extensions(_read_schema(schema.serialize())).keys():
+        raise MaterializerError(
+            f"this value has the extension type '{name}' ({wanted[name]}), which is not registered here: call"
+            " pyarrow.register_extension_type for it first",
+            subject=name,
+        )
+    return bool(missing)
+
+
+def _read_schema(message: pa.Buffer) -> pa.Schema:
+    return pa.ipc.read_schema(message)
+
+
+def _extensions(schema: pa.Schema) -> dict[str, str]:
+    """Return the names of a schema's extension types, at any depth, with those of their classes."""
+    found: dict[str, str] = {}
+    waiting = list(schema.types)
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, pa.BaseExtensionType):
+            found[each.extension_name] = recorded_name(type(each))
+            waiting.append(each.storage_type)
+        elif isinstance(each, pa.DictionaryType | pa.RunEndEncodedType):
+            waiting.append(each.value_type)
+        else:
+            waiting += [each.field(index).type for index in range(each.num_fields)]
+    return found
 
 
 def _describe(schema: pa.Schema) -> dict[str, DType]:

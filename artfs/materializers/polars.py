@@ -117,7 +117,7 @@ def _write(materializer: BaseMaterializer, name: str, frame: pl.DataFrame) -> No
     objects = {column.name: column.to_list() for column in frame if column.dtype == pl.Object}
     if objects:
         save_nested(materializer, _OBJECTS_DIRECTORY, {"order": frame.columns, "columns": objects})
-        frame = frame.drop(list(objects))
+        frame = pl.DataFrame({column.name: column for column in frame if column.dtype != pl.Object})
     base = Path(materializer.uri, name)
     if any(_has_empty_struct(dtype) for dtype in frame.dtypes):
         frame.write_ipc(base.with_suffix(".arrow"))
@@ -132,8 +132,10 @@ def _read(materializer: BaseMaterializer, name: str) -> pl.DataFrame:
     if not Path(materializer.uri, _OBJECTS_DIRECTORY).exists():
         return frame
     objects = load_nested(materializer, _OBJECTS_DIRECTORY)
-    columns = [pl.Series(column, values, dtype=pl.Object) for column, values in objects["columns"].items()]
-    return pl.DataFrame([*frame.get_columns(), *columns]).select(objects["order"])
+    columns = {column.name: column for column in frame}
+    columns |= {name: pl.Series(name, values, dtype=pl.Object) for name, values in objects["columns"].items()}
+    # By a dict: in a selection some names are patterns, and a list of columns gives a name to one that has none.
+    return pl.DataFrame({name: columns[name] for name in objects["order"]})
 
 
 def _has_empty_struct(dtype: Any) -> bool:
@@ -150,11 +152,16 @@ def _show(materializer: BaseMaterializer, frame: pl.DataFrame, title: str) -> di
     shown = frame[:, :_SHOWN_COLUMNS]
     parts = [html_page.section(f"First {min(_SHOWN_ROWS, shown.height)} rows", _as_html(shown.head(_SHOWN_ROWS)))]
     summarized = shown.head(_DESCRIBED_ROWS).select(pl.selectors.numeric() | pl.selectors.temporal())
-    if summarized.width and summarized.height:
+    if summarized.width and summarized.height and not any(map(_is_pattern, summarized.columns)):
         of = "" if shown.height <= _DESCRIBED_ROWS else f" of the first {_DESCRIBED_ROWS:,} rows"
         parts.append(html_page.section(f"Summary{of}", _as_html(summarized.describe())))
     parts.append(html_page.section("Columns", html_page.table(_describe(shown.schema).items())))
     return html_page.write_page(materializer, "table.html", title, *parts)
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether polars itself takes the name of a column for several ones."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
 
 
 def _as_html(frame: pl.DataFrame) -> str:

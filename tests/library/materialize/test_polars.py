@@ -57,6 +57,19 @@ CASES: dict[str, Callable[[], Any]] = {
     "objects": lambda: pl.DataFrame(
         {"first": [1, 2], "o": pl.Series([{1, 2}, (3, "x")], dtype=pl.Object), "last": [0.5, 1.5]}
     ),
+    **{
+        f"objects in a series {name!r}": lambda name=name: pl.Series(name, [{1}, None], dtype=pl.Object)
+        for name in ("named", "", "*", "^n.*$", "column_0")
+    },
+    **{
+        f"objects in a column {name!r}": lambda name=name: pl.DataFrame(
+            {"z": [1, 2], name: pl.Series([{1}, None], dtype=pl.Object), "b": pl.Series([(3,), 4], dtype=pl.Object)}
+        )
+        for name in ("", "*", "^.*$", "column_1")
+    },
+    "lazy with objects": lambda: pl.LazyFrame({"": pl.Series([{1}], dtype=pl.Object), "*": [1]}),
+    "objects without rows": lambda: pl.DataFrame({"": pl.Series([], dtype=pl.Object), "a": []}),
+    "a column without a name": lambda: pl.DataFrame({"": [1], "*": [2], "^a$": [3]}),
     "no rows": lambda: pl.DataFrame(schema={"a": pl.Int8, "e": pl.Enum(["q"])}),
     "no columns": lambda: pl.DataFrame(),
     "series": lambda: pl.Series("name", [1, None], dtype=pl.UInt8),
@@ -72,11 +85,12 @@ def assert_same(one: Any, other: Any) -> None:
     if isinstance(one, pl.Series):
         assert other.name == one.name
         one, other = one.to_frame(), other.to_frame()
-    assert other.schema == one.schema
-    objects = [name for name, dtype in one.schema.items() if dtype == pl.Object]
-    for name in objects:
-        assert other[name].to_list() == one[name].to_list()
-    polars.testing.assert_frame_equal(one.drop(objects), other.drop(objects), check_exact=True)
+    assert list(other.schema.items()) == list(one.schema.items())
+    for column, again in zip(one, other, strict=True):
+        if column.dtype == pl.Object:
+            assert again.to_list() == column.to_list()
+        else:
+            polars.testing.assert_series_equal(column, again, check_exact=True)
 
 
 @pytest.mark.parametrize("name", CASES)
