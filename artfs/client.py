@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 Filter = object
 """What a field must be: a value, `operator:value` such as "gt:5", "contains:x" or 'oneof:["a", "b"]', or a list of
 them. Operators: equals notequals contains notcontains startswith endswith oneof notoneof in isnull isnotnull gt gte lt
-lte."""
+lte. A time without a zone is local. Of metadata, None finds what None was logged for, and "isnull" also what was not
+logged."""
 
 
 class Client:

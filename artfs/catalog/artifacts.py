@@ -33,6 +33,7 @@ _FIELDS = Fields(
             exists="EXISTS (SELECT 1 FROM artifact_tag x JOIN tag g ON g.id = x.tag_id "
             "WHERE x.artifact_id = a.id AND {})",
             sort="",
+            may_have_colons=True,
         ),
     },
     tiebreak="a.id",

@@ -8,15 +8,15 @@ conditions are joined by OR within the scope, never beyond it.
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from artfs.content.digest import parse_digest
+from artfs.catalog.filter_values import as_double, as_moment, as_number, listed, read
+from artfs.catalog.values import digits
 from artfs.errors import InvalidValue
 
 Where = Mapping[str, object]
@@ -30,7 +30,12 @@ OPERATORS = (
 MAX_PAGE = 10_000
 
 _COMPARISONS = {"equals": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_LEADING = {"equals": "=", "oneof": "IN", "gt": ">=", "gte": ">=", "lt": "<=", "lte": "<="}
+_LEADING = {"equals": "=", "gt": ">=", "gte": ">=", "lt": "<=", "lte": "<="}
+_STRICT = {"gt": ">", "gte": ">", "lt": "<", "lte": "<"}
+_TURNED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte"}
+_PYTHON = {"equals": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+_EXACT = 2.0**53
+"""From here on a double is not every integer."""
 _PATTERNS = {"contains": "%{}%", "startswith": "{}%", "endswith": "%{}"}
 _NEGATIONS = {"notequals": "equals", "notcontains": "contains", "notoneof": "oneof", "isnotnull": "isnull"}
 # `gt:5` is an operator and a value; `s3://bucket`, `12:30` and `pipeline::step` are values.
@@ -47,6 +52,7 @@ class Field:
         exists: for a related table, `EXISTS (... AND {})` or `x IN (... {})`: the condition goes where the braces are.
         rare: the same as a SELECT of the rows' ids, which is better where few fulfil the condition.
         sort: expression to sort by, if not `sql`; empty if it cannot be sorted by.
+        may_have_colons: whether a text `word:...` is a value, as with tags, if the word is no operator.
     """
 
     sql: str
@@ -54,6 +60,7 @@ class Field:
     exists: str = ""
     rare: str = ""
     sort: str | None = None
+    may_have_colons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class MetadataField:
 
     Args:
         key: the key.
-        text, number: the columns.
+        text, number, time, type: the columns.
         each: what is true of a row whose value fulfils the `{condition}`, looked at row by row: `{key}` is the key.
         rare: the same for numbers, as a SELECT of the rows' ids, which is better where few fulfil it.
         leading: the start of the text that the index of texts has; `rare` holds for conditions of it, too.
@@ -89,6 +96,8 @@ class MetadataField:
     key: str
     text: str
     number: str
+    time: str
+    type: str
     each: str
     rare: str
     leading: Callable[[str], str]
@@ -127,7 +136,7 @@ def compile_where(
     conditions = [
         _condition(compiler, name, operator, value)
         for name, given in (where or {}).items()
-        for operator, value in _conditions(name, given)
+        for operator, value in _conditions(fields, name, given)
     ]
     if not conditions:
         return "(1 = 1)", {}
@@ -164,10 +173,10 @@ def compile_page(page: int, size: int | None) -> tuple[str, dict[str, Any]]:
     return "LIMIT :page_size OFFSET :page_start", {"page_size": size, "page_start": (page - 1) * size}
 
 
-def _conditions(name: str, given: object) -> Sequence[tuple[str, object]]:
+def _conditions(fields: Fields, name: str, given: object) -> Sequence[tuple[str, object]]:
     """The (operator, value) pairs of what was given for a field."""
     if isinstance(given, list):
-        return [pair for each in given for pair in _conditions(name, each)]
+        return [pair for each in given for pair in _conditions(fields, name, each)]
     if isinstance(given, tuple):
         if len(given) != 2:
             raise InvalidValue(f"filter {name}={given!r}: give (operator, value)", subject=name)
@@ -175,8 +184,16 @@ def _conditions(name: str, given: object) -> Sequence[tuple[str, object]]:
     if isinstance(given, str) and (match := _OPERATOR.fullmatch(given)):
         if match[3]:
             return [(match[3], None)]
+        if match[1] not in OPERATORS and _may_have_colons(fields, name):
+            return [("equals", given)]
         return [(_known(name, match[1], match[2]), match[2])]
-    return [("isnull", None)] if given is None else [("equals", given)]
+    is_metadata = isinstance(_field(fields, name), MetadataField)  # where None is a value
+    return [("isnull" if given is None and not is_metadata else "equals", given)]
+
+
+def _may_have_colons(fields: Fields, name: str) -> bool:
+    found = fields.named.get(name)
+    return found is not None and found.may_have_colons
 
 
 def _known(name: str, operator: str, value: object) -> str:
@@ -219,41 +236,59 @@ def _condition(compiler: _Compiler, name: str, operator: str, value: object) -> 
 def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, operator: str, value: object) -> str:
     key = compiler.mark(found.key)
     if operator == "isnull":
-        return f"(NOT {found.each.format(key=key, condition='1 = 1')})"
+        is_set = found.each.format(key=key, condition=f"{found.type} <> 'none'")
+        return f"(NOT {is_set})"
+    if operator == "oneof":
+        each = [_metadata_condition(compiler, found, name, "equals", member) for member in listed(value)]
+        return f"({' OR '.join(each) or '1 = 0'})"
+    if value is None:
+        if operator != "equals":
+            raise InvalidValue(f"filter {name}: None is neither less nor greater than anything", subject=name)
+        return compiler.related(found.each.format(key=key, condition=f"{found.type} = 'none'"), "")
     tests = []
-    if _may_be_number(operator, value):
-        condition = _test(compiler, found.number, "number", name, operator, value)
-        each, rare = (sql.format(key=key, condition=condition) for sql in (found.each, found.rare))
-        tests.append(compiler.related(each, rare))
-    if _may_be_text(operator, value):
+    if (number := as_number(value)) is not None and operator in _COMPARISONS:
+        condition = _number_test(compiler, found, operator, number)
+        tests.append(compiler.related(*(sql.format(key=key, condition=condition) for sql in (found.each, found.rare))))
+    if (time := as_moment(value)) is not None and operator in _COMPARISONS:
+        condition = f"{found.time} {_COMPARISONS[operator]} {compiler.mark(time)}"
+        tests.append(compiler.related(*(sql.format(key=key, condition=condition) for sql in (found.each, found.rare))))
+    if isinstance(value, str) and (number is None or operator in ("equals", *_PATTERNS)):
+        # A text that looks like a number may be either, but is compared by size as a number.
         condition = _test(compiler, found.text, "text", name, operator, value)
-        each, rare = found.each.format(key=key, condition=condition), ""
+        if time is not None:
+            condition = f"{condition} AND {found.time} IS NULL"
+        rare = ""
         if operator in _LEADING:
-            leading = _leading(compiler, found, name, operator, value)
-            rare = found.rare.format(key=key, condition=f"{leading} AND {condition}")
-        tests.append(compiler.related(each, rare))
+            start = f"{found.leading(found.text)} {_LEADING[operator]} {found.leading(compiler.mark(value))}"
+            rare = found.rare.format(key=key, condition=f"{start} AND {condition}")
+        tests.append(compiler.related(found.each.format(key=key, condition=condition), rare))
+    if not tests:
+        text = value if isinstance(value, str) else read("text", name, value)
+        return _metadata_condition(compiler, found, name, operator, text)
     return f"({' OR '.join(tests)})"
 
 
-def _leading(compiler: _Compiler, found: MetadataField, name: str, operator: str, value: object) -> str:
-    """What is true of the start of a text that fulfils a condition."""
-    start = found.leading(found.text)
-    if operator == "oneof":
-        starts = [found.leading(compiler.mark(_read("text", name, each))) for each in _listed(value)]
-        return f"{start} IN ({', '.join(starts) or 'NULL'})"
-    return f"{start} {_LEADING[operator]} {found.leading(compiler.mark(_read('text', name, value)))}"
-
-
-def _may_be_number(operator: str, value: object) -> bool:
-    values = _listed(value) if operator == "oneof" else [value]
-    return operator not in _PATTERNS and all(_as_float(each) is not None for each in values)
-
-
-def _may_be_text(operator: str, value: object) -> bool:
-    """A text that looks like a number may be either, but is compared by size as a number."""
-    if _may_be_number(operator, value):
-        return operator in ("equals", "oneof") and not isinstance(value, int | float)
-    return True
+def _number_test(compiler: _Compiler, found: MetadataField, operator: str, value: int | float) -> str:
+    """Compare a value as a number: as a double, and by its digits where a double is not exact."""
+    nearest = as_double(value)
+    close = f"{found.number} {_COMPARISONS[operator]} {compiler.mark(nearest)}"
+    if abs(nearest) < _EXACT or math.isnan(nearest):
+        return close
+    is_int = f"{found.type} IN ('int', 'storage_size')"
+    compares = _PYTHON[operator]
+    as_int = "1 = 1" if compares(0, value) else "1 = 0"  # of an infinity: any int is on the same side of it
+    if isinstance(value, int) or math.isfinite(value):
+        sign = "-" if value < 0 else ""
+        of_row = f"REPLACE({found.text}, '-', '')"
+        size = f"(CASE WHEN SUBSTR({of_row}, 1, 2) = '0x' THEN 1 ELSE 0 END, LENGTH({of_row}), {of_row})"
+        text = digits(int(value)).removeprefix("-")
+        wanted = ", ".join(compiler.mark(part) for part in (int(text.startswith("0x")), len(text), text))
+        ordered = _COMPARISONS[_TURNED.get(operator, operator) if sign else operator]
+        as_int = f"{size} {ordered} ({wanted})"
+    as_float = "1 = 1" if compares(nearest, value) else "1 = 0"
+    exact = f"{found.number} = {compiler.mark(nearest)} AND (CASE WHEN {is_int} THEN {as_int} ELSE {as_float} END)"
+    near = "" if operator == "equals" else f"{found.number} {_STRICT[operator]} {compiler.mark(nearest)} OR "
+    return f"({near}({exact}))"
 
 
 def _test(compiler: _Compiler, sql: str, kind: str, name: str, operator: str, value: object) -> str:
@@ -263,85 +298,6 @@ def _test(compiler: _Compiler, sql: str, kind: str, name: str, operator: str, va
         escaped = re.sub(r"([\\%_])", r"\\\1", str(value))
         return f"{sql} LIKE {compiler.mark(_PATTERNS[operator].format(escaped))} ESCAPE '\\'"
     if operator == "oneof":
-        marks = [compiler.mark(_read(kind, name, each)) for each in _listed(value)]
+        marks = [compiler.mark(read(kind, name, each)) for each in listed(value)]
         return f"{sql} IN ({', '.join(marks) or 'NULL'})"
-    return f"{sql} {_COMPARISONS[operator]} {compiler.mark(_read(kind, name, value))}"
-
-
-def _listed(value: object) -> list[object]:
-    """The members of a list, of a JSON list as text, or of text with commas."""
-    if isinstance(value, list | tuple | set | frozenset):
-        return list(value)
-    text = str(value)
-    if text.lstrip().startswith("["):
-        try:
-            members = json.loads(text)
-        except ValueError as error:
-            raise InvalidValue(f"'{text}' is not a JSON list ({error})") from None
-        return list(members)
-    return [member.strip() for member in text.split(",")]
-
-
-def _read(kind: str, name: str, value: object) -> object:
-    """A value as the column has it."""
-    if isinstance(value, Enum):
-        value = value.value
-    read = _READERS[kind](value)
-    if read is None:
-        raise InvalidValue(f"filter {name}: {value!r} is not a {_KINDS[kind]}", subject=name)
-    return read
-
-
-def _as_number(value: object) -> int | float | None:
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            return _as_float(value)
-    return value if isinstance(value, int | float) else None
-
-
-def _as_float(value: object) -> float | None:
-    try:
-        return float(value) if isinstance(value, int | float | str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _as_time(value: object) -> int | None:
-    """Microseconds since 1970 UTC, from a datetime, an ISO 8601 text or the number itself; naive ones are UTC."""
-    if isinstance(value, str):
-        try:
-            value = int(value) if value.isdecimal() else datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (aware - _EPOCH) // timedelta(microseconds=1)
-    return value if isinstance(value, int) else None
-
-
-def _as_bool(value: object) -> int | None:
-    return {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}.get(str(value).lower())
-
-
-def _as_bytes(value: object) -> bytes | None:
-    if isinstance(value, bytes):
-        return value
-    try:
-        return parse_digest(str(value))
-    except ValueError:
-        return None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_READERS: Mapping[str, Callable[[object], object]] = {
-    "text": str,
-    "number": _as_number,
-    "time": _as_time,
-    "bool": _as_bool,
-    "bytes": _as_bytes,
-}
-
-_KINDS = {"text": "text", "number": "number", "time": "time (ISO 8601)", "bool": "bool", "bytes": "digest"}
+    return f"{sql} {_COMPARISONS[operator]} {compiler.mark(read(kind, name, value))}"

@@ -11,11 +11,12 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
 from artfs.errors import InvalidValue
+from artfs.text.times import aware
 from artfs.types import DType, StorageSize, Uri
 from artfs.types import Path as NamedPath
 
@@ -89,8 +90,8 @@ _TYPES: tuple[tuple[type, str], ...] = (
 _CONTAINERS = frozenset(("list", "tuple", "set", "frozenset", "dict"))
 
 _TO_TEXT: Mapping[str, Callable[[Any], str]] = {
-    "int": lambda value: _digits(value),
-    "storage_size": lambda value: _digits(value),
+    "int": lambda value: digits(value),
+    "storage_size": lambda value: digits(value),
     "float": lambda value: float.__repr__(value),
     "datetime": lambda value: str(value.isoformat()),
     "date": lambda value: str(value.isoformat()),
@@ -132,16 +133,15 @@ def _fits_a_column(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _digits(value: int) -> str:
+def digits(value: int) -> str:
+    """Return an integer as `text` has it: in decimal, or a very long one in hexadecimal."""
     return hex(value) if value.bit_length() > _LONG_INT_BITS else int.__repr__(value)
 
 
 def _number(value: object) -> float | None:
-    """What numeric filters compare; times are seconds since 1970, naive ones taken as UTC."""
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp()
+    """What numeric filters compare; times are seconds since 1970, those without a zone taken as local."""
+    if isinstance(value, date):  # a datetime is one
+        return aware(value).timestamp()
     if not isinstance(value, int | float):
         return None
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -10,6 +11,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def moment(microseconds: int) -> datetime:
     """Return a time of the catalog, UTC."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def aware(time: date) -> datetime:
+    """Return a time with its zone, the local one if it has none; of a day its beginning."""
+    if not isinstance(time, datetime):
+        time = datetime.combine(time, clock())
+    if time.tzinfo is not None:
+        return time
+    try:
+        return time.astimezone()
+    except (ValueError, OverflowError, OSError):  # in the first or last days that a datetime can be
+        return time.replace(tzinfo=UTC)
 
 
 def iso(microseconds: int) -> str:
