@@ -289,8 +289,6 @@ def test_a_catalog_is_used_on_both_sides_of_a_fork() -> None:
         lambda client: client.get_artifact({"name": "n"}),
         lambda client: client.create_tag("\udc80"),
         lambda client: client.list_artifacts(name="\udc80"),
-        lambda client: client.list_artifact_versions(bytes=10**30),
-        lambda client: client.list_artifact_versions(metadata={"loss": -(10**30)}),
         lambda client: client.list_artifact_versions(page="1"),
         lambda client: client.list_artifact_versions(page=10**30),
         lambda client: client.list_artifact_versions(size=None),
