@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import REGISTERED_FROM, storable
+from artfs.artifacts.outside import file_outside
 from artfs.artifacts.save import checked_tags, checked_type
 from artfs.artifacts.scan import in_place
 from artfs.catalog.new_version import NewVersion
@@ -65,8 +66,9 @@ def register(
     tags = checked_tags(tags)
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
-    path = _resolved(source)
-    scanned = in_place(seal.scan(path, known=_hashed_ahead(path, advance, expect)), path)
+    path, entry_name = _resolved(source)
+    known = _hashed_ahead(path, advance, expect)
+    scanned = in_place(seal.scan(path, entry_name=entry_name, known=known, follows=True), path)
     facts = {"storage_size": StorageSize(scanned.tree.bytes), REGISTERED_FROM: Uri(path)}
     scope = step_scope.get()
     new = NewVersion(
@@ -91,8 +93,8 @@ def register(
     return made
 
 
-def _resolved(source: str | os.PathLike[str]) -> Path:
-    """Where the data really is, with all links followed: what a link leads to may change."""
+def _resolved(source: str | os.PathLike[str]) -> tuple[Path, bytes]:
+    """Where the data really is, with all links followed, as what a link leads to may change; and what it is called."""
     shown = os.fspath(source) if isinstance(source, str | os.PathLike) else ""
     if not shown:
         raise InvalidValue(f"cannot register {source!r}: give the path or file:// URI of a file or folder")
@@ -107,9 +109,11 @@ def _resolved(source: str | os.PathLike[str]) -> Path:
         why = f"no artifact store for {scheme}:// is installed; give a path or a file:// URI"
         raise StoreError(f"cannot register '{shown}': {why}", subject=shown)
     try:
-        return Path(os.path.realpath(os.path.expanduser(path), strict=True))
+        real = Path(os.path.realpath(os.path.expanduser(path), strict=True))
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{shown}': nothing is there; check the path", subject=shown) from None
+    name = os.path.basename(path.rstrip("/"))
+    return real, os.fsencode(real.name if name in ("", ".", "..", "~") else name)
 
 
 def _materializer(path: Path) -> type[BaseMaterializer]:
@@ -179,7 +183,11 @@ def _files(path: bytes) -> Iterator[bytes]:
     if not os.path.isdir(path):
         yield path
         return
-    yield from walk_files(path, on_error=lambda error: None)
+    for file in walk_files(path, on_error=lambda error: None):
+        try:
+            yield (os.path.islink(file) and file_outside(path, file, os.readlink(file))) or file
+        except OSError:
+            continue  # the walk finds out
 
 
 def _hashed(sources: Sequence[bytes], stop: threading.Event, advance: Advance) -> list[tuple[_Identity, FileDigest]]:

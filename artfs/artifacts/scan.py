@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from artfs.artifacts.outside import file_outside, leads_out
 from artfs.content import files
 from artfs.content.digest import FileDigest, hash_bytes, hash_file
 from artfs.content.long_paths import lstat, reachable, shown
@@ -128,8 +129,9 @@ def scan(
     is_staging: bool = False,
     called: str | None = None,
     selection: Selection | None = None,
+    follows: bool = False,
 ) -> Scanned:
-    """Look at a directory, or at a file, which will be the only one in its version. Links are kept, never followed.
+    """Look at a directory, or at a file, which will be the only one in its version. Links are kept.
 
     Args:
         path: what is to become a version.
@@ -141,6 +143,7 @@ def scan(
         is_staging: whether visualizations may lie in a folder `.artfs` in it, which is not looked at.
         called: what errors call `path`, where its user knows it by another one.
         selection: what of a directory to look at; all of it when not given. Other names may come and go meanwhile.
+        follows: whether a link that leads out of the directory to a file is that file.
 
     Raises:
         SourceNotFound: nothing is there.
@@ -149,11 +152,12 @@ def scan(
         ChangedWhileReading: something was written to meanwhile.
         OSError: something cannot be read.
     """
-    return _Scan(known, cancelled, keep, is_new, is_staging, called, selection).scan(os.fsencode(path), entry_name)
+    walk = _Scan(known, cancelled, keep, is_new, is_staging, called, selection, follows)
+    return walk.scan(os.fsencode(path), entry_name)
 
 
-def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Scanned:
-    """Look at existing data that a version will refer to where it is.
+def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None, avoid: Path | None = None) -> Scanned:
+    """Look at existing data that a version will refer to where it is. Links out of it to a file are that file.
 
     The mode of the version's directory gives others nothing where they cannot reach the data itself, because of a
     directory above it or an access control list.
@@ -161,6 +165,7 @@ def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Sca
     Args:
         target: an absolute path or a `file://` URI. When it is itself a link, what it points to is taken.
         cancelled: asked now and then; True ends it with Cancelled.
+        avoid: a folder that no link is followed into.
 
     Raises:
         InvalidValue, StoreError: the target names nothing on this machine.
@@ -177,7 +182,8 @@ def scan_in_place(target: str | Path, *, cancelled: Cancel | None = None) -> Sca
         resolved = os.path.realpath(path, strict=True)
     except FileNotFoundError:
         raise SourceNotFound(f"cannot register '{given}': nothing is there", subject=given) from None
-    return in_place(_Scan(None, cancelled, keep=0, is_new=False).scan(os.fsencode(resolved), None), resolved)
+    walk = _Scan(None, cancelled, follows=True, avoid=os.fsencode(avoid) if avoid is not None else None)
+    return in_place(walk.scan(os.fsencode(resolved), os.fsencode(os.path.basename(path.rstrip("/")))), resolved)
 
 
 def in_place(found: Scanned, path: str | os.PathLike[str]) -> Scanned:
@@ -188,7 +194,9 @@ def in_place(found: Scanned, path: str | os.PathLike[str]) -> Scanned:
         *(os.path.join(top, name) for name in directories),
         *(file.source_path for file in found.files),
     )
-    is_closed = is_closed_above(path) or any(map(has_list, (top, *inside)))
+    above = {os.path.dirname(file.source_path) for file in found.files if not file.source_path.startswith(top)}
+    beside = (os.fsdecode(os.path.join(folder, b"file")) for folder in above)
+    is_closed = any(map(is_closed_above, (path, *beside))) or any(map(has_list, (top, *inside)))
     return replace(closed(found) if is_closed else found, in_place=True)
 
 
@@ -219,12 +227,16 @@ class _Scan:
         self,
         known: Known | None,
         cancelled: Cancel | None,
-        keep: int,
-        is_new: bool,
+        keep: int = 0,
+        is_new: bool = False,
         is_staging: bool = False,
         called: str | None = None,
         selection: Selection | None = None,
+        follows: bool = False,
+        avoid: bytes | None = None,
     ) -> None:
+        self._follows = follows
+        self._avoid = avoid
         self._called = called
         self._selection = selection
         self._top = b""
@@ -336,7 +348,9 @@ class _Scan:
         if stat.S_ISLNK(status.st_mode):
             with reachable(source) as at:
                 target = os.readlink(at)
-            self._self_contained = self._self_contained and not _leads_out(relative, target)
+            if self._follows and (file := file_outside(self._top, source, target, self._avoid)) is not None:
+                return self._leaf(file, relative, name, lstat(file))
+            self._self_contained = self._self_contained and not leads_out(relative, target)
             return Entry(name, EntryKind.SYMLINK, 0o777, status.st_mtime_ns, target=target)
         if not stat.S_ISREG(status.st_mode):
             what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "a special file")
@@ -418,18 +432,6 @@ class _Scan:
 
 def _shown(source: bytes, top: bytes, called: str | None) -> str:
     return shown(source) if called is None else called + shown(source[len(top) :])
-
-
-def _leads_out(link: bytes, target: bytes) -> bool:
-    """Whether a link at a path in a version leads out of it, as far as the two paths tell: what is absolute does."""
-    if target.startswith(b"/"):
-        return True
-    depth = link.count(b"/")
-    for component in target.split(b"/"):
-        depth += -1 if component == b".." else component not in (b"", b".")
-        if depth < 0:
-            return True
-    return False
 
 
 _OWN, _PICTURES, _ = PICTURES.split(b"/")

@@ -47,6 +47,7 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                 where = f"{damage.version}/{os.fsdecode(damage.path)}" if damage.path else damage.version
                 what = "cannot be verified" if damage.unreachable else "damaged"
                 complain(f"{where}: {what}: {f'{damage.place}: ' if damage.place else ''}{damage.reason}")
+    notes = [note for version in versions for note in _notes(version)]
     for path in unknown:
         complain(f"{path}: {UNLISTED}")
     files = sum(version.files for version in versions)
@@ -58,6 +59,8 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
                 "bytes": total,
                 "stores": folders,
                 "unlisted": unknown,
+                "not_self_contained": [each.shown_name for each in versions if not each.self_contained],
+                "without_bytes": [each.shown_name for each in versions if _has_no_bytes(each)],
                 "damages": [
                     {
                         "version": damage.version,
@@ -74,8 +77,22 @@ def verify(session: Session, context: click.Context, names: tuple[str, ...], eve
         where = f", read in {', '.join(folders)}" if folders else ""
         what = f"{readable_count(len(versions), 'version')} with {readable_count(files, 'file')}"
         say(f"{what} and {readable_size(total)} {'is' if len(versions) == 1 else 'are'} intact{where}")
+        for note in notes:
+            say(note)
     if damages:
         context.exit(FAILED)
+
+
+def _notes(version: Version) -> Iterator[str]:
+    """What is no damage, and should be known all the same."""
+    if _has_no_bytes(version):
+        yield f"{version.shown_name}: there is not one byte in it: it has only links, empty files or folders"
+    if not version.self_contained:
+        yield f"{version.shown_name}: not self-contained: a link leads out of it, and what is there is not verified"
+
+
+def _has_no_bytes(version: Version) -> bool:
+    return version.tree_id is not None and version.bytes == 0
 
 
 def _unlisted(workspace: Workspace) -> Iterator[str]:

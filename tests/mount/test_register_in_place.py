@@ -209,3 +209,54 @@ def assert_refused(mount: Mount, path: Path, changed: Path, why: str = "was chan
     with raises(errno.EIO):
         path.read_bytes()
     assert any(f"'{changed}' {why}" in error for error in errors(mount))
+
+
+def _hub(folder: Path) -> Path:
+    """A snapshot as huggingface_hub makes it: links to blobs."""
+    snapshot = folder / "hub" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (folder / "hub" / "blobs").mkdir()
+    (folder / "hub" / "blobs" / "c0ffee").write_text('{"a": 1}')
+    (snapshot / "config.json").symlink_to("../../blobs/c0ffee")
+    return snapshot
+
+
+def test_a_folder_of_links_to_files_outside_is_those_files(mount: Mount, name: str, tmp_path: Path) -> None:
+    version = register(mount, name, _hub(tmp_path))
+    assert not (version / "config.json").is_symlink()
+    assert (version / "config.json").read_text() == '{"a": 1}'
+
+
+def test_a_link_to_a_link_gives_the_file_its_name(mount: Mount, name: str, tmp_path: Path) -> None:
+    version = register(mount, name, _hub(tmp_path) / "config.json")
+    assert [path.name for path in version.iterdir()] == ["config.json"]
+
+
+def test_a_link_into_the_mount_stays_a_link(mount: Mount, name: str, data: Path) -> None:
+    within = register(mount, f"{name}_first", data) / "small"
+    (data / "back").symlink_to(within)
+    assert os.readlink(register(mount, name, data) / "back") == str(within)
+
+
+def test_a_copy_of_links_that_lead_nowhere_is_held_until_somebody_says_so(
+    mount: Mount, name: str, tmp_path: Path
+) -> None:
+    subprocess.run(["cp", "-r", _hub(tmp_path), mount.incoming / name], check=True)
+    mount.artfs("sync", mount.path, check=False)
+    why = state(mount, name)
+    assert (why[0], "cp -rL" in why[1]) == ("held", True)
+    assert versions(mount, name) == []
+    mount.artfs("commit", mount.incoming / name)
+    assert versions(mount, name) == ["1"]
+    assert f"{name}/1: there is not one byte in it" in mount.artfs("verify", name).stdout
+
+
+def test_a_draft_with_links_to_what_is_there_is_sealed(mount: Mount, name: str, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("x")
+    (mount.incoming / name).mkdir()
+    (mount.incoming / name / "file").write_text("y")
+    for number, target in enumerate((tmp_path / "there", mount.artifacts, "../" + name)):
+        (mount.incoming / name / f"link{number}").symlink_to(target)
+    mount.artfs("sync", mount.path, check=False)
+    assert versions(mount, name) == ["1"]
+    assert f"{name}/1: not self-contained" in mount.artfs("verify", name).stdout

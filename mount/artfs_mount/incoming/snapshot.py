@@ -20,6 +20,7 @@ from artfs.errors import DraftHeld
 from artfs.linux import users
 from artfs.secrets.redaction import has_secret, redacted
 from artfs.stores.local.store import local_path
+from artfs_mount.incoming import links as links_out
 from artfs_mount.incoming import stubs
 from artfs_mount.incoming.as_user import run_as
 from artfs_mount.incoming.complete.facts import DraftKind
@@ -53,6 +54,8 @@ def take(
     look = functools.partial(seal.scan, known=known.digest_of, cancelled=stop, called=called)
     scanned = look(path) if part is None else _part_of(path, *part, look)
     known.check_links(scanned)
+    if part is not None and not scanned.self_contained:  # nobody asked for it: whoever does may mean it so
+        links_out.check(incoming, mount_point, os.path.join(draft, part[0].child), scanned)
     if sum(file.digest.size for file in scanned.files if not file.stand_in) > SYNC_EARLY_BYTES:
         sync_filesystem(incoming.area.work)
     return scanned
@@ -117,7 +120,7 @@ def _in_place(link: Path, target: str, mount_point: Path, stop: Callable[[], boo
         )
     if mount_point.is_relative_to(resolved):
         raise DraftHeld(f"{link.name}: the mount itself lies in {target}; link to a part of it", subject=link.name)
-    return seal.scan_in_place(target, cancelled=stop)
+    return seal.scan_in_place(target, cancelled=stop, avoid=mount_point)
 
 
 class _Known:
