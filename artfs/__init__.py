@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from artfs.functions import load_artifact, log_artifact_metadata, register_artifact, save_artifact
-    from artfs.pipelines.define.config import ArtifactConfig, ExternalArtifact
+    from artfs.pipelines.define.config import ArtifactConfig
+    from artfs.pipelines.define.stands_for import ExternalArtifact
     from artfs.pipelines.define.step import step
     from artfs.pipelines.pipeline import pipeline
     from artfs.pipelines.task.context import get_step_context

@@ -103,6 +103,10 @@ class InvalidValue(ArtfsError, ValueError):
     """An argument or setting that makes no sense."""
 
 
+class NotMadeYet(InvalidValue, AttributeError, TypeError):
+    """A step's output was used as a value while its pipeline is composed, when no step has run."""
+
+
 class UnsupportedFile(InvalidValue):
     """A FIFO, socket or device: it has no content that a version could keep."""
 

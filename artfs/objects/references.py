@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from artfs.errors import InvalidValue
+from artfs.errors import NotMadeYet
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -43,11 +43,23 @@ class OutputReference(Reference):
         return f"<output '{self.slot}' of step '{self.invocation}', not made yet>"
 
     def _no_value(self, *_: object) -> NoReturn:
-        raise InvalidValue(
-            f"{self!r}: a pipeline only says which step is given what; work on the value in a step", subject=self.slot
+        raise NotMadeYet(
+            f"{self!r}: a pipeline only says which step is given what; compare and work on values in steps",
+            subject=self.slot,
         )
 
-    __iter__ = __len__ = __bool__ = __getitem__ = __add__ = __lt__ = _no_value
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):  # what copies, pickles and describes it asks for these
+            raise AttributeError(name)
+        self._no_value()
+
+    __iter__ = __len__ = __bool__ = __getitem__ = __contains__ = __call__ = _no_value
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _no_value
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = _no_value
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _no_value
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = _no_value
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = __int__ = __float__ = __index__ = _no_value
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)

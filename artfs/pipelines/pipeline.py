@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
 
 from artfs.classes import recording_names
 from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.define.composition import Composition
 from artfs.pipelines.define.config import StepOptions, recorded_parameters
+from artfs.pipelines.define.signature import check_function
 from artfs.runs import RUN_VARIABLE
 from artfs.scopes import current_composition
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from artfs.objects.run import PipelineRunResponse
     from artfs.pipelines.run.runner import RunOptions
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 
 
-class Pipeline:
+class Pipeline(Generic[P]):
     """A function that says which steps are given what. Calling it runs them."""
 
-    def __init__(self, function: Callable[..., Any], name: str, options: StepOptions, run: RunOptions) -> None:
+    def __init__(self, function: Callable[P, Any], name: str, options: StepOptions, run: RunOptions) -> None:
         self.function = function
         self.name = check_artifact_name(name)
         self.options = options
@@ -40,7 +41,7 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"<pipeline '{self.name}'>"
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> Any:
         """Compose and run the pipeline; returns the run. In another pipeline: its steps become that one's."""
         if current_composition.get() is not None:
             return self.function(*arguments, **named)
@@ -55,7 +56,7 @@ class Pipeline:
         config_path: str | PathLike[str] | None = None,
         executor: str | None = None,
         workers: int | None = None,
-    ) -> Pipeline:
+    ) -> Pipeline[P]:
         """A copy of the pipeline with other settings.
 
         Args:
@@ -129,7 +130,7 @@ class Pipeline:
 
 
 @overload
-def pipeline(function: F) -> Pipeline: ...
+def pipeline(function: Callable[P, Any]) -> Pipeline[P]: ...
 @overload
 def pipeline(
     function: None = None,
@@ -139,7 +140,7 @@ def pipeline(
     substitutions: Mapping[str, str] | None = None,
     executor: str = "threads",
     workers: int = 4,
-) -> Callable[[F], Pipeline]: ...
+) -> Callable[[Callable[P, Any]], Pipeline[P]]: ...
 def pipeline(
     function: Callable[..., Any] | None = None,
     *,
@@ -167,7 +168,8 @@ def pipeline(
     """
     from artfs.pipelines.run.runner import RunOptions
 
-    def decorate(function: Callable[..., Any]) -> Pipeline:
+    def decorate(function: Callable[P, Any]) -> Pipeline[P]:
+        check_function(function, "pipeline")
         options = StepOptions(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
         return Pipeline(
             function,

@@ -27,7 +27,7 @@ class Invocation:
     """
 
     name: str
-    step: Step
+    step: Step[..., Any]
     options: StepOptions
     sources: Mapping[str, Source]
     parameters: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Composition:
     invocations: dict[str, Invocation] = field(default_factory=dict)
     _calls: Counter[str] = field(default_factory=Counter)
 
-    def add(self, step: Step, bound: Mapping[str, Any], after: frozenset[str]) -> Invocation:
+    def add(self, step: Step[..., Any], bound: Mapping[str, Any], after: frozenset[str]) -> Invocation:
         """Takes in a call of a step."""
         name = self._free_name(step.name)
         unknown = after - set(self.invocations)
@@ -97,7 +97,7 @@ class Composition:
                 _check_names(invocation.options.versions, slots, f"step '{invocation.name}' has no output")
 
 
-def _defaults(step: Step, given: Collection[str]) -> dict[str, Any]:
+def _defaults(step: Step[..., Any], given: Collection[str]) -> dict[str, Any]:
     """What is recorded of the defaults that a call leaves in place; one that JSON cannot say counts with the code."""
     found = {}
     for spec in step.signature.inputs.values():

@@ -51,7 +51,7 @@ class StepTask:
     run_name: str
     step_run_id: int
     name: str
-    step: Step
+    step: Step[..., Any]
     inputs: Mapping[str, Sequence[int]]
     lists: frozenset[str]
     parameters: Mapping[str, Any]

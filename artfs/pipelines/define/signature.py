@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import functools
 import inspect
 import textwrap
 import types
@@ -65,7 +66,7 @@ class Signature:
 
 def signature_of(function: Callable[..., Any]) -> Signature:
     """Reads a step's interface. Raises InvalidValue for what a step cannot have."""
-    name = function.__name__
+    name = plain_function(function).__name__
     _check_kind(function, name)
     parameters = inspect.signature(function).parameters
     annotations = _annotations(function)
@@ -84,6 +85,20 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     return Signature(inputs, outputs, as_tuple)
 
 
+def check_function(function: object, what: str) -> None:
+    """Raises InvalidValue for what is no function: `step(5)`, `@step("name")`, a class."""
+    plain = plain_function(function)
+    if isinstance(plain, type) or not callable(plain) or not hasattr(plain, "__name__"):
+        raise InvalidValue(f"a {what} is made of a function, not of {plain!r}: write '@{what}' above a 'def'")
+
+
+def plain_function(function: Any) -> Any:
+    """The function that a `functools.partial` calls."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
 def _check_kind(function: Callable[..., Any], name: str) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidValue(f"step '{name}': a step cannot be a generator; return all it makes, as a list", subject=name)
@@ -95,12 +110,12 @@ def _check_kind(function: Callable[..., Any], name: str) -> None:
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(function, include_extras=True)
+        return typing.get_type_hints(plain_function(function), include_extras=True)
     except NameError as error:
         raise InvalidValue(
-            f"step '{function.__name__}': an annotation names something that is not there: {error}; "
+            f"step '{plain_function(function).__name__}': an annotation names something that is not there: {error}; "
             "import it in the module of the step",
-            subject=function.__name__,
+            subject=plain_function(function).__name__,
         ) from None
 
 
@@ -165,7 +180,7 @@ def _returns_tuple_literal(function: Callable[..., Any]) -> bool:
 def _returns(function: Callable[..., Any]) -> list[ast.Return] | None:
     """The function's return statements; None when there is no source, as for what was typed at a prompt."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(plain_function(function))))
     except (OSError, SyntaxError):
         return None
     body = next((node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)), None)
@@ -176,7 +191,7 @@ def _before_returns(function: Callable[..., Any]) -> list[dis.Instruction]:
     """What puts the value on the stack that is returned, for each place where the function returns."""
     found = []
     previous = None
-    for instruction in dis.get_instructions(inspect.unwrap(function)):
+    for instruction in dis.get_instructions(inspect.unwrap(plain_function(function))):
         if instruction.opname == "RETURN_CONST":
             found.append(instruction._replace(opname="LOAD_CONST"))
         elif instruction.opname == "RETURN_VALUE" and previous is not None:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name
-from artfs.objects.references import OutputReference
+from artfs.objects.references import OutputReference, StepInput
 from artfs.pipelines.define.config import CachePolicy, StepOptions
-from artfs.pipelines.define.signature import Signature, signature_of
+from artfs.pipelines.define.signature import Signature, check_function, plain_function, signature_of
 from artfs.scopes import current_composition
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class Step:
-    """A function that can be part of a pipeline. Called outside of one it is the plain function."""
+class Step(Generic[P, R]):
+    """A function that can be part of a pipeline. Called outside of one it is the plain function.
+
+    To type checkers it takes what the function takes, or versions in place of all of it, and gives what that gives.
+    """
 
     def __init__(
-        self, function: Callable[..., Any], name: str, options: StepOptions, signature: Signature | None = None
+        self, function: Callable[P, R], name: str, options: StepOptions, signature: Signature | None = None
     ) -> None:
         self.function = function
         self.name = check_artifact_name(name)
@@ -32,7 +36,13 @@ class Step:
     def __repr__(self) -> str:
         return f"<step '{self.name}'>"
 
-    def __call__(self, *arguments: Any, after: str | Iterable[str] | None = None, **named: Any) -> Any:
+    @overload
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R: ...
+    @overload
+    def __call__(self, *arguments: Any, after: str | Iterable[str], **named: Any) -> R: ...
+    @overload
+    def __call__(self, *arguments: StepInput, **named: StepInput) -> R: ...
+    def __call__(self, *arguments: Any, after: Any = None, **named: Any) -> Any:
         """In a pipeline: a call to be made later, standing for its outputs. Elsewhere: the function's own result."""
         composition = current_composition.get()
         if composition is None:
@@ -55,7 +65,7 @@ class Step:
         substitutions: Mapping[str, str] | None = None,
         retries: int | None = None,
         parameters: Mapping[str, Any] | None = None,
-    ) -> Step:
+    ) -> Step[P, R]:
         """A copy of the step with other settings; what is not given stays as it was. See `StepOptions`."""
         changed = StepOptions(
             enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries, dict(parameters or {})
@@ -66,13 +76,22 @@ class Step:
     def source(self) -> str | None:
         """The function's source code, where there is any."""
         try:
-            return inspect.getsource(self.function)
-        except OSError:
+            return inspect.getsource(plain_function(self.function))
+        except (OSError, TypeError):
             return None
 
 
 @overload
-def step(function: F) -> Step: ...
+def step(
+    function: Callable[P, R],
+    *,
+    name: str | None = None,
+    enable_cache: bool | None = None,
+    cache_policy: CachePolicy | None = None,
+    output_materializers: Mapping[str, type[BaseMaterializer] | str] | type[BaseMaterializer] | str | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    retries: int | None = None,
+) -> Step[P, R]: ...
 @overload
 def step(
     function: None = None,
@@ -83,7 +102,7 @@ def step(
     output_materializers: Mapping[str, type[BaseMaterializer] | str] | type[BaseMaterializer] | str | None = None,
     substitutions: Mapping[str, str] | None = None,
     retries: int | None = None,
-) -> Callable[[F], Step]: ...
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
     *,
@@ -113,8 +132,9 @@ def step(
         ... def train(data: np.ndarray, rate: float = 0.1) -> Annotated[Model, "model"]: ...
     """
 
-    def decorate(function: Callable[..., Any]) -> Step:
+    def decorate(function: Callable[P, R]) -> Step[P, R]:
+        check_function(function, "step")
         options = StepOptions(enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries)
-        return Step(function, function.__name__ if name is None else name, options)
+        return Step(function, plain_function(function).__name__ if name is None else name, options)
 
     return decorate(function) if function is not None else decorate

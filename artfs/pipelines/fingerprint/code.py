@@ -18,7 +18,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+from artfs.classes import qualified_name
 from artfs.content.digest import Digest, tagged
+from artfs.pipelines.define.signature import plain_function
 from artfs.pipelines.fingerprint.own import is_own, is_own_to_import, module_of, version_of
 from artfs.pipelines.fingerprint.values import Described
 
@@ -47,7 +49,7 @@ def code_parts(function: Callable[..., Any], types_used: Iterable[Any] = ()) -> 
     walk = _Walk()
     walk.describe(function)
     used = [walk.describe(each) for each in types_used]
-    return {**walk.finish(), f"{function.__module__}.{function.__qualname__}{TYPES}": tagged(b"types", *used)}
+    return {**walk.finish(), f"{qualified_name(plain_function(function))}{TYPES}": tagged(b"types", *used)}
 
 
 def plain_text(value: Any) -> Digest:

@@ -7,6 +7,7 @@ event loop, as a notebook's does: a step may run one of its own.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 import sys
@@ -118,8 +119,9 @@ class Runner:
 
     def _begin(self, uuid: str) -> Run:
         facts, process = environment(), os.getpid()
-        while True:
-            name = self._options.run_name or f"{self._composition.pipeline}-{{date}}-{{time}}"
+        template = self._options.run_name or f"{self._composition.pipeline}-{{date}}-{{time}}"
+        for attempt in itertools.count(1):
+            name = template if attempt == 1 or self._options.run_name is None else f"{template}-{attempt}"
             try:
                 with self._catalog.transaction():
                     return self._catalog.runs.create(
@@ -134,9 +136,11 @@ class Runner:
                         process_started=str(start_time(process)),
                     )
             except AlreadyExists:
-                if self._options.run_name is not None:
-                    raise
-                self._names = Names.at(datetime.now(UTC))  # another process began one in the same microsecond
+                if self._options.run_name is None:
+                    self._names = Names.at(datetime.now(UTC))  # another process began one in the same microsecond
+                elif "{date}" not in template and "{time}" not in template:
+                    raise  # who names one run does not mean another one
+        raise AssertionError("some number is free")
 
     def _run_all(self, executor: Executor) -> None:
         """Starts what is ready and waits for what runs, until nothing is left that can run."""
