@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.errors import InvalidValue, RunNotFound
+from artfs.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.runs import Run
 
+LATEST = "latest"
 RUN_VARIABLE = "ARTFS_RUN"
 """Names, to the daemons, the run that a process belongs to; `artfs exec` sets it."""
 
@@ -41,22 +43,54 @@ def log_file(home: Path, path: str | None) -> Path | None:
 
 
 def find_run(catalog: Catalog, wanted: str) -> Run:
-    """Return the run with this id, beginning of an id, `pipeline/run` or name; `pipeline/latest` is its newest.
+    """Return the run that a text means.
+
+    It is an id, `pipeline/run`, `pipeline/latest`, a run's name, a pipeline's name for its newest run, or the beginning
+    of an id (at least 4 digits); the first of these that there is.
 
     Raises:
         RunNotFound: there is none.
         InvalidValue: several runs are meant.
     """
-    runs = catalog.runs
-    pipeline, slash, name = wanted.partition("/")
-    if slash:
-        row = runs.pipeline(pipeline)
-        found = None if row is None else runs.latest(row.id) if name == "latest" else runs.get(pipeline, name)
-    else:
-        found = runs.by_uuid(wanted) or _by_prefix(catalog, wanted) or _by_name(catalog, wanted)
+    found = (
+        catalog.runs.by_uuid(wanted)
+        or _in_pipeline(catalog, wanted)
+        or _by_name(catalog, wanted)
+        or _newest(catalog, wanted)
+        or _by_prefix(catalog, wanted)
+    )
     if found is None:
-        raise RunNotFound(f"there is no run '{wanted}'; 'artfs run list' lists them", subject=wanted)
+        meant = did_you_mean(wanted, _ways_to_say(catalog, wanted))
+        raise RunNotFound(
+            f"no run is named '{wanted}'{meant}; 'artfs run list' lists them as PIPELINE and RUN", subject=wanted
+        )
     return found
+
+
+def _in_pipeline(catalog: Catalog, wanted: str) -> Run | None:
+    """The run of `pipeline/run`, `pipeline/` or `pipeline/latest`: pipeline and run may have a slash in their names."""
+    parts = wanted.split("/")
+    for at in range(1, len(parts)):
+        pipeline, name = "/".join(parts[:at]), "/".join(parts[at:])
+        found = catalog.runs.get(pipeline, name)
+        if found is None and name in ("", LATEST):
+            found = _newest(catalog, pipeline)
+        if found is not None:
+            return found
+    return None
+
+
+def _newest(catalog: Catalog, pipeline: str) -> Run | None:
+    row = catalog.runs.pipeline(pipeline)
+    return catalog.runs.latest(row.id) if row is not None else None
+
+
+def _ways_to_say(catalog: Catalog, wanted: str) -> Iterator[str]:
+    pipelines = catalog.runs.pipelines()
+    yield from (pipeline.name for pipeline in pipelines)
+    for pipeline in pipelines:
+        if wanted.startswith(f"{pipeline.name}/"):
+            yield from (f"{pipeline.name}/{name}" for name, _ in catalog.runs.names(pipeline.id))
 
 
 def _by_prefix(catalog: Catalog, prefix: str) -> Run | None:
@@ -69,7 +103,7 @@ def _by_prefix(catalog: Catalog, prefix: str) -> Run | None:
 
 
 def _by_name(catalog: Catalog, name: str) -> Run | None:
-    found = catalog.runs.list(where={"name": name}, size=2)
+    found = catalog.runs.list(where={"name": ("equals", name)}, size=2)
     if len(found) > 1:
         raise InvalidValue(f"several pipelines have a run '{name}'; give it as pipeline/run", subject=name)
     return found[0] if found else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs.errors import ArtifactNotFound, InvalidValue, VersionNotFound
+from artfs.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
@@ -29,7 +30,10 @@ def find_artifact(catalog: Catalog, name: str) -> Artifact:
     """
     found = catalog.artifacts.get(name)
     if found is None:
-        raise ArtifactNotFound(f"no artifact is named '{name}'; 'artfs artifact list' lists them", subject=name)
+        raise ArtifactNotFound(
+            f"no artifact is named '{name}'{_nearest_artifact(catalog, name)}; 'artfs artifact list' lists them",
+            subject=name,
+        )
     return found
 
 
@@ -69,8 +73,11 @@ def find_version(
         return version_of(catalog, find_artifact(catalog, text), str(version), purged=purged)
     found = _by_id(catalog, text)
     if found is None:
-        raise VersionNotFound(
-            f"'{text}' is neither an artifact's name nor the id of a version; 'artfs artifact list' lists the names",
+        if _is_id(text):
+            raise VersionNotFound(f"no version has the id '{text}'", subject=text)
+        raise ArtifactNotFound(
+            f"'{text}' is neither an artifact's name nor the id of a version{_nearest_artifact(catalog, text)}; "
+            "'artfs artifact list' lists the names",
             subject=text,
         )
     return found if purged else _still_there(found)
@@ -90,8 +97,9 @@ def version_of(catalog: Catalog, artifact: Artifact, version: str, *, purged: bo
     else:
         found, problem = catalog.versions.get(artifact.id, version), f"has no version '{version}'"
     if found is None:
+        meant = "" if version == LATEST else did_you_mean(version, _ways_to_say(catalog, artifact))
         raise VersionNotFound(
-            f"artifact '{artifact.name}' {problem}; 'artfs artifact version list {artifact.name}' lists them",
+            f"artifact '{artifact.name}' {problem}{meant}; 'artfs artifact version list {artifact.name}' lists them",
             subject=version,
         )
     return found if purged else _still_there(found)
@@ -119,11 +127,28 @@ def told_if_removed(catalog: Catalog, version: Version, doing: str) -> Iterator[
         raise VersionNotFound(f"version {name} was removed while it was {doing}", subject=name) from error
 
 
-def _by_id(catalog: Catalog, text: str) -> Version | None:
+def _nearest_artifact(catalog: Catalog, name: str) -> str:
+    return did_you_mean(name, catalog.artifacts.names())
+
+
+def _ways_to_say(catalog: Catalog, artifact: Artifact) -> Iterator[str]:
+    """What the versions of an artifact can be called: newest first, as those are meant more often."""
+    yield from (f"@{tag}" for tag in catalog.tags.newest(artifact.id))
+    # A number is no nearer to another number.
+    yield from (name for name, _ in reversed(catalog.versions.names(artifact.id)) if not name.isdecimal())
+
+
+def _is_id(text: str) -> bool:
     try:
-        return catalog.versions.by_uuid(str(UUID(text)))
+        UUID(text)
     except ValueError:
-        pass
+        return False
+    return True
+
+
+def _by_id(catalog: Catalog, text: str) -> Version | None:
+    if _is_id(text):
+        return catalog.versions.by_uuid(str(UUID(text)))
     if not _ID_PREFIX.fullmatch(text):
         return None
     found = catalog.versions.by_uuid_prefix(_with_dashes(text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -27,11 +26,11 @@ from artfs.cli.printing import (
 from artfs.cli.selection import catalog_to_complete
 from artfs.cli.session import Session, pass_session
 from artfs.errors import InvalidValue, RunNotFound
+from artfs.runs import find_run
 
 if TYPE_CHECKING:
     from artfs.catalog import Catalog
     from artfs.catalog.lineage import StepFacts
-    from artfs.catalog.runs import Run
     from artfs.workspace.workspace import Workspace
 
 COMMANDS = {
@@ -96,13 +95,13 @@ def list_(session: Session, pipeline: str | None, limit: int | None, everything:
 
 
 @click.command()
-@click.argument("run", metavar="PIPELINE[/RUN]", shell_complete=complete_run)
+@click.argument("run", metavar="[PIPELINE/]RUN", shell_complete=complete_run)
 @json_option
 @pass_session
 def show(session: Session, run: str, as_json: bool) -> None:
     """Draw a run as a tree of its steps, with their status, duration, inputs and outputs.
 
-    Without RUN the newest run of the pipeline is meant. An id, or its beginning, is understood too.
+    RUN is a run's name, its id, or the beginning of that. The name of a pipeline means its newest run.
     """
     from artfs.describe.graph import graph as described_graph
     from artfs.describe.runs import run as described
@@ -112,7 +111,7 @@ def show(session: Session, run: str, as_json: bool) -> None:
 
     with session.workspace() as workspace:
         _close_dead(workspace)
-        found = run_named(workspace.catalog, run)
+        found = find_run(workspace.catalog, run)
         graph = run_graph(workspace.catalog, found.id)
         facts = described(workspace.catalog, found)
         errors = [
@@ -134,7 +133,7 @@ def show(session: Session, run: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("runs", metavar="PIPELINE/RUN...", nargs=-1, required=True, shell_complete=complete_run)
+@click.argument("runs", metavar="[PIPELINE/]RUN...", nargs=-1, required=True, shell_complete=complete_run)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Also runs that have not ended.")
 @pass_session
@@ -145,7 +144,7 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
     """
     with session.workspace() as workspace:
         catalog = workspace.catalog
-        found = list({each.id: each for each in (run_named(catalog, name) for name in runs)}.values())
+        found = list({each.id: each for each in (find_run(catalog, name) for name in runs)}.values())
         under_way = [each for each in found if each.ended_us is None]
         if under_way and not force:
             name = f"{under_way[0].pipeline}/{under_way[0].name}"
@@ -163,42 +162,12 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
             say(f"deleted {each.pipeline}/{each.name}")
 
 
-def run_named(catalog: Catalog, name: str) -> Run:
-    """Return the run that a text means: PIPELINE/RUN, PIPELINE or PIPELINE/latest for its newest, or an id's beginning.
-
-    Raises RunNotFound; InvalidValue if several ids begin so.
-    """
-    for pipeline, run_name in _splits(name):
-        found = catalog.runs.pipeline(pipeline)
-        if found is None:
-            continue
-        wanted = catalog.runs.get(pipeline, run_name) if run_name else None
-        if wanted is None and run_name in ("", "latest"):
-            wanted = catalog.runs.latest(found.id)
-        if wanted is not None:
-            return wanted
-    by_id = catalog.runs.by_uuid_prefix(name)
-    if len(by_id) > 1:
-        raise InvalidValue(f"the ids of several runs begin with '{name}': give more of it", subject=name)
-    if by_id:
-        return by_id[0]
-    raise RunNotFound(f"no run is named '{name}'; 'artfs run list' lists them as PIPELINE and RUN", subject=name)
-
-
 def _close_dead(workspace: Workspace) -> None:
     """Marks runs whose process was killed as failed, as nobody else does it before the next run."""
     from artfs.pipelines.run.alive import fail_dead_runs
 
     if workspace.home.is_writable:
         fail_dead_runs(workspace)
-
-
-def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """Every pipeline and run that a text may name: either may have a slash in it."""
-    yield name, ""
-    parts = name.split("/")
-    for at in range(1, len(parts)):
-        yield "/".join(parts[:at]), "/".join(parts[at:])
 
 
 def _names(catalog: Catalog, incomplete: str) -> list[str]:

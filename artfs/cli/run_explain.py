@@ -8,9 +8,10 @@ import click
 
 from artfs.cli.lineage import COLOURS
 from artfs.cli.printing import json_option, print_json, say
-from artfs.cli.run import complete_run, run_named
+from artfs.cli.run import complete_run
 from artfs.cli.session import Session, pass_session
 from artfs.errors import RunNotFound
+from artfs.runs import find_run
 
 if TYPE_CHECKING:
     from artfs.catalog import Catalog
@@ -49,11 +50,11 @@ def _named(catalog: Catalog, text: str) -> tuple[Run, str | None]:
     """The run that a text means, and the step of it if it names one; raises RunNotFound."""
     run_text, _, name = text.rpartition("/")
     try:
-        return run_named(catalog, text), None
+        return find_run(catalog, text), None
     except RunNotFound:
         if not run_text:
             raise
-    found = run_named(catalog, run_text)
+    found = find_run(catalog, run_text)
     if catalog.steps.get(found.id, name) is None:
         known = ", ".join(each.name for each in catalog.steps.list(found.id)) or "none"
         raise RunNotFound(f"run '{found.pipeline}/{found.name}' has no step '{name}' (it has: {known})", subject=text)

@@ -90,7 +90,9 @@ def test_one_artifact(run: Run, versions: list[Version]) -> None:
 def test_an_artifact_that_is_not_there(run: Run, versions: list[Version]) -> None:
     result = run("artifact", "show", "irs")
     assert result.exit_code == 1
-    assert result.stderr == "artfs: no artifact is named 'irs'; 'artfs artifact list' lists them\n"
+    assert (
+        result.stderr == "artfs: no artifact is named 'irs' (did you mean 'iris'?); 'artfs artifact list' lists them\n"
+    )
 
 
 def test_versions(run: Run, versions: list[Version]) -> None:

@@ -52,7 +52,7 @@ def test_what_is_meant(workspace: Workspace, versions: dict[str, Version], text:
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        ("nothing", VersionNotFound, "'nothing' is neither an artifact's name nor the id of a version"),
+        ("nothing", ArtifactNotFound, "'nothing' is neither an artifact's name nor the id of a version"),
         ("nothing/1", ArtifactNotFound, "no artifact is named 'nothing'"),
         ("nothing:1", ArtifactNotFound, "no artifact is named 'nothing'"),
         ("iris/2", VersionNotFound, "artifact 'iris' has no version '2'; 'artfs artifact version list iris'"),

@@ -121,7 +121,7 @@ def test_the_beginning_of_several_ids_is_an_error_that_names_them(monkeypatch: p
 @pytest.mark.parametrize("text", ["nothing", "aaaaaaaa", "%", "____", "ab"])
 def test_what_names_nothing_is_not_found(text: str) -> None:
     save_artifact(1, name="n")
-    with pytest.raises(VersionNotFound):
+    with pytest.raises(ArtifactNotFound):
         Client().get_artifact_version(text)
 
 
