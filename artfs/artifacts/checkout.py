@@ -46,7 +46,9 @@ class _Choice:
     shown: str
 
 
-def checkout(workspace: Workspace, version: Version, *, only_looked_up: bool = False, alone: bool = True) -> Path:
+def checkout(
+    workspace: Workspace, version: Version, *, only_looked_up: bool = False, alone: bool = True, lasting: bool = False
+) -> Path:
     """Return a directory in which all files of a version stand, after comparing each with its digest.
 
     The files may be the store's own: never write to them.
@@ -55,6 +57,7 @@ def checkout(workspace: Workspace, version: Version, *, only_looked_up: bool = F
         only_looked_up: nobody reads the files now, so that for large data in place which this process has compared
             before, its size and times will do.
         alone: nothing else is in it, not even the version's manifest: whoever gets it looks around there.
+        lasting: nothing else will come to be in it either, as a manifest does late in the version's own folder.
 
     Raises:
         VersionNotFound: the version was purged.
@@ -68,7 +71,8 @@ def checkout(workspace: Workspace, version: Version, *, only_looked_up: bool = F
     files = _files(workspace, current, rows)
     compare = Compare(workspace, only_looked_up)
     directory = _common_directory(workspace, current, files)
-    if directory is not None and _holds_exactly(directory, rows, alone=alone):
+    may_stay = current.store_id is None or not lasting
+    if directory is not None and may_stay and _holds_exactly(directory, rows, alone=alone):
         failures = compare.failures(files, lambda file: os.path.join(directory, os.fsdecode(file.path)))
         if not failures:
             return Path(directory)

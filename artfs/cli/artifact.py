@@ -24,6 +24,7 @@ COMMANDS = {
     "show": Lazy("artfs.cli.artifact:show", "Show one artifact."),
     "register": Lazy("artfs.cli.artifact_files:register", "Make a version of data that stays where it is."),
     "download": Lazy("artfs.cli.artifact_files:download", "Copy the files of a version into a directory or zip file."),
+    "path": Lazy("artfs.cli.artifact_files:path", "Print a local directory that holds the files of a version."),
     "diff": Lazy("artfs.cli.artifact_files:diff", "List what was added, removed or changed between two versions."),
     "update": Lazy(
         "artfs.cli.artifact_changes:update_artifact", "Rename an artifact, or change its own tags or settings."

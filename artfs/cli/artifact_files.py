@@ -1,4 +1,4 @@
-"""`artfs artifact register`, `download` and `diff`: versions and files outside of artfs."""
+"""`artfs artifact register`, `download`, `path` and `diff`: versions and files outside of artfs."""
 
 from __future__ import annotations
 
@@ -100,6 +100,28 @@ def download(session: Session, version: str, path: Path | None, overwrite: bool,
         print_json({"path": str(target), **facts})
     else:
         say(str(target))
+
+
+@click.command()
+@click.argument("version", metavar="NAME[/VERSION]", shell_complete=complete_version)
+@json_option
+@pass_session
+def path(session: Session, version: str, as_json: bool) -> None:
+    """Print a local directory that holds the files of a version.
+
+    It holds nothing else. Each file has been compared with its digest; they may be the store's or your own: read them,
+    and never write to them. Only what is on another machine is copied. The directory stays for as long as the version.
+    """
+    from artfs.artifacts.native_path import native_path
+
+    with session.workspace() as workspace:
+        found = version_named(workspace.catalog, version, purged=False)
+        directory = native_path(workspace, found)
+    if as_json:
+        facts = {"artifact": found.artifact, "version": found.name, "files": found.files, "bytes": found.bytes}
+        print_json({"path": str(directory), **facts})
+    else:
+        say(str(directory))
 
 
 @click.command()

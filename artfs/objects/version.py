@@ -203,6 +203,21 @@ class ArtifactVersionResponse(StepInput):
 
         return download(self._objects.workspace, self._version, path, overwrite=overwrite)
 
+    def local_path(self) -> Path:
+        """Return a directory of this machine that holds its files and nothing else, each compared with its digest.
+
+        It stays for as long as the version does. The files may be the store's or your own: never write to them.
+
+        Raises:
+            VersionNotFound, DigestMismatch, PlaceChanged, StoreError: a file is not there, or not what was stored.
+
+        Example:
+            >>> reader = open_dataset(Client().get_artifact_version("images").local_path())
+        """
+        from artfs.artifacts.native_path import native_path
+
+        return native_path(self._objects.workspace, self._version)
+
     def diff(self, other: ArtifactVersionResponse) -> list[PathChange]:
         """Return the paths that were added, removed or changed from this version to another."""
         from artfs.artifacts.diff import diff

@@ -153,6 +153,12 @@ with Workspace.open() as workspace:
             yield used
 
     @needs_root
+    def test_a_version_has_a_directory(self, read_only: Path) -> None:
+        command = [ARTFS, "--home", read_only, "artifact", "path", "b"]
+        directory = Path(subprocess.run(command, stdout=PIPE, text=True, check=True).stdout.rstrip())
+        assert [path.name for path in directory.iterdir() if path.name != ".artfs"] == ["data.json"]
+
+    @needs_root
     def test_it_is_read_and_listed(self, read_only: Path) -> None:
         assert self.read(read_only).stdout == "[{'b': 2}]\n"
         listed = subprocess.run([ARTFS, "--home", read_only, "artifact", "list"], stdout=PIPE, text=True, check=True)
