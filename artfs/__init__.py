@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from artfs.functions import load_artifact, log_artifact_metadata, register_artifact, save_artifact
+    from artfs.annotations import add_tags, log_artifact_metadata, log_metadata, remove_tags
+    from artfs.artifacts.tagging import Tag
+    from artfs.functions import load_artifact, register_artifact, save_artifact
     from artfs.pipelines.define.config import ArtifactConfig
     from artfs.pipelines.define.stands_for import ExternalArtifact
     from artfs.pipelines.define.step import step
@@ -18,11 +20,15 @@ __version__ = "0.1.0"
 __all__ = [
     "ArtifactConfig",
     "ExternalArtifact",
+    "Tag",
+    "add_tags",
     "get_step_context",
     "load_artifact",
     "log_artifact_metadata",
+    "log_metadata",
     "pipeline",
     "register_artifact",
+    "remove_tags",
     "save_artifact",
     "step",
 ]
@@ -31,11 +37,15 @@ __all__ = [
 _EXPORTS: dict[str, str] = {
     "ArtifactConfig": "artfs.pipelines",
     "ExternalArtifact": "artfs.pipelines",
+    "Tag": "artfs.artifacts.tagging",
+    "add_tags": "artfs.annotations",
     "get_step_context": "artfs.pipelines",
     "load_artifact": "artfs.functions",
-    "log_artifact_metadata": "artfs.functions",
+    "log_artifact_metadata": "artfs.annotations",
+    "log_metadata": "artfs.annotations",
     "pipeline": "artfs.pipelines",
     "register_artifact": "artfs.functions",
+    "remove_tags": "artfs.annotations",
     "save_artifact": "artfs.functions",
     "step": "artfs.pipelines",
 }

@@ -71,6 +71,10 @@ class RunNotFound(NotFound):
     """No run or step run has this name or id."""
 
 
+class PipelineNotFound(NotFound):
+    """No pipeline has this name."""
+
+
 class SourceNotFound(NotFound):
     """The file or directory that should become a version, or the program to be run, does not exist."""
 

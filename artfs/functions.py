@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from artfs.artifacts.lookup import find_version
-from artfs.artifacts.metadata import log, storable
+from artfs.artifacts.metadata import storable
 from artfs.enums import ArtifactType
-from artfs.errors import InvalidValue
 from artfs.objects.objects import Objects
 from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
     from artfs.artifacts.save import MaterializerChoice
+    from artfs.artifacts.tagging import Tag
     from artfs.objects.version import ArtifactVersionResponse
 
 
@@ -25,7 +24,7 @@ def save_artifact(
     name: str,
     version: str | int | None = None,
     artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
+    tags: Sequence[str | Tag] | None = None,
     metadata: Mapping[str, Any] | None = None,
     materializer: MaterializerChoice | None = None,
     extract_metadata: bool = True,
@@ -112,7 +111,7 @@ def register_artifact(
     name: str,
     version: str | int | None = None,
     artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
+    tags: Sequence[str | Tag] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> ArtifactVersionResponse:
     """Make a version of a file or folder that stays where it is.
@@ -152,51 +151,3 @@ def register_artifact(
         metadata=metadata,
     )
     return Objects(workspace).version(made)
-
-
-def log_artifact_metadata(
-    metadata: Mapping[str, Any],
-    artifact_name: str | None = None,
-    artifact_version: str | int | None = None,
-    *,
-    version: str | int | None = None,
-) -> None:
-    """Log values about a version. A key that was logged before gets the new value; the old one stays in its history.
-
-    Args:
-        metadata: values by key: None, bool, int, float, str, datetime, date, Path, the types of `artfs.types`, numpy
-            scalars, and list, tuple, set, dict of these. Dictionaries group values.
-        artifact_name: of which artifact. Can be left out in a step with one output.
-        artifact_version: of which version (a number, a name, `latest`, `@tag`). When not given, what a step logs for
-            one of its outputs is for the version that it is about to make; else it is for the newest.
-        version: the same.
-
-    Raises:
-        ArtifactNotFound, VersionNotFound: there is none.
-        InvalidValue: a value is of another type; nothing was logged then.
-
-    Example:
-        >>> log_artifact_metadata({"accuracy": 0.97, "split": {"train": 0.8}}, artifact_name="my_model")
-    """
-    if artifact_version is not None and version is not None and artifact_version != version:
-        raise InvalidValue(f"artifact_version={artifact_version!r} and version={version!r} differ: give one of them")
-    chosen = artifact_version if artifact_version is not None else version
-    if chosen is None and _goes_to_output_of_step(artifact_name, metadata):
-        return
-    if artifact_name is None:
-        raise InvalidValue("give artifact_name: it can be left out only in a step with one output")
-    workspace = current_workspace()
-    log(workspace, find_version(workspace.catalog, artifact_name, chosen), metadata)
-
-
-def _goes_to_output_of_step(artifact_name: str | None, metadata: Mapping[str, Any]) -> bool:
-    """Leave metadata to the step that runs, if it is for an output of it; answer whether it was."""
-    contexts = sys.modules.get("artfs.pipelines.task.context")
-    context = contexts.current_context.get() if contexts is not None else None
-    if context is None:
-        return False
-    outputs = {name for output in context.task.outputs for name in (output.slot, output.artifact)}
-    if artifact_name is not None and artifact_name not in outputs:
-        return False
-    context.add_output_metadata(storable(metadata), artifact_name)
-    return True

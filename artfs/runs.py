@@ -1,4 +1,4 @@
-"""Runs: what they are called, which one is meant, and where the logs of their steps are."""
+"""Pipelines and runs: what they are called, which one is meant, and where the logs of their steps are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.errors import InvalidValue, RunNotFound
+from artfs.errors import InvalidValue, PipelineNotFound, RunNotFound
 from artfs.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from artfs.catalog.catalog import Catalog
-    from artfs.catalog.runs import Run
+    from artfs.catalog.runs import PipelineRow, Run
 
 LATEST = "latest"
 RUN_VARIABLE = "ARTFS_RUN"
@@ -40,6 +40,15 @@ def log_file(home: Path, path: str | None) -> Path | None:
         return None
     whole = Path(os.path.normpath(home / path))
     return whole if whole.is_relative_to(home) else None
+
+
+def find_pipeline(catalog: Catalog, name: str) -> PipelineRow:
+    """Return the pipeline of that name, or raise PipelineNotFound."""
+    found = catalog.runs.pipeline(name)
+    if found is None:
+        meant = did_you_mean(name, (pipeline.name for pipeline in catalog.runs.pipelines()))
+        raise PipelineNotFound(f"no pipeline is named '{name}'{meant}; 'artfs run list' lists their runs", subject=name)
+    return found
 
 
 def find_run(catalog: Catalog, wanted: str) -> Run:

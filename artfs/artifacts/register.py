@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import REGISTERED_FROM, storable
 from artfs.artifacts.outside import file_outside
-from artfs.artifacts.save import checked_tags, checked_type
+from artfs.artifacts.save import checked_type
 from artfs.artifacts.scan import in_place
+from artfs.artifacts.tagging import Tag, named_tags
 from artfs.catalog.new_version import NewVersion
 from artfs.classes import qualified_name
 from artfs.content.digest import BLOCK_SIZE, FileDigest, hash_file
@@ -46,7 +47,7 @@ def register(
     *,
     version: str | int | None = None,
     artifact_type: ArtifactType | str | None = None,
-    tags: Sequence[str] | None = None,
+    tags: Sequence[str | Tag] | None = None,
     metadata: Mapping[str, Any] | None = None,
     producer_id: int | None = None,
     advance: Advance = lambda done: None,
@@ -63,7 +64,7 @@ def register(
     """
     check_artifact_name(name)
     version_name = name_of_version(version) if version is not None else None
-    tags = checked_tags(tags)
+    names = named_tags(workspace.catalog, tags)
     type_ = checked_type(artifact_type, ArtifactType.DATA)
     given_metadata = storable(metadata or {})
     path, entry_name = _resolved(source)
@@ -76,7 +77,7 @@ def register(
         scanned.tree,
         str(uuids.uuid4()),
         name=version_name,
-        tags=tags,
+        tags=names,
         type=type_,
         save_type=ArtifactSaveType.PREEXISTING.value,
         materializer=qualified_name(_materializer(path)),

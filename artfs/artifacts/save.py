@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from artfs.artifacts import seal
 from artfs.artifacts.metadata import storable
-from artfs.artifacts.staging import staging_directory
+from artfs.artifacts.staging import Staging, staging_directory
+from artfs.artifacts.tagging import Tag, named_tags
 from artfs.catalog.new_version import NewVersion
 from artfs.classes import qualified_name, recording_names
 from artfs.content.long_paths import lstat, reachable
@@ -23,7 +24,7 @@ from artfs.linux.processes import umask
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.registry import registry
-from artfs.names import PICTURES, check_artifact_name, check_entry_name, check_tag_name, name_of_version
+from artfs.names import PICTURES, check_artifact_name, check_entry_name, name_of_version
 from artfs.scopes import step_scope
 from artfs.transfers.syncing import SMALL_VERSION
 
@@ -50,11 +51,12 @@ class SaveOptions(TypedDict, total=False):
         include_visualizations: whether to keep pictures or pages that show it.
         save_type: how the version comes to be.
         producer_id: the step run that makes it; the one that runs here when not given.
+        staging: the directory that it becomes, which may have files already; a fresh one when not given.
     """
 
     version: str | int | None
     artifact_type: ArtifactType | str | None
-    tags: Sequence[str] | None
+    tags: Sequence[str | Tag] | None
     metadata: Mapping[str, Any] | None
     materializer: MaterializerChoice | None
     data_type: type[Any] | None
@@ -62,6 +64,7 @@ class SaveOptions(TypedDict, total=False):
     include_visualizations: bool
     save_type: ArtifactSaveType
     producer_id: int | None
+    staging: Staging | None
 
 
 def save(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveOptions]) -> Version:
@@ -85,7 +88,7 @@ def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveO
     check_artifact_name(name)
     version = options.get("version")
     version_name = name_of_version(version) if version is not None else None
-    tags = checked_tags(options.get("tags"))
+    tags = named_tags(workspace.catalog, options.get("tags"))
     chosen = _materializer(data, options.get("materializer"))
     artifact_type = checked_type(options.get("artifact_type"), chosen.ASSOCIATED_ARTIFACT_TYPE)
     given_metadata = storable(given) if (given := options.get("metadata")) else {}
@@ -93,7 +96,8 @@ def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveO
     if producer_id is None and (scope := step_scope.get()) is not None:
         producer_id = scope.step_run_id
     store = workspace.stores.active
-    with staging_directory(store, workspace.home, name) as staging:
+    given_staging = options.get("staging")
+    with nullcontext(given_staging) if given_staging else staging_directory(store, workspace.home, name) as staging:
         saver = chosen(staging.path, store.files)
         saver.trusted = True
         saver.visualizations_dir = staging.pictures
@@ -128,13 +132,6 @@ def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveO
         )
         with seal.bring(planned, workspace) as ready:
             yield ready
-
-
-def checked_tags(tags: Sequence[str] | None) -> list[str]:
-    """Return tags, each once, or raise InvalidName."""
-    if tags is not None and (isinstance(tags, str) or not isinstance(tags, Iterable)):
-        raise InvalidValue(f"tags must be a list of texts: give [{tags!r}]")
-    return list(dict.fromkeys(check_tag_name(tag) for tag in tags or ()))
 
 
 def checked_type(artifact_type: ArtifactType | str | None, default: ArtifactType) -> str:

@@ -1,17 +1,19 @@
-"""What can be changed about artifacts and versions: names, tags, types and pins. Each change is in the audit log."""
+"""What can be changed about artifacts, versions and runs: names, tags, types, pins. Each change is in the audit log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from artfs.artifacts.save import checked_tags, checked_type
+from artfs.artifacts.save import checked_type
 from artfs.artifacts.settings import change_settings
+from artfs.artifacts.tagging import Tag, checked_tags, named_tags
 from artfs.enums import ArtifactType, Granularity, Retention
 from artfs.errors import InvalidValue, TagNotFound
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
+    from artfs.catalog.runs import Run
     from artfs.catalog.versions import Version
     from artfs.workspace.workspace import Workspace
 
@@ -21,8 +23,8 @@ def update_artifact(
     artifact: Artifact,
     *,
     new_name: str | None = None,
-    add_tags: Sequence[str] | None = None,
-    remove_tags: Sequence[str] | None = None,
+    add_tags: Sequence[str | Tag] | None = None,
+    remove_tags: Sequence[str | Tag] | None = None,
     unit: Granularity | str | None = None,
     retention: Retention | str | None = None,
 ) -> Artifact:
@@ -38,7 +40,7 @@ def update_artifact(
             before, artifact = artifact.name, catalog.artifacts.rename(artifact.id, new_name)
             _audit(workspace, "artifact.rename", before, {"name": new_name})
         tags = list(catalog.tags.of_artifact(artifact.id))
-        catalog.tags.add_to_artifact(artifact.id, *checked_tags(add_tags))
+        catalog.tags.add_to_artifact(artifact.id, *named_tags(catalog, add_tags))
         for tag in _carried(remove_tags, catalog.tags.of_artifact(artifact.id), f"artifact '{artifact.name}'"):
             catalog.tags.remove_from_artifact(artifact.id, tag)
         _audit_tags(workspace, "artifact.tag", artifact.name, tags, catalog.tags.of_artifact(artifact.id))
@@ -50,8 +52,8 @@ def update_version(
     workspace: Workspace,
     version: Version,
     *,
-    add_tags: Sequence[str] | None = None,
-    remove_tags: Sequence[str] | None = None,
+    add_tags: Sequence[str | Tag] | None = None,
+    remove_tags: Sequence[str | Tag] | None = None,
     artifact_type: ArtifactType | str | None = None,
     pin: str | None = None,
     unpin: bool = False,
@@ -75,7 +77,7 @@ def update_version(
         raise InvalidValue("a pin needs a reason, as text, and is either set or removed")
     with catalog.transaction():
         tags = list(catalog.tags.of_version(version.id))
-        catalog.tags.add(version.id, *checked_tags(add_tags))
+        catalog.tags.add(version.id, *named_tags(catalog, add_tags))
         for tag in _carried(remove_tags, catalog.tags.of_version(version.id), f"version {version.shown_name}"):
             catalog.tags.remove(version.id, tag)
         _audit_tags(workspace, "version.tag", subject, tags, catalog.tags.of_version(version.id))
@@ -91,7 +93,28 @@ def update_version(
     return version
 
 
-def _carried(tags: Sequence[str] | None, carried: Sequence[str], carrier: str) -> Sequence[str]:
+def update_run(
+    workspace: Workspace,
+    run: Run,
+    *,
+    add_tags: Sequence[str | Tag] | None = None,
+    remove_tags: Sequence[str | Tag] | None = None,
+) -> None:
+    """Change the tags of a run; all of it or nothing.
+
+    Raises:
+        InvalidName, InvalidValue, TagNotFound: an argument cannot be used, or names nothing.
+    """
+    catalog, subject = workspace.catalog, f"{run.pipeline}/{run.name}"
+    with catalog.transaction():
+        tags = list(catalog.tags.of_run(run.id))
+        catalog.tags.add_to_run(run.id, *named_tags(catalog, add_tags))
+        for tag in _carried(remove_tags, catalog.tags.of_run(run.id), f"run '{subject}'"):
+            catalog.tags.remove_from_run(run.id, tag)
+        _audit_tags(workspace, "run.tag", subject, tags, catalog.tags.of_run(run.id))
+
+
+def _carried(tags: Sequence[str | Tag] | None, carried: Sequence[str], carrier: str) -> Sequence[str]:
     """Return tags that are to be taken off, all of which are there."""
     for tag in (names := checked_tags(tags)):
         if tag not in carried:

@@ -19,6 +19,7 @@ from artfs.content.digest import BLOCK_SIZE, Digest, hash_bytes
 from artfs.content.files import atomic_write
 from artfs.enums import VisualizationType
 from artfs.errors import DigestMismatch
+from artfs.text.html import facts
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -52,16 +53,13 @@ def visualize(workspace: Workspace, version: Version, *, open_browser: bool = Tr
     shown = [
         (row, read_visualization(workspace, row.digest)) for row in workspace.catalog.visualizations.list(version.id)
     ]
-    if open_browser and _display_in_notebook(workspace, version, shown):
+    facts_piece = facts(workspace.catalog.metadata.get(version.id), version.shown_name)
+    pieces = [_as_html(row, content) for row, content in shown]
+    if open_browser and display_in_notebook(pieces or [facts_piece]):
         return None
-    page = page_path(workspace, version.uuid)
-    for folder in (workspace.home.cache, page.parent):
-        workspace.home.sharing.make_folder(folder)
-    content = _page(workspace, version, shown).encode("utf-8", "backslashreplace")
-    atomic_write(page, content, mode=workspace.home.sharing.file)
-    if open_browser:
-        webbrowser.open(page.as_uri())
-    return page
+    headed = [f"<h2>{html.escape(row.name)}</h2>\n{piece}" for (row, _), piece in zip(shown, pieces, strict=True)]
+    body = [*headed, "<h2>Metadata</h2>", facts_piece]
+    return write_page(workspace, version.uuid, version.shown_name, body, open_browser=open_browser)
 
 
 def read_visualization(workspace: Workspace, digest: Digest) -> bytes:
@@ -84,38 +82,37 @@ def read_visualization(workspace: Workspace, digest: Digest) -> bytes:
     raise DigestMismatch("a visualization is damaged: save the version again", subject=digest)
 
 
-def page_path(workspace: Workspace, version_uuid: str) -> Path:
-    """Return where the page that shows a version is written."""
-    return workspace.home.cache / "pages" / f"{version_uuid}.html"
+def page_path(workspace: Workspace, name: str) -> Path:
+    """Return where a page is written; that of a version is named by its id."""
+    return workspace.home.cache / "pages" / f"{name}.html"
 
 
-def _display_in_notebook(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> bool:
-    """Display all, if this is a notebook."""
+def write_page(workspace: Workspace, name: str, title: str, pieces: Sequence[str], *, open_browser: bool) -> Path:
+    """Write a page of pieces of HTML, open it in the browser if that is wanted, and return its path."""
+    page = page_path(workspace, name)
+    for folder in (workspace.home.cache, page.parent):
+        workspace.home.sharing.make_folder(folder)
+    shown, body = html.escape(title), "\n".join(pieces)
+    content = (
+        f"<!doctype html>\n<html><head><meta charset='utf-8'><title>{shown}</title><style>{_STYLE}</style></head>\n"
+        f"<body><h1>{shown}</h1>\n{body}\n</body></html>\n"
+    )
+    atomic_write(page, content.encode("utf-8", "backslashreplace"), mode=workspace.home.sharing.file)
+    if open_browser:
+        webbrowser.open(page.as_uri())
+    return page
+
+
+def display_in_notebook(pieces: Sequence[str]) -> bool:
+    """Display pieces of HTML if this is a notebook, and answer whether it is one."""
     ipython = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython is not None else None
     if shell is None or not hasattr(shell, "kernel"):
         return False
     notebook: Any = import_module("IPython.display")
-    pieces = [_as_html(row, content) for row, content in shown] or [_facts(workspace, version)]
     for piece in pieces:
         notebook.display(notebook.HTML(piece))
     return True
-
-
-def _page(workspace: Workspace, version: Version, shown: Sequence[tuple[Visualization, bytes]]) -> str:
-    title = html.escape(version.shown_name)
-    pieces = [f"<h2>{html.escape(row.name)}</h2>\n{_as_html(row, content)}" for row, content in shown]
-    body = "\n".join([*pieces, "<h2>Metadata</h2>", _facts(workspace, version)])
-    return (
-        f"<!doctype html>\n<html><head><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{title}</h1>\n{body}\n</body></html>\n"
-    )
-
-
-def _facts(workspace: Workspace, version: Version) -> str:
-    from artfs.text.html import facts
-
-    return facts(workspace.catalog.metadata.get(version.id), version.shown_name)
 
 
 def _as_html(row: Visualization, content: bytes) -> str:

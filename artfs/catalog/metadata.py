@@ -82,6 +82,10 @@ class RunMetadata:
         rows = self._log.newest({"run_id": run_id, "step_run_id": step_run_id})
         return {logged.key: logged.value for logged in rows}
 
+    def rows(self, run_id: int, step_run_id: int | None = None) -> list[Logged]:
+        """Return the newest row of every key, by key: of the run as a whole, or of one step run."""
+        return self._log.newest({"run_id": run_id, "step_run_id": step_run_id})
+
     def history(self, run_id: int, key: str, step_run_id: int | None = None) -> list[Logged]:
         """Return all values that a key has had, newest first."""
         return self._log.history({"run_id": run_id, "step_run_id": step_run_id}, key)

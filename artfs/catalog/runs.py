@@ -19,8 +19,9 @@ from artfs.catalog.engine import (
     now_us,
     scalar,
 )
-from artfs.catalog.filters import Field, Fields, Where, compile_order, compile_page, compile_where
+from artfs.catalog.filters import Where, compile_order, compile_page, compile_where
 from artfs.catalog.machines import Machines
+from artfs.catalog.run_fields import FIELDS
 from artfs.catalog.sound import sound_name
 from artfs.errors import AlreadyExists, RunNotFound
 from artfs.secrets.redaction import redacted, redacted_values
@@ -32,21 +33,6 @@ _COLUMNS = (
     "r.environment_id, r.config, r.error, r.host, r.pid, r.process_started, r.heartbeat_us, r.machine_id"
 )
 _FROM = "FROM run r JOIN pipeline p ON p.id = r.pipeline_id"
-
-_FIELDS = Fields(
-    named={
-        "id": Field("r.uuid"),
-        "name": Field("r.name"),
-        "pipeline": Field("p.name"),
-        "status": Field("r.status"),
-        "kind": Field("r.kind"),
-        "started": Field("r.started_us", "time"),
-        "ended": Field("r.ended_us", "time"),
-        "user": Field("u.name", exists='r.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
-    },
-    tiebreak="r.id",
-    order=("r.started_us", "r.id"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +208,8 @@ class Runs:
         size: int | None = None,
     ) -> Sequence[Run]:
         """Return runs, of one pipeline or of all, oldest first unless `sort` says otherwise; as in `filters`."""
-        condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
-        order, order_parameters = compile_order(_FIELDS, sort)
+        condition, parameters = compile_where(FIELDS, where, any_of=any_of)
+        order, order_parameters = compile_order(FIELDS, sort)
         limit, limit_parameters = compile_page(page, size)
         return self._many(
             f"{_scope(pipeline_id)} AND {condition}",
@@ -260,7 +246,7 @@ class Runs:
 
     def count(self, pipeline_id: int | None = None, where: Where | None = None, *, any_of: bool = False) -> int:
         """Return how many runs `list` would return without pages."""
-        condition, parameters = compile_where(_FIELDS, where, any_of=any_of)
+        condition, parameters = compile_where(FIELDS, where, any_of=any_of)
         sql = f"SELECT COUNT(*) {_FROM} WHERE {_scope(pipeline_id)} AND {condition}"
         found: int = scalar(self._engine.one(sql, {**parameters, "scope": pipeline_id}))
         return found

@@ -1,4 +1,4 @@
-"""Labels of artifacts and versions."""
+"""Labels of artifacts, versions and runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = "id, name, exclusive, created_us"
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A label. At most one version of an artifact carries an exclusive one."""
+    """A label. At most one version of an artifact, and one run of a pipeline, carries an exclusive one."""
 
     id: int
     name: str
@@ -60,9 +60,9 @@ class Tags:
         return found
 
     def set_exclusive(self, name: str, exclusive: bool) -> Tag:
-        """Say whether at most one version of an artifact may carry a tag, made if there is none.
+        """Say whether at most one version of an artifact, and one run of a pipeline, may carry a tag.
 
-        When it becomes exclusive it stays on the newest version of each artifact.
+        It is made if there is none. When it becomes exclusive it stays on the newest of each.
         """
         with self._engine.transaction():
             tag = self.ensure(name)
@@ -75,6 +75,13 @@ class Tags:
                     "AND version_id <> (SELECT o.version_id FROM version_tag o "
                     "WHERE o.artifact_id = version_tag.artifact_id AND o.tag_id = version_tag.tag_id "
                     "ORDER BY o.version_us DESC, o.version_id DESC LIMIT 1)",
+                    {"id": tag.id},
+                )
+                self._engine.execute(
+                    "DELETE FROM run_tag WHERE tag_id = :id AND EXISTS "
+                    "(SELECT 1 FROM run_tag o JOIN run n ON n.id = o.run_id JOIN run r ON r.id = run_tag.run_id "
+                    "WHERE o.tag_id = :id AND n.pipeline_id = r.pipeline_id "
+                    "AND (n.started_us, n.id) > (r.started_us, r.id))",
                     {"id": tag.id},
                 )
         return Tag(tag.id, tag.name, exclusive, tag.created_us)
@@ -92,7 +99,9 @@ class Tags:
         """Take a tag off everything and forget it. Raises TagNotFound."""
         with self._engine.transaction():
             tag = self._required(name)
-            for table, column in (("version_tag", "tag_id"), ("artifact_tag", "tag_id"), ("tag", "id")):
+            for table, column in (
+                ("version_tag", "tag_id"), ("artifact_tag", "tag_id"), ("run_tag", "tag_id"), ("tag", "id"),
+            ):  # fmt: skip
                 self._engine.execute(f"DELETE FROM {table} WHERE {column} = :id", {"id": tag.id})
 
     def add(self, version_id: int, *names: str) -> None:
@@ -213,6 +222,41 @@ class Tags:
     def of_artifacts(self, artifact_ids: Collection[int]) -> dict[int, Sequence[str]]:
         """Return the names of tags, sorted, of those of these artifacts that carry any, by the artifact's id."""
         return self._of_many("artifact_tag", "artifact_id", artifact_ids)
+
+    def add_to_run(self, run_id: int, *names: str) -> None:
+        """Put tags on a run; an exclusive one leaves the other runs of its pipeline. Raises InvalidName."""
+        with self._engine.transaction():
+            for name in names:
+                tag = self.ensure(name)
+                parameters = {"run": run_id, "tag": tag.id, "now": now_us()}
+                if tag.exclusive:
+                    self._engine.execute(
+                        "DELETE FROM run_tag WHERE tag_id = :tag AND run_id <> :run AND run_id IN (SELECT o.id "
+                        "FROM run r JOIN run o ON o.pipeline_id = r.pipeline_id WHERE r.id = :run)",
+                        parameters,
+                    )
+                self._engine.execute(
+                    "INSERT INTO run_tag (run_id, tag_id, created_us) VALUES (:run, :tag, :now) "
+                    "ON CONFLICT (run_id, tag_id) DO NOTHING",
+                    parameters,
+                )
+
+    def remove_from_run(self, run_id: int, name: str) -> None:
+        """Take a tag off a run. Raises TagNotFound if it does not carry it."""
+        removed = self._engine.execute(
+            "DELETE FROM run_tag WHERE run_id = :run AND tag_id = (SELECT id FROM tag WHERE name = :name)",
+            {"run": run_id, "name": name},
+        )
+        if not removed:
+            raise TagNotFound(f"the run does not carry tag '{name}'", subject=name)
+
+    def of_runs(self, run_ids: Collection[int]) -> dict[int, Sequence[str]]:
+        """Return the names of tags, sorted, of those of these runs that carry any, by the run's id."""
+        return self._of_many("run_tag", "run_id", run_ids)
+
+    def of_run(self, run_id: int) -> Sequence[str]:
+        """Return the names of a run's tags, sorted."""
+        return self.of_runs([run_id]).get(run_id, [])
 
     def _of_many(self, table: str, owner: str, ids: Collection[int]) -> dict[int, Sequence[str]]:
         rows = []

@@ -142,6 +142,8 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
 
     The versions that they made stay, and no longer say where they came from.
     """
+    from artfs.lineage.show import page_of_run
+
     with session.workspace() as workspace:
         catalog = workspace.catalog
         found = list({each.id: each for each in (find_run(catalog, name) for name in runs)}.values())
@@ -159,6 +161,7 @@ def delete(session: Session, runs: tuple[str, ...], yes: bool, force: bool) -> N
             logs = workspace.home.path / "logs" / each.uuid
             if logs.is_dir():
                 shutil.rmtree(logs)
+            page_of_run(workspace, each).unlink(missing_ok=True)
             say(f"deleted {each.pipeline}/{each.name}")
 
 

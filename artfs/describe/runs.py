@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from artfs.describe.plain import plain
 from artfs.lineage.labels import step_label
 from artfs.text.times import iso, iso_or_none
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def runs(catalog: Catalog, rows: Sequence[Run]) -> list[dict[str, Any]]:
     """Describe runs as lists do."""
     users = {user.id: user.name for user in catalog.users.list()}
+    tags = catalog.tags.of_runs([row.id for row in rows])
     return [
         {
             "pipeline": row.pipeline,
@@ -29,6 +31,7 @@ def runs(catalog: Catalog, rows: Sequence[Run]) -> list[dict[str, Any]]:
             "ended": iso_or_none(row.ended_us),
             "seconds": _seconds(row.started_us, row.ended_us),
             "user": users.get(row.user_id) if row.user_id is not None else None,
+            "tags": list(tags.get(row.id, ())),
         }
         for row in rows
     ]
@@ -42,6 +45,7 @@ def run(catalog: Catalog, row: Run) -> dict[str, Any]:
         "pid": row.pid,
         "error": row.error,
         "config": row.config,
+        "metadata": plain(catalog.run_metadata.get(row.id)),
         "steps": {step.name: step.status for step in catalog.lineage.steps_of_run(row.id)},
     }
 

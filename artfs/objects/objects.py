@@ -18,15 +18,16 @@ from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.late import LateArtifactVersion
 from artfs.objects.lineage import VersionLineage
 from artfs.objects.pagination import PAGE_SIZE, Page
+from artfs.objects.pipeline import PipelineResponse
 from artfs.objects.run import PipelineRunResponse, StepRunResponse
 from artfs.objects.version import ArtifactVersionResponse
-from artfs.runs import find_run
+from artfs.runs import find_pipeline, find_run
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.filters import Where
-    from artfs.catalog.runs import Run
+    from artfs.catalog.runs import PipelineRow, Run
     from artfs.catalog.steps import StepRun
     from artfs.catalog.versions import Version
     from artfs.workspace.workspace import Workspace
@@ -120,16 +121,31 @@ class Objects:
 
         return Page(fetch, page, size, lambda: rows.count(where, any_of=any_of), describe)
 
+    def pipeline(self, row: PipelineRow) -> PipelineResponse:
+        """Return the pipeline of a row."""
+        return PipelineResponse(self, row)
+
+    def find_pipeline(self, name: str) -> PipelineResponse:
+        """Return the pipeline of that name; see `artfs.runs.find_pipeline`."""
+        return self.pipeline(find_pipeline(self.catalog, name))
+
     def run_page(
-        self, where: Where, *, any_of: bool, sort: str | None, page: int, size: int
+        self,
+        where: Where,
+        *,
+        pipeline_id: int | None = None,
+        any_of: bool = False,
+        sort: str | None = None,
+        page: int = 1,
+        size: int = PAGE_SIZE,
     ) -> Page[PipelineRunResponse]:
         """Return a page of runs; the arguments are those of `catalog.runs.list`."""
-        rows = self.catalog.runs
+        rows, scope = self.catalog.runs, pipeline_id
 
         def fetch(index: int) -> list[PipelineRunResponse]:
-            return [self.run(row) for row in rows.list(None, where, any_of=any_of, sort=sort, page=index, size=size)]
+            return [self.run(row) for row in rows.list(scope, where, any_of=any_of, sort=sort, page=index, size=size)]
 
         def describe(items: Sequence[PipelineRunResponse]) -> list[dict[str, object]]:
             return runs(self.catalog, [item.row for item in items])
 
-        return Page(fetch, page, size, lambda: rows.count(None, where, any_of=any_of), describe)
+        return Page(fetch, page, size, lambda: rows.count(scope, where, any_of=any_of), describe)

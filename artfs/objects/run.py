@@ -13,13 +13,16 @@ from artfs.describe.runs import run
 from artfs.enums import ExecutionStatus
 from artfs.errors import InvalidValue, RunNotFound
 from artfs.lineage.explain import Explanation, explain_step
+from artfs.objects.metadata import MetadataValue
 from artfs.runs import log_file
 from artfs.text import html
 from artfs.text.times import moment
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
+    from artfs.catalog.metadata import Logged
     from artfs.objects.objects import Objects
     from artfs.objects.version import ArtifactVersionResponse
 
@@ -131,6 +134,16 @@ class StepRunResponse(_Begun):
         return next(iter(outputs.values()))
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """What was logged about it, as plain values by key."""
+        return self._objects.catalog.run_metadata.get(self.row.run_id, self.row.id)
+
+    @property
+    def run_metadata(self) -> dict[str, MetadataValue]:
+        """What was logged about it: `run_metadata["loss"].value`."""
+        return _logged(self._objects.catalog.run_metadata.rows(self.row.run_id, self.row.id))
+
+    @property
     def logs(self) -> str:
         """What it printed and logged."""
         path = log_file(self._objects.workspace.home.path, self.row.log_path)
@@ -186,9 +199,32 @@ class PipelineRunResponse(_Begun):
         return {row.name: self._objects.step(row) for row in rows}
 
     @property
+    def tags(self) -> list[str]:
+        """Its tags, sorted."""
+        return list(self._objects.catalog.tags.of_run(self.row.id))
+
+    @property
     def metadata(self) -> dict[str, Any]:
-        """What was logged about it."""
+        """What was logged about it, as plain values by key."""
         return self._objects.catalog.run_metadata.get(self.row.id)
+
+    @property
+    def run_metadata(self) -> dict[str, MetadataValue]:
+        """What was logged about it: `run_metadata["loss"].value`."""
+        return _logged(self._objects.catalog.run_metadata.rows(self.row.id))
+
+    def visualize(self, *, open_browser: bool = True) -> Path | None:
+        """Show its steps and versions as a graph: in the notebook where there is one, else as a page in the browser.
+
+        Args:
+            open_browser: False writes the page and does not open it.
+
+        Returns:
+            the path of the page; None in a notebook.
+        """
+        from artfs.lineage.show import show_run
+
+        return show_run(self._objects.workspace, self.row, open_browser=open_browser)
 
     def summary(self) -> dict[str, Any]:
         """Return what lists and `run.json` say of it; see `artfs.describe`."""
@@ -206,6 +242,10 @@ class PipelineRunResponse(_Begun):
         described = self.summary()
         shown = {key: described[key] for key in ("run", "status", "started", "seconds")}
         return html.facts({**shown, **described["steps"]}, f"{self.pipeline}/{self.name}")
+
+
+def _logged(rows: Sequence[Logged]) -> dict[str, MetadataValue]:
+    return {row.key: MetadataValue(row.value, row.type, moment(row.created_us)) for row in rows}
 
 
 def _status(text: str) -> ExecutionStatus | str:

@@ -7,8 +7,6 @@ again each time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +18,13 @@ from artfs.content.digest import format_digest
 from artfs.describe.versions import versions
 from artfs.enums import ArtifactSaveType, ArtifactType
 from artfs.errors import ArtifactNotFound, VersionNotFound
+from artfs.objects.metadata import MetadataValue
 from artfs.objects.references import StepInput, VersionReference
 from artfs.text import html
 from artfs.text.times import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from os import PathLike
 
     from artfs.artifacts.diff import PathChange
@@ -34,21 +34,6 @@ if TYPE_CHECKING:
     from artfs.objects.lineage import VersionLineage
     from artfs.objects.objects import Objects
     from artfs.objects.run import PipelineRunResponse, StepRunResponse
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataValue:
-    """A value that was logged.
-
-    Args:
-        value: as it was logged.
-        type: its name: int, str, dict, storage_size, ...
-        created: when it was logged, UTC.
-    """
-
-    value: Any
-    type: str
-    created: datetime
 
 
 class ArtifactVersionResponse(StepInput):

@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, overload
@@ -16,11 +16,13 @@ from artfs.errors import InvalidValue
 from artfs.names import check_artifact_name
 from artfs.pipelines.define.composition import Composition
 from artfs.pipelines.define.config import StepOptions, recorded_parameters
+from artfs.pipelines.define.hooks import Hook
 from artfs.pipelines.define.signature import check_function
 from artfs.runs import RUN_VARIABLE
 from artfs.scopes import current_composition
 
 if TYPE_CHECKING:
+    from artfs.artifacts.tagging import Tag
     from artfs.objects.run import PipelineRunResponse
     from artfs.pipelines.run.runner import RunOptions
 
@@ -56,6 +58,9 @@ class Pipeline(Generic[P]):
         config_path: str | PathLike[str] | None = None,
         executor: str | None = None,
         workers: int | None = None,
+        tags: Sequence[str | Tag] | None = None,
+        on_failure: Hook | None = None,
+        on_success: Hook | None = None,
     ) -> Pipeline[P]:
         """A copy of the pipeline with other settings.
 
@@ -68,17 +73,25 @@ class Pipeline(Generic[P]):
                 `outputs: {<output>: {version: ...}}`.
             executor: `threads` or `processes`.
             workers: how many steps may run at once.
+            tags: of its runs, beside those that they have already.
+            on_failure, on_success: for each step that has none of its own, as for `step`.
         """
         from artfs.pipelines.define.file import read_configuration
 
         found = read_configuration(config_path) if config_path is not None else None
-        options = StepOptions(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        options = StepOptions(
+            enable_cache=enable_cache,
+            substitutions=dict(substitutions or {}),
+            on_failure=on_failure,
+            on_success=on_success,
+        )
         options = options.over(found.pipeline) if found else options
         run = replace(
             self.run_options,
             run_name=run_name or (found.run_name if found else None) or self.run_options.run_name,
             executor=executor or self.run_options.executor,
             workers=self.run_options.workers if workers is None else workers,
+            tags=(*self.run_options.tags, *(tags or ())),
         )
         changed = Pipeline(self.function, self.name, options.over(self.options), run)
         changed._steps = {**self._steps, **(found.steps if found else {})}
@@ -140,6 +153,9 @@ def pipeline(
     substitutions: Mapping[str, str] | None = None,
     executor: str = "threads",
     workers: int = 4,
+    tags: Sequence[str | Tag] | None = None,
+    on_failure: Hook | None = None,
+    on_success: Hook | None = None,
 ) -> Callable[[Callable[P, Any]], Pipeline[P]]: ...
 def pipeline(
     function: Callable[..., Any] | None = None,
@@ -149,6 +165,9 @@ def pipeline(
     substitutions: Mapping[str, str] | None = None,
     executor: str = "threads",
     workers: int = 4,
+    tags: Sequence[str | Tag] | None = None,
+    on_failure: Hook | None = None,
+    on_success: Hook | None = None,
 ) -> Any:
     """Make a function a pipeline: calling it runs the steps that it calls, with caching and lineage.
 
@@ -159,6 +178,8 @@ def pipeline(
         substitutions: values of placeholders in output names.
         executor: `threads` of this process, or `processes` of their own.
         workers: how many steps may run at once.
+        tags: of its runs. A `Tag(name, cascade=True)` is on every version that they make, too.
+        on_failure, on_success: for each step that has none of its own, as for `step`.
 
     Example:
         >>> @pipeline
@@ -170,12 +191,17 @@ def pipeline(
 
     def decorate(function: Callable[P, Any]) -> Pipeline[P]:
         check_function(function, "pipeline")
-        options = StepOptions(enable_cache=enable_cache, substitutions=dict(substitutions or {}))
+        options = StepOptions(
+            enable_cache=enable_cache,
+            substitutions=dict(substitutions or {}),
+            on_failure=on_failure,
+            on_success=on_success,
+        )
         return Pipeline(
             function,
             function.__name__ if name is None else name,
             options,
-            RunOptions(executor=executor, workers=workers),
+            RunOptions(executor=executor, workers=workers, tags=tuple(tags or ())),
         )
 
     return decorate(function) if function is not None else decorate

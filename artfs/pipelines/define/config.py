@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from artfs.artifacts.tagging import Tag
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, MaterializerError
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.json.parameters import NotPlain, to_form
 from artfs.objects.references import StepInput
+from artfs.pipelines.define.hooks import Hook, checked_hook
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class ArtifactConfig:
 
     name: str | None = None
     version: str | int | None = None
-    tags: Sequence[str] | None = None
+    tags: Sequence[str | Tag] | None = None
     run_metadata: Mapping[str, Any] | None = None
     artifact_type: ArtifactType | str | None = None
 
@@ -96,6 +98,8 @@ class StepOptions:
         retries: how often a failing step is tried again.
         parameters: values of parameters that the call does not give.
         versions: names of versions, by output name.
+        on_failure: called when the step has failed for good, with the exception if it takes one.
+        on_success: called when the step is complete and its outputs are kept.
     """
 
     enable_cache: bool | None = None
@@ -105,12 +109,16 @@ class StepOptions:
     retries: int | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    on_failure: Hook | None = None
+    on_success: Hook | None = None
 
     def __post_init__(self) -> None:
         if self.enable_cache not in (None, True, False):
             raise InvalidValue(f"enable_cache is True or False, not {self.enable_cache!r}")
         if self.retries is not None and (type(self.retries) is not int or self.retries < 0):
             raise InvalidValue(f"retries is a number from 0, not {self.retries!r}")
+        checked_hook(self.on_failure, "on_failure", 1)
+        checked_hook(self.on_success, "on_success", 0)
 
     def over(self, outer: StepOptions) -> StepOptions:
         """These settings, and the outer ones where nothing is said here."""
@@ -122,6 +130,8 @@ class StepOptions:
             retries=outer.retries if self.retries is None else self.retries,
             parameters={**outer.parameters, **self.parameters},
             versions={**outer.versions, **self.versions},
+            on_failure=self.on_failure or outer.on_failure,
+            on_success=self.on_success or outer.on_success,
         )
 
     def materializer_of(self, output: str) -> type[BaseMaterializer] | str | None:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from artfs.artifacts.tagging import Tag
 from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue
 from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name, check_version_name
 from artfs.pipelines.define.composition import Invocation
+from artfs.pipelines.define.hooks import Hook
 from artfs.pipelines.define.step import Step
 
 
@@ -30,7 +32,7 @@ class OutputPlan:
     artifact: str
     annotation: Any
     version: str | None
-    tags: Sequence[str]
+    tags: Sequence[str | Tag]
     metadata: Mapping[str, Any]
     artifact_type: ArtifactType | str | None
     materializer: type[BaseMaterializer] | str | None
@@ -42,7 +44,8 @@ class StepTask:
 
     home: of the catalog. inputs: ids of the versions for each input; several for an input that is a list.
     lists: inputs that take a list even of one version. values: inputs that are at hand in memory, for executors that
-    run in this process.
+    run in this process. tags: of the pipeline, for every version that the step makes. on_failure, on_success: as of
+    `StepOptions`.
     """
 
     home: Path
@@ -59,6 +62,9 @@ class StepTask:
     log_path: Path
     retries: int
     values: Mapping[str, Any] = field(default_factory=dict)
+    tags: Sequence[str] = ()
+    on_failure: Hook | None = None
+    on_success: Hook | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name
 from artfs.objects.references import OutputReference, StepInput
 from artfs.pipelines.define.config import CachePolicy, StepOptions
+from artfs.pipelines.define.hooks import Hook
 from artfs.pipelines.define.signature import Signature, check_function, plain_function, signature_of
 from artfs.scopes import current_composition
 
@@ -65,10 +66,19 @@ class Step(Generic[P, R]):
         substitutions: Mapping[str, str] | None = None,
         retries: int | None = None,
         parameters: Mapping[str, Any] | None = None,
+        on_failure: Hook | None = None,
+        on_success: Hook | None = None,
     ) -> Step[P, R]:
         """A copy of the step with other settings; what is not given stays as it was. See `StepOptions`."""
         changed = StepOptions(
-            enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries, dict(parameters or {})
+            enable_cache,
+            cache_policy,
+            output_materializers,
+            dict(substitutions or {}),
+            retries,
+            dict(parameters or {}),
+            on_failure=on_failure,
+            on_success=on_success,
         )
         return Step(self.function, name or self.name, changed.over(self.options), self.signature)
 
@@ -102,6 +112,8 @@ def step(
     output_materializers: Mapping[str, type[BaseMaterializer] | str] | type[BaseMaterializer] | str | None = None,
     substitutions: Mapping[str, str] | None = None,
     retries: int | None = None,
+    on_failure: Hook | None = None,
+    on_success: Hook | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -112,6 +124,8 @@ def step(
     output_materializers: Mapping[str, type[BaseMaterializer] | str] | type[BaseMaterializer] | str | None = None,
     substitutions: Mapping[str, str] | None = None,
     retries: int | None = None,
+    on_failure: Hook | None = None,
+    on_success: Hook | None = None,
 ) -> Any:
     """Make a function a step: its outputs become versions when a pipeline runs it.
 
@@ -123,6 +137,9 @@ def step(
         output_materializers: what turns outputs into files: for all, or by output name; chosen by type when not given.
         substitutions: values of placeholders in output names.
         retries: how often a failing step is tried again.
+        on_failure: a function, or its "module.name", that is called when the step has failed for good; with the
+            exception, if it takes one.
+        on_success: one that is called, with nothing, when the step is complete and its outputs are kept.
 
     Raises:
         InvalidValue: the function cannot be a step.
@@ -134,7 +151,15 @@ def step(
 
     def decorate(function: Callable[P, R]) -> Step[P, R]:
         check_function(function, "step")
-        options = StepOptions(enable_cache, cache_policy, output_materializers, dict(substitutions or {}), retries)
+        options = StepOptions(
+            enable_cache,
+            cache_policy,
+            output_materializers,
+            dict(substitutions or {}),
+            retries,
+            on_failure=on_failure,
+            on_success=on_success,
+        )
         return Step(function, plain_function(function).__name__ if name is None else name, options)
 
     return decorate(function) if function is not None else decorate

@@ -23,6 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 from artfs.artifacts.save import save
+from artfs.artifacts.tagging import Tag, cascading, checked_tags, make_exclusive
 from artfs.catalog.runs import Run
 from artfs.catalog.steps import StepRun
 from artfs.catalog.versions import Version
@@ -53,16 +54,18 @@ SKIPPED = "skipped"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a pipeline runs. workers: steps at once. executor: `threads` or `processes`."""
+    """How a pipeline runs. workers: steps at once. executor: `threads` or `processes`. tags: of the run."""
 
     run_name: str | None = None
     executor: str = "threads"
     workers: int = 4
     config: Mapping[str, Any] | None = None
+    tags: Sequence[str | Tag] = ()
 
     def __post_init__(self) -> None:
         if type(self.workers) is not int or self.workers < 1:
             raise InvalidValue(f"workers is a number from 1, not {self.workers!r}")
+        checked_tags(self.tags)
 
 
 class Runner:
@@ -124,7 +127,7 @@ class Runner:
             name = template if attempt == 1 or self._options.run_name is None else f"{template}-{attempt}"
             try:
                 with self._catalog.transaction():
-                    return self._catalog.runs.create(
+                    run = self._catalog.runs.create(
                         self._composition.pipeline,
                         check_run_name(self._names.fill(name, self._composition.options.substitutions)),
                         uuid=uuid,
@@ -135,6 +138,9 @@ class Runner:
                         pid=process,
                         process_started=str(start_time(process)),
                     )
+                    make_exclusive(self._catalog, self._options.tags)
+                    self._catalog.tags.add_to_run(run.id, *checked_tags(self._options.tags))
+                    return run
             except AlreadyExists:
                 if self._options.run_name is None:
                     self._names = Names.at(datetime.now(UTC))  # another process began one in the same microsecond
@@ -247,6 +253,9 @@ class Runner:
             log_path=self._log_path(invocation),
             retries=invocation.options.retries or 0,
             values=self._memory.take(invocation) if executor.in_this_process else {},
+            tags=cascading(self._options.tags),
+            on_failure=invocation.options.on_failure,
+            on_success=invocation.options.on_success,
         )
 
     def _resolved(self, invocation: Invocation, slot: str) -> list[Version]:

@@ -16,8 +16,12 @@ from artfs.artifacts.seal import Ready, commit
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import Cancelled, InvalidValue
+from artfs.objects.version import ArtifactVersionResponse
 from artfs.pipelines.define.plan import OutputPlan, StepTask
 from artfs.pipelines.task.context import StepContext, current_context
+from artfs.pipelines.task.existing import existing_version, give_out
+from artfs.pipelines.task.folders import OutputFolders
+from artfs.pipelines.task.hooks import call_hook
 from artfs.pipelines.task.logs import step_log
 from artfs.pipelines.task.scope import StepScope
 from artfs.pipelines.task.validation import checked
@@ -43,21 +47,26 @@ def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool]
 
     cancelled: asked before anything is recorded: whether the run has been given up, so that nobody wants to know.
     """
-    scope = StepScope(workspace.catalog, task.step_run_id, {output.slot for output in task.outputs})
+    scope = StepScope(workspace.catalog, task.step_run_id, {output.slot for output in task.outputs}, task.tags)
     with step_log(task.log_path, workspace.home):
         attempt = 1
         while True:
             try:
-                return _attempt(workspace, task, scope, attempt, cancelled)
+                outcome = _attempt(workspace, task, scope, attempt, cancelled)
             except BaseException as error:
                 if cancelled():
                     raise
                 if not isinstance(error, Exception) or attempt > task.retries:
                     _record_failure(workspace, task, error, attempt)
+                    if not isinstance(error, KeyboardInterrupt):
+                        call_hook(task.on_failure, _context(workspace, task, attempt), scope, error)
                     raise
                 logger.info("attempt %d of step '%s' failed: %s; trying again", attempt, task.name, error)
                 time.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
                 attempt += 1
+            else:
+                call_hook(task.on_success, _context(workspace, task, attempt), scope)
+                return outcome
 
 
 def _record_failure(workspace: Workspace, task: StepTask, error: BaseException, attempt: int) -> None:
@@ -71,16 +80,27 @@ def _record_failure(workspace: Workspace, task: StepTask, error: BaseException, 
 def _attempt(
     workspace: Workspace, task: StepTask, scope: StepScope, attempt: int, cancelled: Callable[[], bool]
 ) -> StepOutcome:
-    versions = {slot: [_version(workspace, number) for number in ids] for slot, ids in task.inputs.items()}
-    context = StepContext(task, versions, attempt)
+    context = _context(workspace, task, attempt)
     with contextlib.ExitStack() as stack:
+        folders = OutputFolders(workspace, stack)
+        context.make_folder = folders.path
         # A step of a pipeline that is run within a step of another is no business of that one.
         _enter(stack, step_scope, None)
-        arguments = {**_loaded(workspace, task, versions, attempt), **task.parameters}
-        result = _call(task, scope, context, arguments)
+        arguments = {**_loaded(workspace, task, context.versions, attempt), **task.parameters}
+        try:
+            result = _call(task, scope, context, arguments)
+        finally:
+            context.is_over = True
         values = _by_slot(task, result)
-        made = _save(workspace, task, values, context, attempt, cancelled)
-    return StepOutcome(made, {plan.template: values.pop(plan.slot) for plan in task.outputs})
+        made = _save(workspace, task, values, context, folders, attempt, cancelled)
+    # An existing version that the step has returned stands for its value, which whoever needs it loads.
+    fresh = [plan for plan in task.outputs if not isinstance(values[plan.slot], ArtifactVersionResponse)]
+    return StepOutcome(made, {plan.template: values.pop(plan.slot) for plan in fresh})
+
+
+def _context(workspace: Workspace, task: StepTask, attempt: int) -> StepContext:
+    versions = {slot: [_version(workspace, number) for number in ids] for slot, ids in task.inputs.items()}
+    return StepContext(task, versions, attempt)
 
 
 def _call(task: StepTask, scope: StepScope, context: StepContext, arguments: Mapping[str, Any]) -> Any:
@@ -102,24 +122,32 @@ def _save(
     task: StepTask,
     values: Mapping[str, Any],
     context: StepContext,
+    folders: OutputFolders,
     attempt: int,
     cancelled: Callable[[], bool],
 ) -> dict[str, int]:
     """Makes a version of every output, and records that the step is complete: all of it at once, or nothing."""
     steps = workspace.catalog.steps
+    existing = {
+        plan.slot: existing_version(workspace, task, plan, value, folders)
+        for plan in task.outputs
+        if isinstance(value := values[plan.slot], ArtifactVersionResponse)
+    }
+    fresh = [plan for plan in task.outputs if plan.slot not in existing]
     with contextlib.ExitStack() as stack:
         readies = [
-            stack.enter_context(_prepared(workspace, task, plan, values[plan.slot], context)) for plan in task.outputs
+            stack.enter_context(_prepared(workspace, task, plan, values[plan.slot], context, folders)) for plan in fresh
         ]
         if cancelled():
             raise Cancelled(f"the run of step '{task.name}' was cancelled")
         with workspace.catalog.transaction():
-            versions = commit(workspace, readies)
-            made = {plan.slot: version.id for plan, version in zip(task.outputs, versions, strict=True)}
-            for slot, version_id in made.items():
-                steps.add_output(task.step_run_id, slot, version_id)
+            made = dict(zip((plan.slot for plan in fresh), commit(workspace, readies), strict=True))
+            for plan in task.outputs:
+                version = made.get(plan.slot) or give_out(workspace, plan, existing[plan.slot], context)
+                produced = plan.slot in made or version.producer_id == task.step_run_id
+                steps.add_output(task.step_run_id, plan.slot, version.id, produced=produced)
             steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
-    return made
+    return {plan.slot: (made.get(plan.slot) or existing[plan.slot]).id for plan in task.outputs}
 
 
 def _enter(stack: contextlib.ExitStack, variable: Any, value: Any) -> None:
@@ -158,13 +186,20 @@ def _by_slot(task: StepTask, result: Any) -> dict[str, Any]:
         got = f"{len(result)} values" if isinstance(result, tuple | list) else type(result).__name__
         raise InvalidValue(f"step '{task.name}' returned {got}, but has {len(slots)} outputs: {', '.join(slots)}")
     return {
-        plan.slot: checked(value, plan.annotation, f"step '{task.name}': output '{plan.slot}'")
+        plan.slot: value
+        if isinstance(value, ArtifactVersionResponse)
+        else checked(value, plan.annotation, f"step '{task.name}': output '{plan.slot}'")
         for plan, value in zip(task.outputs, values, strict=True)
     }
 
 
 def _prepared(
-    workspace: Workspace, task: StepTask, plan: OutputPlan, value: Any, context: StepContext
+    workspace: Workspace,
+    task: StepTask,
+    plan: OutputPlan,
+    value: Any,
+    context: StepContext,
+    folders: OutputFolders,
 ) -> contextlib.AbstractContextManager[Ready]:
     return prepared(
         workspace,
@@ -172,9 +207,10 @@ def _prepared(
         plan.artifact,
         version=plan.version,
         artifact_type=plan.artifact_type,
-        tags=[*plan.tags, *context.tags.get(plan.slot, ())],
+        tags=[*plan.tags, *task.tags, *context.tags.get(plan.slot, ())],
         metadata={**plan.metadata, **context.metadata.get(plan.slot, {})},
         materializer=plan.materializer,
         save_type=ArtifactSaveType.STEP_OUTPUT,
         producer_id=task.step_run_id,
+        staging=folders.opened(plan),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.versions import Version
@@ -17,11 +17,15 @@ class StepScope:
         catalog: where its links are recorded.
         step_run_id: its row.
         declared: slots of the outputs that it returns.
+        tags: for what it saves.
     """
 
-    def __init__(self, catalog: Catalog, step_run_id: int, declared: Collection[str] = ()) -> None:
+    def __init__(
+        self, catalog: Catalog, step_run_id: int, declared: Collection[str] = (), tags: Sequence[str] = ()
+    ) -> None:
         self.step_run_id = step_run_id
         self._declared = declared
+        self._tags = tags
         self._catalog = catalog
         self._lock = threading.Lock()
         self._made: Counter[str] = Counter()
@@ -42,4 +46,5 @@ class StepScope:
             position = self._made[version.artifact]
             slot = version.artifact if version.artifact not in self._declared else f"{version.artifact}@{version.name}"
             self._catalog.steps.add_output(self.step_run_id, slot, version.id, position=position)
+            self._catalog.tags.add(version.id, *self._tags)
             self._made[version.artifact] += 1

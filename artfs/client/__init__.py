@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs.artifacts.lookup import find_artifact, find_version
-from artfs.errors import InvalidValue
-from artfs.home.home import Home
+from artfs.client.filters import Filter as Filter
+from artfs.client.filters import MetadataFilter, any_of, metadata_where, where_of
+from artfs.client.runs import _RunCalls
+from artfs.client.tags import _TagCalls
 from artfs.objects.artifact import ArtifactResponse
-from artfs.objects.objects import Objects
 from artfs.objects.pagination import PAGE_SIZE, Page
-from artfs.objects.tag import TagResponse
 from artfs.objects.version import ArtifactVersionResponse
 from artfs.scopes import current_composition
 from artfs.workspace import stacks
-from artfs.workspace.current import current_workspace
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -26,18 +24,10 @@ if TYPE_CHECKING:
     from artfs.artifacts.prune import Pruned, PrunePlan
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.versions import Version
-    from artfs.objects.run import PipelineRunResponse
     from artfs.workspace.stacks import Stack
-    from artfs.workspace.workspace import Workspace
-
-Filter = object
-"""What a field must be: a value, `operator:value` such as "gt:5", "contains:x" or 'oneof:["a", "b"]', or a list of
-them. Operators: equals notequals contains notcontains startswith endswith oneof notoneof in isnull isnotnull gt gte lt
-lte. A time without a zone is local. Of metadata, None finds what None was logged for, and "isnull" also what was not
-logged."""
 
 
-class Client:
+class Client(_RunCalls, _TagCalls):
     """Finds, lists, changes and removes artifacts and their versions.
 
     Args:
@@ -46,21 +36,6 @@ class Client:
     Example:
         >>> Client().get_artifact_version("iris", "3").load()
     """
-
-    def __init__(self, home: Path | str | None = None) -> None:
-        self._home = Home.find(Path(home)).existing() if home is not None else None
-        self._own: Workspace | None = None
-
-    @property
-    def workspace(self) -> Workspace:
-        """The home, catalog and stores that the client works in."""
-        if self._home is None:
-            return current_workspace()
-        if self._own is None:
-            from artfs.workspace.workspace import Workspace
-
-            self._own = Workspace.of(self._home.existing())
-        return self._own
 
     # Artifacts.
 
@@ -91,8 +66,8 @@ class Client:
         Raises:
             InvalidValue: a field or operator is not known.
         """
-        any_of = _any_of(logical_operator)
-        return self._objects.artifact_page(_where(filters), any_of=any_of, sort=sort_by, page=page, size=size)
+        is_any = any_of(logical_operator)
+        return self._objects.artifact_page(where_of(filters), any_of=is_any, sort=sort_by, page=page, size=size)
 
     def update_artifact(
         self,
@@ -162,8 +137,8 @@ class Client:
         name: Filter = None,
         tag: Filter = None,
         tags: Sequence[str] | None = None,
-        run_metadata: Mapping[str, Filter] | None = None,
-        metadata: Mapping[str, Filter] | None = None,
+        run_metadata: MetadataFilter | None = None,
+        metadata: MetadataFilter | None = None,
         **filters: Filter,
     ) -> Page[ArtifactVersionResponse]:
         """Return versions, oldest first.
@@ -176,7 +151,7 @@ class Client:
             name: the artifact's name. A plain name is the same as `artifact`; with an operator it is a filter.
             tag: a tag that the version carries.
             tags: all tags that it carries.
-            run_metadata, metadata: by key, what was logged: `{"accuracy": "gt:0.9"}`.
+            run_metadata, metadata: what was logged: `{"accuracy": "gt:0.9"}`, or `["accuracy:gt:0.9"]`.
             filters: version, number, type, save_type, created, bytes, files, user, store, materializer, data_type,
                 digest, id, run; see `Filter`.
 
@@ -185,17 +160,16 @@ class Client:
             InvalidValue: a field or operator is not known.
         """
         scope = self._scope(artifact, name)
-        where = _where(filters)
+        where = where_of(filters)
         if scope is None and name is not None:
             where["artifact"] = name
         if tag is not None or tags:
             where["tag"] = [*([tag] if tag is not None else []), *(tags or ())]
-        for key, condition in {**(metadata or {}), **(run_metadata or {})}.items():
-            where[f"metadata.{key}"] = condition
+        where.update(metadata_where(metadata, run_metadata))
         return self._objects.version_page(
             scope,
             where,
-            any_of=_any_of(logical_operator),
+            any_of=any_of(logical_operator),
             sort=sort_by,
             page=page,
             size=size,
@@ -320,62 +294,6 @@ class Client:
 
         return gc(self.workspace, dry_run=dry_run)
 
-    # Runs.
-
-    def get_pipeline_run(self, name_id_or_prefix: str | UUID) -> PipelineRunResponse:
-        """Return a run of a pipeline, or of a program that was run or seen.
-
-        Args:
-            name_id_or_prefix: an id or its beginning, a run's name, `pipeline/run`, or `pipeline/latest`.
-
-        Raises:
-            RunNotFound: there is none.
-            InvalidValue: several runs are meant.
-        """
-        return self._objects.find_run(name_id_or_prefix)
-
-    def list_pipeline_runs(
-        self,
-        sort_by: str | None = None,
-        page: int = 1,
-        size: int = PAGE_SIZE,
-        logical_operator: str = "and",
-        *,
-        pipeline: Filter = None,
-        **filters: Filter,
-    ) -> Page[PipelineRunResponse]:
-        """Return runs, oldest first.
-
-        Args:
-            sort_by: `asc:field` or `desc:field`.
-            page, size: which page to return; iterating goes on to the next ones.
-            logical_operator: `and`, or `or` when one of the filters is enough.
-            pipeline: name of the pipeline.
-            filters: name, status, kind (pipeline, exec, observed, client), started, ended, user or id; see `Filter`.
-
-        Raises:
-            InvalidValue: a field or operator is not known.
-        """
-        where, any_of = _where({"pipeline": pipeline, **filters}), _any_of(logical_operator)
-        return self._objects.run_page(where, any_of=any_of, sort=sort_by, page=page, size=size)
-
-    # Tags.
-
-    def list_tags(self) -> list[TagResponse]:
-        """Return all tags, by name."""
-        return [TagResponse.of(row) for row in self.workspace.catalog.tags.list()]
-
-    def create_tag(self, name: str, *, exclusive: bool = False) -> TagResponse:
-        """Make a tag, or change whether it is exclusive: then at most one version of an artifact carries it.
-
-        A tag that becomes exclusive stays on the newest version of each artifact.
-        """
-        return TagResponse.of(self.workspace.catalog.tags.set_exclusive(name, exclusive))
-
-    def delete_tag(self, name: str) -> None:
-        """Take a tag off everything and forget it. Raises TagNotFound."""
-        self.workspace.catalog.tags.delete(name)
-
     # Stacks.
 
     @property
@@ -398,10 +316,6 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client of {self.workspace.home.path}>"
 
-    @property
-    def _objects(self) -> Objects:
-        return Objects(self.workspace)
-
     def _artifact(self, name: str) -> Artifact:
         return find_artifact(self.workspace.catalog, name)
 
@@ -416,16 +330,3 @@ class Client:
             return self._artifact(artifact).id
         found = self.workspace.catalog.artifacts.get(name) if isinstance(name, str) else None
         return found.id if found is not None else None
-
-
-def _any_of(logical_operator: str) -> bool:
-    operator = str(getattr(logical_operator, "value", logical_operator)).lower()
-    if operator not in ("and", "or"):
-        raise InvalidValue(f"logical_operator must be 'and' or 'or', not '{logical_operator}'")
-    return operator == "or"
-
-
-def _where(filters: Mapping[str, Filter]) -> dict[str, object]:
-    """Filters that were given; None means that one was not."""
-    renamed = {"artifact_type": "type", "size": "bytes"}
-    return {renamed.get(field, field): condition for field, condition in filters.items() if condition is not None}

@@ -1,0 +1,45 @@
+"""What runs can be filtered and sorted by."""
+
+from __future__ import annotations
+
+from artfs.catalog.filters import Field, Fields, MetadataField
+
+_META_OF = "m.run_id = r.id AND m.step_run_id IS NULL AND m.key = {key} AND m.newest = 1"
+
+
+def _metadata_field(key: str) -> MetadataField:
+    value = f"(SELECT m.{{}} FROM run_meta m WHERE {_META_OF.format(key=':sort_key')})"
+    return MetadataField(
+        key,
+        text="m.text",
+        number="m.number",
+        time="m.time_us",
+        type="m.type",
+        each=f"EXISTS (SELECT 1 FROM run_meta m WHERE {_META_OF} AND {{condition}})",
+        rare="",
+        leading=lambda text: text,
+        order=(value.format("number"), value.format("text")),
+    )
+
+
+FIELDS = Fields(
+    named={
+        "id": Field("r.uuid"),
+        "name": Field("r.name"),
+        "pipeline": Field("p.name"),
+        "status": Field("r.status"),
+        "kind": Field("r.kind"),
+        "started": Field("r.started_us", "time"),
+        "ended": Field("r.ended_us", "time"),
+        "user": Field("u.name", exists='r.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
+        "tag": Field(
+            "g.name",
+            exists="EXISTS (SELECT 1 FROM run_tag x JOIN tag g ON g.id = x.tag_id WHERE x.run_id = r.id AND {})",
+            sort="",
+            may_have_colons=True,
+        ),
+    },
+    tiebreak="r.id",
+    order=("r.started_us", "r.id"),
+    prefixed={"metadata": _metadata_field},
+)
