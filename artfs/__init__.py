@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from artfs.annotations import add_tags, log_artifact_metadata, log_metadata, remove_tags
     from artfs.artifacts.tagging import Tag
     from artfs.functions import load_artifact, register_artifact, save_artifact
+    from artfs.objects.named_model import Model
     from artfs.pipelines.define.config import ArtifactConfig
     from artfs.pipelines.define.stands_for import ExternalArtifact
     from artfs.pipelines.define.step import step
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ArtifactConfig",
     "ExternalArtifact",
+    "Model",
     "Tag",
     "add_tags",
     "get_step_context",
@@ -37,6 +39,7 @@ __all__ = [
 _EXPORTS: dict[str, str] = {
     "ArtifactConfig": "artfs.pipelines",
     "ExternalArtifact": "artfs.pipelines",
+    "Model": "artfs.objects.named_model",
     "Tag": "artfs.artifacts.tagging",
     "add_tags": "artfs.annotations",
     "get_step_context": "artfs.pipelines",

@@ -76,6 +76,24 @@ class ExecutionStatus(StrEnum):
         return self in (ExecutionStatus.COMPLETED, ExecutionStatus.CACHED)
 
 
+class ModelStages(StrEnum):
+    """Where a version of a model stands, and words for one that is looked for."""
+
+    NONE = "none"
+    STAGING = "staging"
+    """At most one version of a model is in it."""
+    PRODUCTION = "production"
+    """At most one version of a model is in it."""
+    ARCHIVED = "archived"
+    LATEST = "latest"
+    """The newest version, whatever its stage."""
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether at most one version of a model is in it."""
+        return self in (ModelStages.STAGING, ModelStages.PRODUCTION)
+
+
 class StackComponentType(StrEnum):
     """The parts a stack is made of."""
 

@@ -75,6 +75,10 @@ class PipelineNotFound(NotFound):
     """No pipeline has this name."""
 
 
+class ModelNotFound(NotFound):
+    """No model, or version of a model, has this name."""
+
+
 class SourceNotFound(NotFound):
     """The file or directory that should become a version, or the program to be run, does not exist."""
 

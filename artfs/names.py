@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid as uuids
 
+from artfs.enums import ModelStages
 from artfs.errors import InvalidName, InvalidValue
 from artfs.text.printable import has_controls
 
@@ -51,6 +52,19 @@ def check_tag_name(name: str) -> str:
     One byte shorter than other names, as the tag is shown with a leading `@`.
     """
     return _check_text("tag name", name, MAX_NAME_BYTES - 1)
+
+
+def check_model_name(name: str) -> str:
+    """Return `name` if a model may be called so, else raise InvalidName."""
+    return _check_text("model name", name, MAX_NAME_BYTES)
+
+
+def check_model_version_name(name: str) -> str:
+    """Return `name` if a version of a model may be called so, else raise InvalidName: stages are not names."""
+    _check_text("name of a model's version", name, MAX_NAME_BYTES)
+    if name in set(ModelStages):
+        raise _invalid("name of a model's version", name, "it is the word for a stage")
+    return name
 
 
 def check_store_name(name: str) -> str:

@@ -29,10 +29,10 @@ def delete_version(workspace: Workspace, version: Version, *, force: bool = Fals
     Args:
         workspace: where it is.
         version: what to remove.
-        force: also when a run uses it; the run then shows that it was removed.
+        force: also when a run uses it, which then shows that it was removed, or a model has it.
 
     Raises:
-        InvalidValue: a run uses it, or it is pinned; nothing was changed.
+        InvalidValue: a run uses it, a model has it, or it is pinned; nothing was changed.
         VersionNotFound: it was removed already.
     """
     with workspace.catalog.transaction():
@@ -47,10 +47,10 @@ def delete_artifact(workspace: Workspace, artifact: Artifact, *, force: bool = F
     Args:
         workspace: where it is.
         artifact: what to remove.
-        force: also when a run uses one of them; the run then shows that it was removed.
+        force: also when a run uses one of them, which then shows that it was removed, or a model has one.
 
     Raises:
-        InvalidValue: a run uses one of them, or one is pinned; nothing was changed.
+        InvalidValue: a run uses one of them, a model has one, or one is pinned; nothing was changed.
         VersionNotFound: one was removed meanwhile.
     """
     catalog = workspace.catalog
@@ -73,10 +73,14 @@ def check_removable(workspace: Workspace, versions: Sequence[Version], *, force:
 
 def _check_removable(workspace: Workspace, artifact_id: int, versions: Sequence[Version], *, force: bool) -> None:
     used = {} if force else workspace.catalog.uses.runs(artifact_id)
+    models = {} if force else workspace.catalog.uses.models(artifact_id)
     for version in versions:
         name = version.shown_name
         if run := used.get(version.id):
             why = f"is used by a run ({run}): delete the run first, or force it"
+            raise InvalidValue(f"version {name} {why}", subject=name)
+        if model := models.get(version.id):
+            why = f"is in a model ({model}): take it out of it first, or force it"
             raise InvalidValue(f"version {name} {why}", subject=name)
         if pin := workspace.catalog.pins.get(version.id):
             raise InvalidValue(f"version {name} is pinned ({pin.reason}): unpin it first", subject=name)

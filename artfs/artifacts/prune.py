@@ -5,6 +5,7 @@ A version is kept for the first of these reasons that holds:
     newest      it is among the `keep_last` newest of its artifact (1 unless asked otherwise, so the newest stays)
     pinned      somebody pinned it
     tagged      it carries a tag
+    in a model  it belongs to a version of a model
     used        a run read it, or a run of a pipeline made it or gave it out
     young       it was made within `older_than`
     staged      its bytes are not all in its store yet
@@ -211,6 +212,7 @@ def _decisions(workspace: Workspace, rule: Rule, artifact_id: int | None) -> Ite
     catalog = workspace.catalog
     pinned = {pin.version_id: pin.reason for pin in catalog.pins.list()}
     tagged, used = catalog.uses.tags(artifact_id), catalog.uses.runs(artifact_id)
+    models = catalog.uses.models(artifact_id)
     versions = sorted(catalog.versions.list(artifact_id), key=lambda version: (version.artifact, version.id))
     for _, of_artifact in groupby(versions, key=lambda version: version.artifact_id):
         ordered = list(of_artifact)
@@ -219,6 +221,7 @@ def _decisions(workspace: Workspace, rule: Rule, artifact_id: int | None) -> Ite
                 _newest(newer, rule.keep_last)
                 or (f"pinned: {pinned[version.id]}" if version.id in pinned else None)
                 or (f"tagged {', '.join(tagged[version.id])}" if version.id in tagged else None)
+                or (f"in model {models[version.id]}" if version.id in models else None)
                 or (f"used by run {used[version.id]}" if version.id in used else None)
                 or _young(version, rule.before_us)
                 or ("not all of it is in its store yet" if version.state == STAGED else None)
@@ -242,7 +245,7 @@ def _why_removed(version: Version) -> str:
     in_place = (
         "; its files stay where they were registered" if version.save_type == ArtifactSaveType.PREEXISTING else ""
     )
-    return f"no run, tag or pin needs it{in_place}"
+    return f"no run, tag, model or pin needs it{in_place}"
 
 
 def _sparing_drafts(workspace: Workspace, decisions: Sequence[Decision]) -> Iterator[Decision]:

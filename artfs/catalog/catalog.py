@@ -21,6 +21,7 @@ from artfs.catalog.lineage import Lineage
 from artfs.catalog.listings import Listings
 from artfs.catalog.machines import Machine, Machines
 from artfs.catalog.metadata import RunMetadata, VersionMetadata
+from artfs.catalog.models import Models
 from artfs.catalog.pending import Pending
 from artfs.catalog.pins import Pins
 from artfs.catalog.runs import Runs
@@ -61,6 +62,7 @@ class Catalog:
         self.lineage = Lineage(engine)
         self.listings = Listings(engine)
         self.metadata = VersionMetadata(engine)
+        self.models = Models(engine)
         self.pending = Pending(engine, self.machines)
         self.pins = Pins(engine)
         self.run_metadata = RunMetadata(engine)

@@ -15,7 +15,7 @@ from artfs.catalog.sound import sound_name
 
 
 class Named(NamedTuple):
-    """An artifact, a tag or a pipeline.
+    """An artifact, a tag, a model or a pipeline.
 
     Args:
         changed_us: when its newest version was made, or its newest run began; when it was made itself if it has none.
@@ -77,6 +77,10 @@ class Listings:
         """Return the tags that any version carries."""
         carried = "EXISTS (SELECT 1 FROM version_tag x WHERE x.tag_id = n.id)"
         return _sound("a tag", self._rows("tag", "NULL", f"n.id > :after AND {carried}", after, most))
+
+    def models(self, after: int, most: int) -> list[Named]:
+        """Return models."""
+        return _sound("a model", self._rows("model", "NULL", "n.id > :after", after, most))
 
     def pipelines(self, after: int, most: int) -> list[Named]:
         """Return pipelines, whose names may be no file names."""

@@ -13,7 +13,7 @@ def _metadata_field(key: str) -> MetadataField:
         key,
         text="m.text",
         number="m.number",
-        time="m.time_us",
+        time="NULL",
         type="m.type",
         each=f"EXISTS (SELECT 1 FROM run_meta m WHERE {_META_OF} AND {{condition}})",
         rare="",

@@ -1,4 +1,4 @@
-"""What versions are used for, by runs and by people who tagged them: what a removal has to ask.
+"""What versions are used for, by runs, models and people who tagged them: what a removal has to ask.
 
 A version is used by every run that read it, and by the runs of pipelines that gave it out. That a program outside of
 pipelines was seen making it is no use: then everything ever written through a mount would be used.
@@ -22,6 +22,7 @@ _MADE = (
     f"JOIN step_run s ON s.id = m.producer_id {_OF_A_PIPELINE} WHERE m.id {{among}}"
 )
 _TAG = "SELECT 1 FROM version_tag x WHERE x.version_id {among}"
+_MODEL = "SELECT 1 FROM model_link k WHERE k.version_id {among}"
 _PIN = "SELECT 1 FROM pin p WHERE p.version_id {among}"
 _BY_RUNS = (_READ, _GIVEN_OUT, _MADE)
 
@@ -58,10 +59,20 @@ class Uses:
             found.setdefault(version_id, []).append(name)
         return found
 
+    def models(self, artifact_id: int | None = None) -> dict[int, str]:
+        """Return the newest version of a model that a version is in, as `model/version`, by version id."""
+        among, parameters = _among(artifact_id)
+        rows = self._engine.query(
+            "SELECT k.version_id, m.name, c.name FROM model_link k JOIN model_version c ON c.id = k.model_version_id "
+            f"JOIN model m ON m.id = c.model_id WHERE k.version_id {among} ORDER BY c.id",
+            parameters,
+        )
+        return {version_id: f"{model}/{version}" for version_id, model, version in rows}
+
     def needless(
         self, store_ids: Collection[int], *, newest: int, limit: int, artifact_id: int | None = None, after: int = 0
     ) -> Sequence[Version]:
-        """Return versions that drafts became by themselves, and that no tag, pin or run needs, oldest first.
+        """Return versions that drafts became by themselves, and that no tag, pin, model or run needs, oldest first.
 
         Where there are none it has read all versions.
 
@@ -73,7 +84,7 @@ class Uses:
             after: only versions after this row.
         """
         signs = ", ".join(f"'{sign}'" for sign in SEALED_BY_THEMSELVES)
-        unused = " ".join(f"AND NOT EXISTS ({use})" for use in (_TAG, _PIN, *_BY_RUNS)).format(among="= v.id")
+        unused = " ".join(f"AND NOT EXISTS ({use})" for use in (_TAG, _PIN, _MODEL, *_BY_RUNS)).format(among="= v.id")
         one = "" if artifact_id is None else "AND v.artifact_id = :artifact"
         rows: list[Row] = []
         for stores, parameters in in_lists(store_ids):

@@ -36,7 +36,7 @@ def claim_number(
     if taken is not None:
         why = "was purged, and names are not used again" if taken[0] == "purged" else "exists already"
         raise VersionExists(f"version '{name}' of '{artifact.name}' {why}: choose another name", subject=name)
-    number = _number(name)
+    number = number_of(name)
     if number is not None:
         engine.execute(
             "UPDATE artifact SET next_number = :next WHERE id = :id AND next_number < :next",
@@ -55,8 +55,8 @@ def next_time(engine: Engine, artifact_id: int) -> int:
     return max(now_us(), row[0] if row else 0)
 
 
-def _number(name: str) -> int | None:
-    """The number that a chosen name is, if it is written as numbers are given out."""
+def number_of(name: str) -> int | None:
+    """Return the number that a chosen name is, if it is written as numbers are given out."""
     if not (name.isascii() and name.isdecimal()) or str(int(name)) != name:
         return None
     number = int(name)

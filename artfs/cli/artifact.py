@@ -32,7 +32,7 @@ COMMANDS = {
     "tag": Lazy("artfs.cli.artifact_changes:tag", "Put tags on a version, take them off, or list them."),
     "metadata": Lazy("artfs.cli.artifact_changes:metadata", "Log values about a version, or show what was logged."),
     "verify": Lazy("artfs.cli.verify:verify", "Read all bytes of versions again, and compare them with their digests."),
-    "prune": Lazy("artfs.cli.prune:prune", "Remove versions that no run, tag or pin needs."),
+    "prune": Lazy("artfs.cli.prune:prune", "Remove versions that no run, tag, model or pin needs."),
     "delete": Lazy("artfs.cli.artifact_changes:delete_artifact", "Remove artifacts with all of their versions."),
     "version": Lazy("artfs.cli.artifact_version:version", "Look at versions, and change them."),
 }

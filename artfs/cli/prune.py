@@ -84,7 +84,7 @@ def prune(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove versions that no run, tag or pin needs.
+    """Remove versions that no run, tag, model or pin needs.
 
     Kept are the newest version of each artifact, what is tagged or pinned, what a run read, what a run of a pipeline
     made, and what the options say. Every removed version leaves a tombstone, so that lineage stays true. The bytes of

@@ -26,6 +26,7 @@ COMMANDS = {
         "artfs.cli.exec:exec_command", "Run COMMAND, and record what it read from a mount and what it wrote there."
     ),
     "artifact": Lazy("artfs.cli.artifact:artifact", "Look at artifacts and their versions, and change them."),
+    "model": Lazy("artfs.cli.model:model", "Look at models, collections of versions under one name, and change them."),
     "run": Lazy("artfs.cli.run:run", "Look at runs of pipelines and programs."),
     "lineage": Lazy("artfs.cli.lineage:lineage", "Show what a version was made from, and what was made from it."),
     "artifact-store": Lazy("artfs.cli.artifact_store:artifact_store", "Say where the bytes of versions live."),

@@ -9,6 +9,7 @@ from uuid import UUID
 from artfs.artifacts.lookup import find_artifact, find_version
 from artfs.client.filters import Filter as Filter
 from artfs.client.filters import MetadataFilter, any_of, metadata_where, where_of
+from artfs.client.models import _ModelCalls
 from artfs.client.runs import _RunCalls
 from artfs.client.tags import _TagCalls
 from artfs.objects.artifact import ArtifactResponse
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from artfs.workspace.stacks import Stack
 
 
-class Client(_RunCalls, _TagCalls):
+class Client(_ModelCalls, _RunCalls, _TagCalls):
     """Finds, lists, changes and removes artifacts and their versions.
 
     Args:
@@ -95,10 +96,10 @@ class Client(_RunCalls, _TagCalls):
 
         Args:
             name_id_or_prefix: its name.
-            force: also when runs made or read its versions.
+            force: also when runs made or read its versions, or models have them.
 
         Raises:
-            InvalidValue: a run uses one of its versions, or one is pinned; nothing was changed.
+            InvalidValue: a run uses one of its versions, a model has one, or one is pinned; nothing was changed.
         """
         from artfs.artifacts.delete import delete_artifact
 
@@ -219,10 +220,10 @@ class Client(_RunCalls, _TagCalls):
 
         Args:
             name_id_or_prefix, version: as for `get_artifact_version`.
-            force: also when a run made or read it.
+            force: also when a run made or read it, or a model has it.
 
         Raises:
-            InvalidValue: a run uses it, or it is pinned; nothing was changed.
+            InvalidValue: a run uses it, a model has it, or it is pinned; nothing was changed.
         """
         from artfs.artifacts.delete import delete_version
 
@@ -259,9 +260,10 @@ class Client(_RunCalls, _TagCalls):
         only_metadata: bool = False,
         ignore_errors: bool = False,
     ) -> Pruned:
-        """Remove versions that no run, tag or pin needs, but the newest of each artifact, and return what was done.
+        """Remove versions that nothing needs, but the newest of each artifact, and return what was done.
 
-        Each leaves a tombstone, so that lineage stays true. Data registered in place is never removed.
+        Runs, tags, models and pins need versions. Each leaves a tombstone, so that lineage stays true. Data registered
+        in place is never removed.
 
         Args:
             artifacts, older_than, keep_last: as for `plan_prune`.

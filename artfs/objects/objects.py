@@ -17,6 +17,7 @@ from artfs.materializers.json.parameters import from_forms
 from artfs.objects.artifact import ArtifactResponse
 from artfs.objects.late import LateArtifactVersion
 from artfs.objects.lineage import VersionLineage
+from artfs.objects.model import ModelResponse, ModelVersionResponse
 from artfs.objects.pagination import PAGE_SIZE, Page
 from artfs.objects.pipeline import PipelineResponse
 from artfs.objects.run import PipelineRunResponse, StepRunResponse
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.filters import Where
+    from artfs.catalog.models import Model, ModelVersion
     from artfs.catalog.runs import PipelineRow, Run
     from artfs.catalog.steps import StepRun
     from artfs.catalog.versions import Version
@@ -120,6 +122,14 @@ class Objects:
             return artifacts(self.catalog, [item.row for item in items])
 
         return Page(fetch, page, size, lambda: rows.count(where, any_of=any_of), describe)
+
+    def model(self, row: Model) -> ModelResponse:
+        """Return the model of a row."""
+        return ModelResponse(self, row)
+
+    def model_version(self, row: ModelVersion) -> ModelVersionResponse:
+        """Return the version of a model of a row."""
+        return ModelVersionResponse(self, row)
 
     def pipeline(self, row: PipelineRow) -> PipelineResponse:
         """Return the pipeline of a row."""

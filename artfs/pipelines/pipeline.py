@@ -23,6 +23,7 @@ from artfs.scopes import current_composition
 
 if TYPE_CHECKING:
     from artfs.artifacts.tagging import Tag
+    from artfs.objects.named_model import Model
     from artfs.objects.run import PipelineRunResponse
     from artfs.pipelines.run.runner import RunOptions
 
@@ -61,6 +62,7 @@ class Pipeline(Generic[P]):
         tags: Sequence[str | Tag] | None = None,
         on_failure: Hook | None = None,
         on_success: Hook | None = None,
+        model: Model | None = None,
     ) -> Pipeline[P]:
         """A copy of the pipeline with other settings.
 
@@ -75,6 +77,7 @@ class Pipeline(Generic[P]):
             workers: how many steps may run at once.
             tags: of its runs, beside those that they have already.
             on_failure, on_success: for each step that has none of its own, as for `step`.
+            model: the version of a model that its runs, and what they make, are put into.
         """
         from artfs.pipelines.define.file import read_configuration
 
@@ -84,6 +87,7 @@ class Pipeline(Generic[P]):
             substitutions=dict(substitutions or {}),
             on_failure=on_failure,
             on_success=on_success,
+            model=model,
         )
         options = options.over(found.pipeline) if found else options
         run = replace(
@@ -156,6 +160,7 @@ def pipeline(
     tags: Sequence[str | Tag] | None = None,
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
+    model: Model | None = None,
 ) -> Callable[[Callable[P, Any]], Pipeline[P]]: ...
 def pipeline(
     function: Callable[..., Any] | None = None,
@@ -168,6 +173,7 @@ def pipeline(
     tags: Sequence[str | Tag] | None = None,
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
+    model: Model | None = None,
 ) -> Any:
     """Make a function a pipeline: calling it runs the steps that it calls, with caching and lineage.
 
@@ -180,6 +186,8 @@ def pipeline(
         workers: how many steps may run at once.
         tags: of its runs. A `Tag(name, cascade=True)` is on every version that they make, too.
         on_failure, on_success: for each step that has none of its own, as for `step`.
+        model: the version of a model that its runs, and what they make, are put into; without a version a new one for
+            each run.
 
     Example:
         >>> @pipeline
@@ -196,6 +204,7 @@ def pipeline(
             substitutions=dict(substitutions or {}),
             on_failure=on_failure,
             on_success=on_success,
+            model=model,
         )
         return Pipeline(
             function,

@@ -27,13 +27,14 @@ def test_versions_that_nothing_needs(catalog: Catalog) -> None:
 
     assert needless(catalog, [near, far]) == []
     old = make()
-    tagged, pinned, read, given_out, made, staged = (make() for _ in range(6))
+    tagged, pinned, read, given_out, made, staged, modelled = (make() for _ in range(7))
     for sealed_by in ("commit", None):
         make(sealed_by=sealed_by)
     elsewhere, newer, newest = make(store=far), make(sealed_by="quiet"), make()
     other, _ = make("other"), make("other")
     catalog.tags.add(tagged.id, "best")
     catalog.pins.add(pinned.id, "in the paper")
+    catalog.models.link(catalog.models.create_version(catalog.models.ensure("classifier").id).id, modelled.id)
     catalog.steps.add_input(step(catalog, "observed"), "data", read.id, how="observed")
     pipeline = step(catalog, "pipeline")
     catalog.steps.add_output(pipeline, "model", given_out.id, produced=False)

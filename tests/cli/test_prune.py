@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 Seal = Callable[..., Version]
 OnTerminal = Callable[..., str]
 
-NOTHING = "no run, tag or pin needs it"
+NOTHING = "no run, tag, model or pin needs it"
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,15 @@ def unmounted(fuse_for_everyone: None) -> Iterator[Mount]:
 def test_mount_returns_when_the_mount_answers(unmounted: Mount) -> None:
     done = unmounted.artfs("mount", unmounted.path)
     assert done.stdout.startswith(f"mounted at {unmounted.path}: write into {unmounted.incoming}")
-    assert sorted(os.listdir(unmounted.path)) == ["README.txt", "artifacts", "incoming", "lineage", "runs", "tags"]
+    assert sorted(os.listdir(unmounted.path)) == [
+        "README.txt",
+        "artifacts",
+        "incoming",
+        "lineage",
+        "models",
+        "runs",
+        "tags",
+    ]
     assert os.getsid(unmounted.pid) == unmounted.pid
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs import load_artifact, log_artifact_metadata, register_artifact, save_artifact
+from artfs import Model, load_artifact, log_artifact_metadata, register_artifact, save_artifact
 from artfs.artifacts.load import load
 from artfs.client import Client
 from artfs.errors import UntrustedPickle
@@ -172,3 +172,22 @@ def test_a_version_that_is_only_in_the_mount_feeds_the_library_and_back(mount: M
     commit(mount.incoming / "numbers.txt")
     save_artifact(load_artifact("numbers.txt"), "kept")
     assert mount.run(["cat", mount.artifacts / "kept" / "latest" / "numbers.txt"]).stdout == "1 2 3"
+
+
+def test_a_model_is_a_directory_of_links_that_follow_its_stages(mount: Mount) -> None:
+    models = mount.path / "models"
+    for number in (1, 2):
+        Model("classifier", number).link(save_artifact({"number": number}, "settings"))
+    Model("classifier", 1).set_stage("production")
+    assert sorted(os.listdir(models / "classifier")) == ["1", "2", "latest", "production"]
+    in_production = models / "classifier" / "production" / "settings"
+    assert os.readlink(in_production) == "../../../artifacts/settings/1"
+    assert json.loads((in_production / "data.json").read_text()) == {"number": 1}
+    Model("classifier", 2).set_stage("production", force=True)
+    assert json.loads((in_production / "data.json").read_text()) == {"number": 2}
+    Model("classifier", 2).link(save_artifact({"number": 3}, "settings"))
+    assert json.loads((in_production / "data.json").read_text()) == {"number": 3}
+    with pytest.raises(OSError, match=r"Read-only|Permission"):
+        (models / "other").mkdir()
+    Client().delete_model("classifier")
+    assert os.listdir(models) == []

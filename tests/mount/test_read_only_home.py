@@ -45,7 +45,7 @@ def refused(act: Callable[[], object]) -> int | None:
 
 def test_everything_can_be_read(read_only: Mount) -> None:
     root = read_only.path
-    assert sorted(os.listdir(root)) == ["README.txt", "artifacts", "lineage", "runs", "tags"]
+    assert sorted(os.listdir(root)) == ["README.txt", "artifacts", "lineage", "models", "runs", "tags"]
     assert (root / "artifacts/model/@best/weights.bin").read_bytes() == b"weights"
     assert (root / "artifacts/report.txt/latest/report.txt").read_text() == "x\n"
     assert (root / "tags/best/model@1/weights.bin").read_bytes() == b"weights"

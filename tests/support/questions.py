@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from artfs.catalog import Catalog
 from artfs.content.digest import hash_bytes
+from artfs.enums import ModelStages
 from support.catalogs import save, tree_with
 
 DIGEST = hash_bytes(b"content")
@@ -37,6 +38,17 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "all runs": lambda c: [*c.runs.batches(None, 2), *c.runs.batches(1, 2)],
     "tags of versions": lambda c: c.tags.of_versions([1, 2]),
     "tags of artifacts": lambda c: c.tags.of_artifacts([1, 2]),
+    "model by name": lambda c: c.models.get("classifier"),
+    "version of a model": lambda c: c.models.version(1, "3"),
+    "versions of a model": lambda c: c.models.versions(1),
+    "newest version of a model": lambda c: c.models.latest(1),
+    "version of a model in a stage": lambda c: c.models.in_stage(1, ModelStages.PRODUCTION),
+    "what is in a model": lambda c: (c.models.version_ids(1), c.models.run_ids(1)),
+    "newest of an artifact in a model": lambda c: c.models.newest_of(1, "iris"),
+    "models of a version": lambda c: c.models.of_version(1),
+    "what is taken out of a model": lambda c: c.models.unlink(1, 1),
+    "uses by models": lambda c: c.uses.models(1),
+    "piece of models": lambda c: c.listings.models(1, 9),
     "tags of runs": lambda c: c.tags.of_runs([1, 2]),
     "a tag that becomes exclusive": lambda c: c.tags.set_exclusive("one", True),
     "a tag for a run": lambda c: c.tags.add_to_run(1, "one"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 
+from artfs.artifacts.models import create_model_version, link_version
 from artfs.workspace.workspace import Workspace
 from artfs_mount.loop.threads import Questions
 from artfs_mount.tree.blocking import Slow, WouldBlock
@@ -30,6 +31,7 @@ def filled(record: Record, workspace: Workspace) -> Workspace:
     recorder.end()
     version = record("x", {b"d/f": file(b"1"), b"g": file(b"2")}, tags=["best"], metadata={"k": 1}, user="31234")
     workspace.catalog.tags.add(version.id, "other")
+    link_version(workspace, create_model_version(workspace, "classifier"), version)
     return workspace
 
 
@@ -49,6 +51,8 @@ def filled(record: Record, workspace: Workspace) -> Workspace:
         ("runs/training/first/steps", Slow.QUERY),
         ("runs/training/first/steps/make model/inputs", Slow.QUERY),
         ("tags/best", Slow.QUERY),
+        ("models/classifier", Slow.QUERY),
+        ("models/classifier/1", Slow.QUERY),
     ],
 )
 def test_listings_and_what_is_made_are_refused_on_the_loop(filled: Workspace, path: str, slow: Slow) -> None:
@@ -73,7 +77,7 @@ def test_each_piece_of_a_listing_is_refused_on_the_loop(filled: Workspace) -> No
             listing.after(0, 9)
 
 
-@pytest.mark.parametrize("path", ["artifacts", "lineage", "runs", "runs/training", "tags"])
+@pytest.mark.parametrize("path", ["artifacts", "lineage", "runs", "runs/training", "tags", "models"])
 def test_a_piece_that_an_index_answers_is_one_query_on_the_loop(
     filled: Workspace, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

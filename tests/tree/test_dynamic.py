@@ -139,7 +139,7 @@ def test_everything_listed_is_found_from_its_number_alone(record: Record, at: At
     known: list[TreeNode] = [
         node for path in ("", "artifacts", "artifacts/x") for _, node in _entries(new_daemon, path)
     ]
-    assert len(known) == 6 + 2 + 4
+    assert len(known) == 7 + 2 + 4
     for node in known:
         found = new_daemon.node(node.ino)
         assert type(found) is type(node)

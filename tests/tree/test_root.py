@@ -18,7 +18,7 @@ At = Callable[[str], Any]
 
 
 def test_the_root_lists_what_people_need(tree: MountTree) -> None:
-    assert names(tree.root) == [b"README.txt", b"artifacts", b"incoming", b"lineage", b"runs", b"tags"]
+    assert names(tree.root) == [b"README.txt", b"artifacts", b"incoming", b"lineage", b"models", b"runs", b"tags"]
     assert tree.node(1).attributes() == tree.root.attributes()
 
 

@@ -12,6 +12,7 @@ from artfs.enums import ArtifactType
 from artfs.errors import InvalidValue, MaterializerError
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.json.parameters import NotPlain, to_form
+from artfs.objects.named_model import Model
 from artfs.objects.references import StepInput
 from artfs.pipelines.define.hooks import Hook, checked_hook
 
@@ -100,6 +101,7 @@ class StepOptions:
         versions: names of versions, by output name.
         on_failure: called when the step has failed for good, with the exception if it takes one.
         on_success: called when the step is complete and its outputs are kept.
+        model: the version of a model that its outputs are put into.
     """
 
     enable_cache: bool | None = None
@@ -111,12 +113,15 @@ class StepOptions:
     versions: Mapping[str, str] = field(default_factory=dict)
     on_failure: Hook | None = None
     on_success: Hook | None = None
+    model: Model | None = None
 
     def __post_init__(self) -> None:
         if self.enable_cache not in (None, True, False):
             raise InvalidValue(f"enable_cache is True or False, not {self.enable_cache!r}")
         if self.retries is not None and (type(self.retries) is not int or self.retries < 0):
             raise InvalidValue(f"retries is a number from 0, not {self.retries!r}")
+        if self.model is not None and not isinstance(self.model, Model):
+            raise InvalidValue(f"model is a Model(name, version), not {self.model!r}")
         checked_hook(self.on_failure, "on_failure", 1)
         checked_hook(self.on_success, "on_success", 0)
 
@@ -132,6 +137,7 @@ class StepOptions:
             versions={**outer.versions, **self.versions},
             on_failure=self.on_failure or outer.on_failure,
             on_success=self.on_success or outer.on_success,
+            model=self.model or outer.model,
         )
 
     def materializer_of(self, output: str) -> type[BaseMaterializer] | str | None:

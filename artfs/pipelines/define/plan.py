@@ -45,7 +45,7 @@ class StepTask:
     home: of the catalog. inputs: ids of the versions for each input; several for an input that is a list.
     lists: inputs that take a list even of one version. values: inputs that are at hand in memory, for executors that
     run in this process. tags: of the pipeline, for every version that the step makes. on_failure, on_success: as of
-    `StepOptions`.
+    `StepOptions`. model_version_id: the version of a model that it makes its outputs for.
     """
 
     home: Path
@@ -65,6 +65,7 @@ class StepTask:
     tags: Sequence[str] = ()
     on_failure: Hook | None = None
     on_success: Hook | None = None
+    model_version_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name
+from artfs.objects.named_model import Model
 from artfs.objects.references import OutputReference, StepInput
 from artfs.pipelines.define.config import CachePolicy, StepOptions
 from artfs.pipelines.define.hooks import Hook
@@ -68,6 +69,7 @@ class Step(Generic[P, R]):
         parameters: Mapping[str, Any] | None = None,
         on_failure: Hook | None = None,
         on_success: Hook | None = None,
+        model: Model | None = None,
     ) -> Step[P, R]:
         """A copy of the step with other settings; what is not given stays as it was. See `StepOptions`."""
         changed = StepOptions(
@@ -79,6 +81,7 @@ class Step(Generic[P, R]):
             dict(parameters or {}),
             on_failure=on_failure,
             on_success=on_success,
+            model=model,
         )
         return Step(self.function, name or self.name, changed.over(self.options), self.signature)
 
@@ -114,6 +117,7 @@ def step(
     retries: int | None = None,
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
+    model: Model | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -126,6 +130,7 @@ def step(
     retries: int | None = None,
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
+    model: Model | None = None,
 ) -> Any:
     """Make a function a step: its outputs become versions when a pipeline runs it.
 
@@ -140,6 +145,7 @@ def step(
         on_failure: a function, or its "module.name", that is called when the step has failed for good; with the
             exception, if it takes one.
         on_success: one that is called, with nothing, when the step is complete and its outputs are kept.
+        model: the version of a model that what it makes is put into.
 
     Raises:
         InvalidValue: the function cannot be a step.
@@ -159,6 +165,7 @@ def step(
             retries,
             on_failure=on_failure,
             on_success=on_success,
+            model=model,
         )
         return Step(function, plain_function(function).__name__ if name is None else name, options)
 

@@ -43,6 +43,7 @@ from artfs.pipelines.fingerprint.environment import environment
 from artfs.pipelines.fingerprint.types_used import types_used
 from artfs.pipelines.run.alive import alive, fail_dead_runs
 from artfs.pipelines.run.memory import Key, PassedValues
+from artfs.pipelines.run.models import RunModels
 from artfs.pipelines.run.reuse import Reusable, find_earlier
 from artfs.pipelines.task.execution import StepOutcome, run_task
 from artfs.pipelines.task.logs import captured_output
@@ -99,6 +100,7 @@ class Runner:
         uuid = str(uuid4())
         with alive(self._workspace, uuid):
             self._run = self._begin(uuid)
+            self._models = RunModels(self._workspace, self._run)
             return self._to_the_end()
 
     # The run.
@@ -229,6 +231,7 @@ class Runner:
     def _start(self, invocation: Invocation, executor: Executor) -> StepTask | None:
         """Records a step; returns what is to be run, or None when an earlier run has given its outputs."""
         outputs = self._plans[invocation.name]
+        model_version_id = self._models.of(invocation.options.model)
         inputs = {slot: self._resolved(invocation, slot) for slot in invocation.sources}
         key, found = self._look_up(invocation, inputs, outputs)
         if found.earlier is None:
@@ -237,6 +240,9 @@ class Runner:
             step_run = self._record(invocation, inputs, key, found)
             if found.earlier is not None:
                 self._take_over(step_run, found, outputs, invocation.name)
+                if model_version_id is not None:
+                    for output in found.outputs:
+                        self._catalog.models.link(model_version_id, output.version_id)
                 return None
         return StepTask(
             home=self._workspace.home.path,
@@ -256,6 +262,7 @@ class Runner:
             tags=cascading(self._options.tags),
             on_failure=invocation.options.on_failure,
             on_success=invocation.options.on_success,
+            model_version_id=model_version_id,
         )
 
     def _resolved(self, invocation: Invocation, slot: str) -> list[Version]:

@@ -13,6 +13,7 @@ from artfs.errors import InvalidValue
 from artfs.pipelines.define.plan import OutputPlan, StepTask
 
 if TYPE_CHECKING:
+    from artfs.objects.model import ModelVersionResponse
     from artfs.objects.objects import Objects
     from artfs.objects.pipeline import PipelineResponse
     from artfs.objects.run import PipelineRunResponse, StepRunResponse
@@ -69,6 +70,15 @@ class StepContext:
     def step_run(self) -> StepRunResponse:
         """This run of the step."""
         return self.pipeline_run.steps[self.task.name]
+
+    @property
+    def model(self) -> ModelVersionResponse:
+        """The version of a model that the step makes its outputs for. Raises InvalidValue if there is none."""
+        objects, number = _objects(), self.task.model_version_id
+        row = objects.catalog.models.version_by_id(number) if number is not None else None
+        if row is None:
+            raise InvalidValue(f"step '{self.task.name}' has no model: give it one with @pipeline(model=Model(...))")
+        return objects.model_version(row)
 
     @property
     def parameters(self) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool]
 
     cancelled: asked before anything is recorded: whether the run has been given up, so that nobody wants to know.
     """
-    scope = StepScope(workspace.catalog, task.step_run_id, {output.slot for output in task.outputs}, task.tags)
+    scope = StepScope(workspace.catalog, task)
     with step_log(task.log_path, workspace.home):
         attempt = 1
         while True:
@@ -146,6 +146,8 @@ def _save(
                 version = made.get(plan.slot) or give_out(workspace, plan, existing[plan.slot], context)
                 produced = plan.slot in made or version.producer_id == task.step_run_id
                 steps.add_output(task.step_run_id, plan.slot, version.id, produced=produced)
+                if task.model_version_id is not None:
+                    workspace.catalog.models.link(task.model_version_id, version.id)
             steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
     return {plan.slot: (made.get(plan.slot) or existing[plan.slot]).id for plan in task.outputs}
 

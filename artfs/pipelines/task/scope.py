@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
 
 from artfs.catalog.catalog import Catalog
 from artfs.catalog.versions import Version
+from artfs.pipelines.define.plan import StepTask
 
 
 class StepScope:
@@ -15,17 +15,14 @@ class StepScope:
 
     Args:
         catalog: where its links are recorded.
-        step_run_id: its row.
-        declared: slots of the outputs that it returns.
-        tags: for what it saves.
+        task: what it is.
     """
 
-    def __init__(
-        self, catalog: Catalog, step_run_id: int, declared: Collection[str] = (), tags: Sequence[str] = ()
-    ) -> None:
-        self.step_run_id = step_run_id
-        self._declared = declared
-        self._tags = tags
+    def __init__(self, catalog: Catalog, task: StepTask) -> None:
+        self.step_run_id = task.step_run_id
+        self._declared = {output.slot for output in task.outputs}
+        self._tags = task.tags
+        self._model_version_id = task.model_version_id
         self._catalog = catalog
         self._lock = threading.Lock()
         self._made: Counter[str] = Counter()
@@ -47,4 +44,6 @@ class StepScope:
             slot = version.artifact if version.artifact not in self._declared else f"{version.artifact}@{version.name}"
             self._catalog.steps.add_output(self.step_run_id, slot, version.id, position=position)
             self._catalog.tags.add(version.id, *self._tags)
+            if self._model_version_id is not None:
+                self._catalog.models.link(self._model_version_id, version.id)
             self._made[version.artifact] += 1

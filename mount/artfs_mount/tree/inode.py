@@ -70,6 +70,12 @@ class InodeKind(IntEnum):
     """A directory of links in a lineage node: version id << 8 | which one."""
     TAG = 0x2B
     """`/tags/<tag>`: tag id."""
+    MODEL = 0x2C
+    """`/models/<name>`: model id."""
+    MODEL_VERSION = 0x2D
+    """`/models/<name>/<version>`: row id of the model's version."""
+    MODEL_STAGE = 0x2E
+    """`/models/<name>/<stage>`: model id << 8 | which stage."""
     VERSION_LINK = 0x30
     """A link to a version: how many directories it goes up << 48 | version id. The same wherever it goes up as many."""
     STEP_LINK = 0x31
@@ -98,6 +104,7 @@ class Fixed(IntEnum):
     TAGS = 7
     DOT_ARTFS = 8
     ORDERS = 9
+    MODELS = 10
 
 
 INCOMING_ROOT: Final = int(Fixed.INCOMING)

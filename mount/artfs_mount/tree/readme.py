@@ -36,6 +36,7 @@ SEE WHERE A VERSION CAME FROM
   ls runs/PIPELINE/latest/                 a run: run.json, status, dag.svg, environment.txt, steps/STEP/...
   ls -l runs/PIPELINE/latest/steps/STEP/inputs     what a step read; also outputs, source.py, log.txt
   ls -l tags/TAG/                          all versions that carry a tag, of whatever artifact
+  ls -l models/MODEL/production/           versions that belong together; also staging, latest, VERSION
 
 LOOK AT THE MOUNT
   artfs status .                           drafts and why they wait, errors; also .artfs/status.json

@@ -44,7 +44,7 @@ def stored(workspace: Workspace) -> set[bytes]:
     return set(workspace.stores.active.places())
 
 
-NOTHING = "-no run, tag or pin needs it"
+NOTHING = "-no run, tag, model or pin needs it"
 
 
 class TestThePlan:
