@@ -4,7 +4,7 @@ A framework keeps its last few checkpoints, and removes the older ones. Each of 
 this its limit would no longer bound the disk. When room is asked for, the oldest versions go that
 
     a draft became by itself       nobody said that it should be a version (`Version.sealed_by`)
-    nothing needs                  no tag, pin or run, as for a prune; all of it is in its store
+    nothing needs                  no tag, pin, model or run, as for a prune; all of it is in its store
     are not among the newest       so many of each artifact always stay
     no draft holds                 nothing that only they have is in a working copy still
     would give room                they have bytes on that disk that go with them

@@ -58,14 +58,15 @@ def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool]
                     raise
                 if not isinstance(error, Exception) or attempt > task.retries:
                     _record_failure(workspace, task, error, attempt)
-                    if not isinstance(error, KeyboardInterrupt):
+                    if task.on_failure is not None and not isinstance(error, KeyboardInterrupt):
                         call_hook(task.on_failure, _context(workspace, task, attempt), scope, error)
                     raise
                 logger.info("attempt %d of step '%s' failed: %s; trying again", attempt, task.name, error)
                 time.sleep(RETRY_SECONDS * 2 ** (attempt - 1))
                 attempt += 1
             else:
-                call_hook(task.on_success, _context(workspace, task, attempt), scope)
+                if task.on_success is not None:
+                    call_hook(task.on_success, _context(workspace, task, attempt), scope)
                 return outcome
 
 

@@ -15,13 +15,11 @@ from artfs.scopes import Scope, current_composition, step_scope
 logger = logging.getLogger(__name__)
 
 
-def call_hook(hook: Hook | None, context: StepContext, scope: Scope, error: BaseException | None = None) -> None:
-    """Calls a hook, if there is one, in the context of its step, whose outputs can no longer be changed.
+def call_hook(hook: Hook, context: StepContext, scope: Scope, error: BaseException | None = None) -> None:
+    """Calls a hook in the context of its step, whose outputs can no longer be changed.
 
     error: why the step has failed.
     """
-    if hook is None:
-        return
     context.is_over = True
     with contextlib.ExitStack() as stack:
         stack.callback(current_context.reset, current_context.set(context))

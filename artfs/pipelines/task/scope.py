@@ -43,7 +43,8 @@ class StepScope:
             position = self._made[version.artifact]
             slot = version.artifact if version.artifact not in self._declared else f"{version.artifact}@{version.name}"
             self._catalog.steps.add_output(self.step_run_id, slot, version.id, position=position)
-            self._catalog.tags.add(version.id, *self._tags)
+            if self._tags:
+                self._catalog.tags.add(version.id, *self._tags)
             if self._model_version_id is not None:
                 self._catalog.models.link(self._model_version_id, version.id)
             self._made[version.artifact] += 1

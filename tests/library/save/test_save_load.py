@@ -339,7 +339,7 @@ def test_a_file_that_has_another_name_is_copied(tmp_path: Path) -> None:
 
 
 def test_what_does_not_exist_is_named() -> None:
-    with pytest.raises(VersionNotFound, match="'nothing'"):
+    with pytest.raises(ArtifactNotFound, match="'nothing'"):
         load_artifact("nothing")
     with pytest.raises(ArtifactNotFound, match="'nothing'"):
         load_artifact("nothing", "1")
