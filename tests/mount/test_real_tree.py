@@ -138,7 +138,7 @@ def test_usual_tools_read_their_formats(tree: Path) -> None:
 def test_an_equal_copy_is_no_new_version(module_mount: Mount, tree: Path, source: Path) -> None:
     before = os.readlink(tree)
     module_mount.run(["cp", "-r", "--preserve=mode,timestamps", f"{source}/odd", module_mount.incoming / "x"])
-    module_mount.sync()
+    module_mount.commit("x")
     assert os.readlink(tree) == before
 
 
