@@ -160,7 +160,7 @@ class Kinship:
     # Pipes
 
     def _upstream_of(self, process: Process) -> Iterator[Process]:
-        for number in self._ends.get(process, ()):
+        for number in tuple(self._ends.get(process, ())):  # to look whether a pipe is shared may find more of them
             pipe = self._pipes.get(number)
             if pipe is not None and process in pipe.readers and not self._is_shared(pipe):
                 yield from tuple(pipe.writers)
@@ -171,7 +171,7 @@ class Kinship:
             if _lives(process):
                 self._note_ends(process)
             elif was_forked:
-                del pipe.sharers[process]
+                pipe.sharers.pop(process, None)
         return bool(pipe.sharers)
 
     def _look_at_pipes(self, member: Member, *, writes: bool) -> None:
