@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,8 +20,37 @@ class Scope(Protocol):
 
     def loaded(self, version: Version) -> None: ...
 
+    def looked_up(self, asked_for: str, version: Version | None) -> None:
+        """A version was asked for by a name that may give another one later: `points/latest`, `points/@best`."""
+        ...
+
+    def listed(self, question: Mapping[str, Any], versions: Sequence[Version]) -> None:
+        """Versions were listed. question: the arguments of `catalog.versions.list` as JSON has them, by name."""
+        ...
+
+    def opened(self, path: str, relative: bool, reads: bool) -> None:
+        """A file, or a directory's list of names, was opened. relative: whether the path was, before it was whole."""
+        ...
+
+    def imported(self, path: str) -> None:
+        """A module's code was loaded from a file, for an import or to be run."""
+        ...
+
 
 step_scope: ContextVar[Scope | None] = ContextVar("artfs_step_scope", default=None)
+
+is_unobserved: ContextVar[bool] = ContextVar("artfs_unobserved", default=False)
+"""Whether artfs itself is at work: the files that are opened then are none that a step has asked for."""
+
+
+@contextmanager
+def unobserved() -> Iterator[None]:
+    """Let what is opened here be nothing that a step used: artfs knows itself what it loads."""
+    token = is_unobserved.set(True)
+    try:
+        yield
+    finally:
+        is_unobserved.reset(token)
 
 
 class Called(Protocol):

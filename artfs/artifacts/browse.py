@@ -14,6 +14,7 @@ from artfs.artifacts.lookup import find_artifact, version_of
 from artfs.artifacts.paths import Inside
 from artfs.content.digest import format_digest
 from artfs.content.tree import EntryKind
+from artfs.scopes import step_scope
 from artfs.text.times import moment
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ class Browser:
             return [_artifact_info(each.name, each) for each in catalog.artifacts.list(sort="asc:name")]
         artifact = self._artifact(name)
         if not version:
-            versions = [row for row in catalog.versions.list(artifact.id) if row.tree_id is not None]
+            rows = catalog.versions.list(artifact.id)
+            if (scope := step_scope.get()) is not None:
+                scope.listed({"artifact_id": artifact.id}, rows)
+            versions = [row for row in rows if row.tree_id is not None]
             return [_version_info(f"{path}/{row.name}", row) for row in versions]
         _, tree_id = self._version(artifact, version)
         found = self._inside.find(tree_id, rest)
@@ -85,6 +89,8 @@ class Browser:
             row, tree_id = self._version(self._artifact(name), version)
             found = self._inside.find(tree_id, rest)
             if found.entry is not None and found.tree_id is None:
+                if (scope := step_scope.get()) is not None:
+                    scope.loaded(row)
                 return row, os.fsdecode(b"/".join(found.path)), found.entry
         elif name:
             self._artifact(name)

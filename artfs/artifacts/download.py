@@ -19,6 +19,7 @@ from artfs.content.files import remove_tree, sync_directory, sync_file, write_al
 from artfs.content.long_paths import reachable, shown
 from artfs.content.tree import EntryKind
 from artfs.errors import AlreadyExists, DigestMismatch, InvalidName, PlaceChanged, VersionNotFound
+from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.blobs.reader import BlobReader
@@ -63,6 +64,8 @@ def download(
     current = workspace.catalog.versions.by_id(version.id)
     if current is None or current.tree_id is None:
         raise VersionNotFound(f"version {version.shown_name} was removed", subject=version.shown_name)
+    if (scope := step_scope.get()) is not None:
+        scope.loaded(current)
     target = Path(os.path.abspath(Path(path).expanduser()))
     rows = list(workspace.catalog.trees.walk(current.tree_id))
     copier = _Copier(workspace, current, advance)

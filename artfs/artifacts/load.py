@@ -14,7 +14,7 @@ from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.builtin import is_built_in
 from artfs.materializers.registry import registry
 from artfs.names import RESERVED_PREFIX
-from artfs.scopes import step_scope
+from artfs.scopes import step_scope, unobserved
 
 if TYPE_CHECKING:
     from artfs.catalog.versions import Version
@@ -41,12 +41,25 @@ def load(
 
     The other arguments, and what is raised, are as for `artfs.load_artifact`.
     """
+    if (scope := step_scope.get()) is not None:
+        with unobserved():
+            value = _load(workspace, version, trust, materializer, data_type)
+        scope.loaded(version)
+        return value
+    return _load(workspace, version, trust, materializer, data_type)
+
+
+def _load(
+    workspace: Workspace,
+    version: Version,
+    trust: bool,
+    materializer: type[BaseMaterializer] | None,
+    data_type: type[Any] | None,
+) -> Any:
     is_path = materializer is None and version.materializer in _GIVE_PATHS
     with told_if_removed(workspace.catalog, version, "loaded"):
         alone = _may_look_around(workspace, version, materializer)
         directory = checkout(workspace, version, only_looked_up=is_path, alone=alone)
-    if (scope := step_scope.get()) is not None:
-        scope.loaded(version)
     trusted = version.trusted or trust
     with importing_only(_anything if trust else workspace.classes.allows):
         if materializer is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs.errors import ArtifactNotFound, InvalidValue, VersionNotFound
+from artfs.scopes import step_scope
 from artfs.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,9 +71,13 @@ def find_version(
     if artifact is not None:
         return version_of(catalog, artifact, LATEST if version is None else str(version), purged=purged)
     if version is not None:
+        if catalog.artifacts.get(text) is None:
+            _tell(f"{text}/{version}", None)
         return version_of(catalog, find_artifact(catalog, text), str(version), purged=purged)
     found = _by_id(catalog, text)
     if found is None:
+        if not isinstance(name_or_id, UUID):
+            _tell(f"{text}/{LATEST}", None)
         if _is_id(text):
             raise VersionNotFound(f"no version has the id '{text}'", subject=text)
         raise ArtifactNotFound(
@@ -96,6 +101,8 @@ def version_of(catalog: Catalog, artifact: Artifact, version: str, *, purged: bo
         problem = f"has no version with the tag '{version[1:]}'"
     else:
         found, problem = catalog.versions.get(artifact.id, version), f"has no version '{version}'"
+    if found is None or version == LATEST or version.startswith("@"):
+        _tell(f"{artifact.name}/{version}", found)
     if found is None:
         meant = "" if version == LATEST else did_you_mean(version, _ways_to_say(catalog, artifact))
         raise VersionNotFound(
@@ -125,6 +132,12 @@ def told_if_removed(catalog: Catalog, version: Version, doing: str) -> Iterator[
             raise
         name = version.shown_name
         raise VersionNotFound(f"version {name} was removed while it was {doing}", subject=name) from error
+
+
+def _tell(asked_for: str, found: Version | None) -> None:
+    """Tell the step in which a version is looked up what it asked for: later it may be another one."""
+    if (scope := step_scope.get()) is not None:
+        scope.looked_up(asked_for, found)
 
 
 def _nearest_artifact(catalog: Catalog, name: str) -> str:

@@ -28,6 +28,7 @@ from artfs.catalog.runs import Runs
 from artfs.catalog.schema.migrations import bring_up, current, is_current
 from artfs.catalog.settings import ArtifactSettings
 from artfs.catalog.stacks import Stacks
+from artfs.catalog.step_uses import StepUses
 from artfs.catalog.steps import Steps
 from artfs.catalog.stores import Stores
 from artfs.catalog.tags import Tags
@@ -70,6 +71,7 @@ class Catalog:
         self.settings = ArtifactSettings(engine)
         self.stacks = Stacks(engine)
         self.steps = Steps(engine, self.machines)
+        self.step_uses = StepUses(engine)
         self.stores = Stores(engine)
         self.tags = Tags(engine)
         self.trees = Trees(engine)

@@ -170,20 +170,26 @@ class Steps:
         return [_step_run(row) for row in rows]
 
     def find_cached(self, cache_key: Digest, *, since_us: int | None = None) -> StepRun | None:
-        """Return the newest completed step run with this key whose outputs are all there, or None.
+        """Return the newest of `all_cached`, or None."""
+        return next(iter(self.all_cached(cache_key, since_us=since_us, limit=1)), None)
+
+    def all_cached(self, cache_key: Digest, *, since_us: int | None = None, limit: int) -> Sequence[StepRun]:
+        """Return completed step runs with this key whose outputs are all there, newest first.
 
         Args:
-            cache_key: digest of all that the outputs depend on.
+            cache_key: digest of all that the outputs depend on and that is known before the step runs.
             since_us: only those that ended since (microseconds since 1970 UTC).
+            limit: at most so many.
         """
         machine = self._machines.known_id() if self._engine.is_remote else None
-        return self._one(
-            "s.cache_key = :key AND s.status = 'completed' AND s.ended_us >= :since "
+        rows = self._engine.query(
+            f"SELECT {_COLUMNS} FROM step_run s WHERE s.cache_key = :key AND s.status = 'completed' "
+            "AND s.ended_us >= :since "
             "AND NOT EXISTS (SELECT 1 FROM step_output o JOIN version v ON v.id = o.version_id "
-            f"WHERE o.step_run_id = s.id AND NOT ({self._readable(machine)}))",
-            {"key": cache_key, "since": since_us or 0, "machine": machine},
-            "ORDER BY s.id DESC LIMIT 1",
+            f"WHERE o.step_run_id = s.id AND NOT ({self._readable(machine)})) ORDER BY s.id DESC LIMIT :limit",
+            {"key": cache_key, "since": since_us or 0, "machine": machine, "limit": limit},
         )
+        return [_step_run(row) for row in rows]
 
     def earlier(self, step_run: StepRun) -> StepRun | None:
         """Return the newest run of the same step, in an earlier run of the same pipeline, that came to its outputs."""

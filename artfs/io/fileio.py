@@ -58,7 +58,7 @@ def open(path: PathType, mode: str = "r") -> IO[Any]:
     at = locate(path)
     if set(mode) & set("wax+"):
         at.check_writable()
-    return at.files.open(at.path, mode)
+    return at.tell_read().files.open(at.path, mode)
 
 
 def copy(src: PathType, dst: PathType, overwrite: bool = False) -> None:
@@ -73,7 +73,7 @@ def copy(src: PathType, dst: PathType, overwrite: bool = False) -> None:
         FileExistsError: a file is at `dst`.
         OutsideStore, ReadOnly, StoreError: as for `open`.
     """
-    source, target = locate(src), locate(dst).check_writable()
+    source, target = locate(src).tell_read(), locate(dst).check_writable()
     if source.is_in_same(target):
         source.files.copyfile(source.path, target.path, overwrite)
         return

@@ -16,6 +16,7 @@ from uuid import UUID
 from artfs.errors import ReadOnly, StoreError
 from artfs.home.home import Home
 from artfs.io.plain import PlainFiles
+from artfs.scopes import step_scope
 from artfs.stores.artifact_store import BaseArtifactStore
 from artfs.stores.flavor import PathType
 from artfs.stores.local.store import local_path
@@ -47,6 +48,16 @@ class Located:
         if isinstance(self.files, PlainFiles) or isinstance(other.files, PlainFiles):
             return type(self.files) is type(other.files)
         return self.files.id == other.files.id
+
+    def tell_read(self) -> Located:
+        """Return this, after telling the step that reads here which version the path belongs to."""
+        scope = step_scope.get()
+        if scope is not None and self.workspace is not None and not isinstance(self.files, PlainFiles):
+            for uuid in _versions_touched(self.files, self.path, False):
+                version = self.workspace.catalog.versions.by_uuid(uuid)
+                if version is not None:
+                    scope.loaded(version)
+        return self
 
     def check_writable(self, *, whole: bool = False) -> Located:
         """Return this, or raise if writing there would change a version, or remove a store.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from artfs.enums import ExecutionStatus
@@ -19,6 +20,9 @@ Parts = Mapping[str, str]
 `file:<path>`, `environment:<name>`. Under `WHY`, in words, what else decided."""
 
 WHY = "why"
+
+MOST_FILES = 10_000
+"""So many of the files that a step has read are recorded."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Explanation:
 
 def explain_step(catalog: Catalog, run: Run, step: StepRun) -> Explanation:
     """Tells which part of a step's key changed against the newest earlier run of it, or what else made it run."""
+    found = _explained(catalog, run, step)
+    return replace(found, reasons=[*found.reasons, *_limits(catalog, step)])
+
+
+def _explained(catalog: Catalog, run: Run, step: StepRun) -> Explanation:
     if step.status == ExecutionStatus.CACHED.value:
         source = catalog.steps.by_id(step.cached_from_id) if step.cached_from_id is not None else None
         shown = _path(catalog, source) if source is not None else None
@@ -47,8 +56,8 @@ def explain_step(catalog: Catalog, run: Run, step: StepRun) -> Explanation:
     why = step.cache_parts.get(WHY)
     earlier = catalog.steps.earlier(step)
     if why is not None or earlier is None:
-        reason = why or f"it is the first run of this step in pipeline '{run.pipeline}'"
-        return Explanation(step.name, step.status, _path(catalog, earlier) if earlier else None, [reason])
+        reasons = why.split("\n") if why else [f"it is the first run of this step in pipeline '{run.pipeline}'"]
+        return Explanation(step.name, step.status, _path(catalog, earlier) if earlier else None, reasons)
     if not step.cache_parts:
         return Explanation(step.name, step.status, None, ["it did not come so far that its key was known"])
     if not differences({}, earlier.cache_parts):
@@ -70,6 +79,20 @@ def differences(before: Parts, now: Parts) -> list[str]:
             kind, _, what = name.partition(":")
             verb = "changed" if name in before and name in now else "is new" if name in now else "is no longer there"
             lines.append(f"{kind} '{what}' {verb}")
+    return lines
+
+
+def _limits(catalog: Catalog, step: StepRun) -> list[str]:
+    """What is not compared in full when the outputs are to be reused, a line each."""
+    uses = catalog.step_uses.of(step.id if step.cached_from_id is None else step.cached_from_id)
+    files = [use for use in uses if use.kind == "file"]
+    lines = [
+        f"file {os.fsdecode(use.name)} counts by its size and time alone: the step has read too much to hash it all"
+        for use in uses
+        if use.kind in ("file", "declared") and use.size is not None and use.digest is None
+    ]
+    if len(files) >= MOST_FILES:
+        lines.append(f"only the first {MOST_FILES:,} of the files that it has read count")
     return lines
 
 

@@ -23,6 +23,7 @@ from artfs.objects.pipeline import PipelineResponse
 from artfs.objects.run import PipelineRunResponse, StepRunResponse
 from artfs.objects.version import ArtifactVersionResponse
 from artfs.runs import find_pipeline, find_run
+from artfs.scopes import step_scope
 
 if TYPE_CHECKING:
     from artfs.catalog.artifacts import Artifact
@@ -101,6 +102,9 @@ class Objects:
 
         def fetch(index: int) -> list[ArtifactVersionResponse]:
             found = rows.list(artifact_id, where, any_of=any_of, sort=sort, page=index, size=size)
+            if (scope := step_scope.get()) is not None:
+                asked = {"where": where, "any_of": any_of, "sort": sort, "page": index, "size": size}
+                scope.listed({"artifact_id": artifact_id, **asked}, found)
             return [self.version(row) for row in found]
 
         def describe(items: Sequence[ArtifactVersionResponse]) -> list[dict[str, object]]:

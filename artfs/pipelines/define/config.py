@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -102,6 +103,8 @@ class StepOptions:
         on_failure: called when the step has failed for good, with the exception if it takes one.
         on_success: called when the step is complete and its outputs are kept.
         model: the version of a model that its outputs are put into.
+        depends_on: paths and patterns of files that the step depends on.
+        observe: whether what it is seen to use while it runs counts; yes when nothing was said.
     """
 
     enable_cache: bool | None = None
@@ -114,10 +117,14 @@ class StepOptions:
     on_failure: Hook | None = None
     on_success: Hook | None = None
     model: Model | None = None
+    depends_on: Sequence[str] = ()
+    observe: bool | None = None
 
     def __post_init__(self) -> None:
         if self.enable_cache not in (None, True, False):
             raise InvalidValue(f"enable_cache is True or False, not {self.enable_cache!r}")
+        if self.observe not in (None, True, False):
+            raise InvalidValue(f"observe is True or False, not {self.observe!r}")
         if self.retries is not None and (type(self.retries) is not int or self.retries < 0):
             raise InvalidValue(f"retries is a number from 0, not {self.retries!r}")
         if self.model is not None and not isinstance(self.model, Model):
@@ -138,6 +145,8 @@ class StepOptions:
             on_failure=self.on_failure or outer.on_failure,
             on_success=self.on_success or outer.on_success,
             model=self.model or outer.model,
+            depends_on=tuple(self.depends_on) or tuple(outer.depends_on),
+            observe=outer.observe if self.observe is None else self.observe,
         )
 
     def materializer_of(self, output: str) -> type[BaseMaterializer] | str | None:
@@ -169,3 +178,12 @@ def recorded_parameters(parameters: Mapping[str, Any], owner: str) -> dict[str, 
                 subject=name,
             ) from None
     return recorded
+
+
+def checked_paths(paths: Any) -> tuple[str, ...]:
+    """Returns paths as text, or raises InvalidValue: a single one would be taken for a list of letters."""
+    if paths is None:
+        return ()
+    if isinstance(paths, str | os.PathLike) or not all(isinstance(each, str | os.PathLike) for each in paths):
+        raise InvalidValue(f"depends_on is a list of paths or patterns, not {paths!r}")
+    return tuple(os.fspath(each) for each in paths)

@@ -43,9 +43,11 @@ class StepTask:
     """All that an executor needs to run a step, here or on another machine that sees the same catalog and store.
 
     home: of the catalog. inputs: ids of the versions for each input; several for an input that is a list.
-    lists: inputs that take a list even of one version. values: inputs that are at hand in memory, for executors that
-    run in this process. tags: of the pipeline, for every version that the step makes. on_failure, on_success: as of
-    `StepOptions`. model_version_id: the version of a model that it makes its outputs for.
+    lists: inputs that take a list even of one version. main: what the script is called as a module.
+    records_uses: whether what the step is seen to use is recorded; records_modules: whether all own modules are used;
+    records_generators: whether the generators are those that the program has seeded. values: inputs that are at hand in
+    memory, for executors that run in this process. tags: of the pipeline, for every version that the step makes.
+    on_failure, on_success: as of `StepOptions`. model_version_id: the version of a model that it makes its outputs for.
     """
 
     home: Path
@@ -61,6 +63,10 @@ class StepTask:
     outputs: Sequence[OutputPlan]
     log_path: Path
     retries: int
+    main: str = "__main__"
+    records_uses: bool = False
+    records_modules: bool = False
+    records_generators: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)
     tags: Sequence[str] = ()
     on_failure: Hook | None = None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from artfs.materializers.base import BaseMaterializer
 from artfs.names import check_artifact_name
 from artfs.objects.named_model import Model
 from artfs.objects.references import OutputReference, StepInput
-from artfs.pipelines.define.config import CachePolicy, StepOptions
+from artfs.pipelines.define.config import CachePolicy, StepOptions, checked_paths
 from artfs.pipelines.define.hooks import Hook
 from artfs.pipelines.define.signature import Signature, check_function, plain_function, signature_of
 from artfs.scopes import current_composition
@@ -70,6 +71,8 @@ class Step(Generic[P, R]):
         on_failure: Hook | None = None,
         on_success: Hook | None = None,
         model: Model | None = None,
+        depends_on: Sequence[str | PathLike[str]] | None = None,
+        observe: bool | None = None,
     ) -> Step[P, R]:
         """A copy of the step with other settings; what is not given stays as it was. See `StepOptions`."""
         changed = StepOptions(
@@ -82,6 +85,8 @@ class Step(Generic[P, R]):
             on_failure=on_failure,
             on_success=on_success,
             model=model,
+            depends_on=checked_paths(depends_on),
+            observe=observe,
         )
         return Step(self.function, name or self.name, changed.over(self.options), self.signature)
 
@@ -118,6 +123,8 @@ def step(
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
     model: Model | None = None,
+    depends_on: Sequence[str | PathLike[str]] | None = None,
+    observe: bool | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
     function: Callable[..., Any] | None = None,
@@ -131,6 +138,8 @@ def step(
     on_failure: Hook | None = None,
     on_success: Hook | None = None,
     model: Model | None = None,
+    depends_on: Sequence[str | PathLike[str]] | None = None,
+    observe: bool | None = None,
 ) -> Any:
     """Make a function a step: its outputs become versions when a pipeline runs it.
 
@@ -146,6 +155,9 @@ def step(
             exception, if it takes one.
         on_success: one that is called, with nothing, when the step is complete and its outputs are kept.
         model: the version of a model that what it makes is put into.
+        depends_on: paths and patterns of files that the outputs depend on, where artfs cannot see them being read:
+            those that C++ code or other processes open. A folder stands for all files in it.
+        observe: False leaves out of a later comparison what the step was seen to use while it ran.
 
     Raises:
         InvalidValue: the function cannot be a step.
@@ -166,6 +178,8 @@ def step(
             on_failure=on_failure,
             on_success=on_success,
             model=model,
+            depends_on=checked_paths(depends_on),
+            observe=observe,
         )
         return Step(function, plain_function(function).__name__ if name is None else name, options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from artfs.lineage.explain import WHY
 from artfs.pipelines.define.plan import StepTask
-from artfs.pipelines.fingerprint.code import TYPES, code_parts
+from artfs.pipelines.fingerprint.code import TYPES, code_of
 from artfs.pipelines.fingerprint.types_used import types_used
 from artfs.workspace.workspace import Workspace
 
@@ -21,7 +21,7 @@ def forget_key_of_other_code(workspace: Workspace, task: StepTask) -> None:
         return
     inputs = versions.by_ids([number for numbers in task.inputs.values() for number in numbers])
     given = {(version.data_type, version.materializer) for version in inputs}
-    here = code_parts(task.step.function, types_used(task.step.signature, task.outputs, given))
+    here = code_of(task.step.function, types_used(task.step, task.outputs, given), task.main).parts
     told = {name.removeprefix("code:"): digest for name, digest in row.cache_parts.items() if name.startswith("code:")}
     both = told.keys() & {name for name in here if not name.endswith(TYPES)}
     other = sorted(name for name in both if told[name] != here[name].hex())

@@ -12,16 +12,25 @@ distribution counts by its name and that distribution's version.
 from __future__ import annotations
 
 import builtins
-import dis
+import inspect
 import types
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from artfs.classes import qualified_name
 from artfs.content.digest import Digest, tagged
 from artfs.pipelines.define.signature import plain_function
-from artfs.pipelines.fingerprint.own import is_own, is_own_to_import, module_of, version_of
+from artfs.pipelines.fingerprint.bytecode import calls, codes, imports, reaches_anything, variables
+from artfs.pipelines.fingerprint.own import (
+    MAIN,
+    is_own,
+    is_own_function,
+    is_own_to_import,
+    module_of,
+    title_of,
+    version_of,
+)
 from artfs.pipelines.fingerprint.values import Described
 
 _BY_NAME = frozenset({"getattr", "vars", "__dict__", "attrgetter"})
@@ -33,40 +42,77 @@ _ANY_GLOBAL = frozenset({"globals", "eval", "exec"})
 _CLASS_FACTS = frozenset({"__slots__", "__pydantic_fields__", "__attrs_attrs__"})
 """Of the attributes with such names that are no functions, those that say what a class does."""
 
-_IMPORT = dis.opmap["IMPORT_NAME"]
-
+_HERE = "@"
+"""The module of the step, in names of parts."""
 
 TYPES = " (types)"
 """What the name of a part ends in that tells which types there are; each of them is a part of its own."""
 
 
-def code_parts(function: Callable[..., Any], types_used: Iterable[Any] = ()) -> dict[str, Digest]:
-    """Digest of every piece that a function's result may depend on, by the piece's name.
+@dataclass(frozen=True)
+class Code:
+    """What a function's result may depend on.
 
-    types_used: types of what it takes and gives, and what turns them into files; their methods may be called although
-    the code does not name them.
+    Args:
+        digest: of all of it. A script and the same file imported have the same.
+        parts: digest of every piece of code and value, by its name.
+        variables: the environment variables that it reads.
+        is_followed: False where it reaches code in ways that nobody can follow: then all own modules count.
     """
-    walk = _Walk()
+
+    digest: Digest
+    parts: Mapping[str, Digest]
+    variables: frozenset[str] = frozenset()
+    is_followed: bool = True
+
+
+def code_of(function: Callable[..., Any], types_used: Iterable[Any] = (), main: str | None = None) -> Code:
+    """What the code of a function, and all own code that it reaches, depends on.
+
+    Args:
+        function: where the walk begins.
+        types_used: types of what it takes and gives, and what turns them into files; their methods may be called
+            although the code does not name them.
+        main: what the script is called as a module, where this process was not begun with it.
+    """
+    plain = plain_function(function)
+    walk = _Walk(plain.__module__)
     walk.describe(function)
     used = [walk.describe(each) for each in types_used]
-    return {**walk.finish(), f"{qualified_name(plain_function(function))}{TYPES}": tagged(b"types", *used)}
+    parts = {**walk.finish(), f"{_HERE}.{plain.__qualname__}{TYPES}": tagged(b"types", *used)}
+    digest = tagged(b"code", *(piece for name, part in sorted(parts.items()) for piece in (name.encode(), part)))
+    title = title_of(plain.__module__) if main is None or plain.__module__ != MAIN else main
+    shown = {f"{title}{name[1:]}" if name.startswith(f"{_HERE}.") else name: part for name, part in parts.items()}
+    return Code(digest, shown, frozenset(walk.variables), walk.is_followed)
 
 
-def plain_text(value: Any) -> Digest:
-    """A digest that is the same in every process for equal values."""
-    return Digest(_Walk().describe(value))
+def plain_text(value: Any, module: str = MAIN) -> Digest:
+    """A digest that is the same in every process for equal values. module: where the step is."""
+    return Digest(_Walk(module).describe(value))
+
+
+def digest_of_code(code: types.CodeType) -> Digest:
+    """A digest of what byte code does by itself, without what the names in it stand for."""
+    return tagged(b"code", *_code_pieces(code, _Walk()))
 
 
 class _Walk(Described):
     """Collects parts; functions and classes wait in a queue, so that a long chain of calls is no deep recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, here: str = MAIN) -> None:
         super().__init__()
+        self.variables: set[str] = set()
+        self.is_followed = True
+        self._here = (None, MAIN, here)
         self._parts: dict[str, Digest] = {}
         self._keys: dict[int, str] = {}
         self._taken: set[str] = set()
         self._seen: set[int] = set()
         self._waiting: deque[Any] = deque()
+
+    def title(self, module: str | None) -> str:
+        """What a module is called in names of parts: that of the step has no name, as a script has none either."""
+        return _HERE if module is None or module in self._here else module
 
     def finish(self) -> dict[str, Digest]:
         while self._waiting:
@@ -78,7 +124,7 @@ class _Walk(Described):
             else:
                 for name, member in sorted(vars(thing).items()):
                     if not name.startswith("__") or name == "__getattr__":
-                        self._add_named(f"{thing.__name__}.{name}", member)
+                        self._add_named(f"{self.title(thing.__name__)}.{name}", member)
         return self._parts
 
     # What values refer to: see `Described`.
@@ -86,8 +132,10 @@ class _Walk(Described):
     def reference(self, thing: types.FunctionType | type | types.ModuleType) -> bytes:
         """A function, class or module as another piece refers to it; makes sure that it becomes a part."""
         module = thing.__name__ if isinstance(thing, types.ModuleType) else module_of(thing)
-        name = str(module) if isinstance(thing, types.ModuleType) else f"{module}.{thing.__qualname__}"
-        if not is_own(module):
+        title = self.title(module)
+        name = title if isinstance(thing, types.ModuleType) else f"{title}.{thing.__qualname__}"
+        own = is_own_function(thing) if isinstance(thing, types.FunctionType) else is_own(module)
+        if not own:
             self._add_distribution(str(module))
             within = self._held_by(thing) if isinstance(thing, types.FunctionType) else b""
             return tagged(b"library", name.encode(), within)
@@ -119,7 +167,7 @@ class _Walk(Described):
 
     def _add_function(self, function: types.FunctionType) -> None:
         key = self._keys[id(function)]
-        codes = list(_codes(function.__code__))
+        all_codes = list(codes(function.__code__))
         defaults = function.__defaults__, sorted((function.__kwdefaults__ or {}).items())
         attributes = {name: value for name, value in vars(function).items() if name != "__wrapped__"}
         self._parts[key] = tagged(
@@ -133,28 +181,46 @@ class _Walk(Described):
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             if not _is_empty(cell):
                 self._add_named(f"{key}.{name}", cell.cell_contents)
-        names = {name for code in codes for name in code.co_names}
+        names = {name for code in all_codes for name in code.co_names}
         wanted = names & function.__globals__.keys()
-        if names & _ANY_GLOBAL and any(_calls(code, _ANY_GLOBAL) for code in codes):
+        if names & _ANY_GLOBAL and any(calls(code, _ANY_GLOBAL) for code in all_codes):
             wanted = {name for name in function.__globals__ if not name.startswith("__")}
         for name in sorted(wanted):
-            self._add_global(f"{function.__module__}.{name}", function.__globals__[name], names)
-        for code in codes:
+            value = self.title(function.__module__) if name == "__name__" else function.__globals__[name]
+            self._add_global(f"{self.title(function.__module__)}.{name}", value, names)
+        for code in all_codes:
+            self.variables.update(variables(code, function.__globals__))
+            self.is_followed = self.is_followed and not reaches_anything(code, function.__globals__)
             for module in self._imported(code, function.__globals__):
-                self._add_global(module.__name__, module, names)
+                self._add_global(self.title(module.__name__), module, names)
 
     def _add_global(self, name: str, value: Any, names: Collection[str]) -> None:
         """Takes in what a global name stands for; of a module of the user's own, the members that the code names."""
         if not isinstance(value, types.ModuleType) or not is_own(value.__name__) or _BY_NAME & set(names):
             self._add_named(name, value)
+            if isinstance(value, types.ModuleType | type):
+                self._add_own_within(value, set(names))
             return
         for member in sorted(vars(value).keys() & {*names, "__getattr__"}):
             if vars(value)[member] is not value:
-                self._add_global(f"{value.__name__}.{member}", vars(value)[member], set(names) - {member})
+                title = f"{self.title(value.__name__)}.{member}"
+                self._add_global(title, vars(value)[member], set(names) - {member})
+
+    def _add_own_within(self, library: types.ModuleType | type, names: Collection[str]) -> None:
+        """Takes in what somebody has put into a library's module or class: a function that stands in for its own."""
+        module = library.__name__ if isinstance(library, types.ModuleType) else module_of(library)
+        if is_own(module):
+            return
+        for member in sorted(vars(library).keys() & names):
+            value = vars(library)[member]
+            if isinstance(value, types.ModuleType | type) and value is not library:
+                self._add_own_within(value, set(names) - {member})
+            if _has_own_code(value):
+                self._add_named(f"{module}.{member}", value)
 
     def _imported(self, code: types.CodeType, names: dict[str, Any]) -> Iterator[types.ModuleType]:
         """Modules that code imports while it runs. The user's own are imported now: what they do counts."""
-        for module, members, level in _imports(code):
+        for module, members, level in imports(code):
             if not level and not is_own_to_import(module):
                 self._add_distribution(module)
                 continue
@@ -180,6 +246,19 @@ class _Walk(Described):
             self._parts[package] = tagged(b"distribution", version.encode())
 
 
+def _has_own_code(value: Any) -> bool:
+    if isinstance(value, types.MethodType | staticmethod | classmethod):
+        value = value.__func__
+    if isinstance(value, types.FunctionType):
+        return is_own_function(inspect.unwrap(value)) or is_own_function(value)
+    return is_own(value.__name__ if isinstance(value, types.ModuleType) else _kind_of(value))
+
+
+def _kind_of(value: Any) -> str | None:
+    """The module that says what a value can do: of a class its own, else its class's."""
+    return module_of(value if isinstance(value, type) else type(value)) or "builtins"
+
+
 def _is_function(member: Any) -> bool:
     return isinstance(member, types.FunctionType | staticmethod | classmethod | property)
 
@@ -190,34 +269,6 @@ def _is_empty(cell: types.CellType) -> bool:
         return cell.cell_contents is cell
     except ValueError:
         return True
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Code, and that of the functions within it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
-
-
-def _calls(code: types.CodeType, functions: Collection[str]) -> bool:
-    """Whether code names one of these functions, not only a method that is called so."""
-    return any(
-        instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval in functions
-        for instruction in dis.get_instructions(code)
-    )
-
-
-def _imports(code: types.CodeType) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """The import statements in code: module, members, and how many packages up a relative one begins."""
-    if _IMPORT not in code.co_code[::2]:
-        return
-    before: list[Any] = [0, None]
-    for instruction in dis.get_instructions(code):
-        if instruction.opcode == _IMPORT:
-            yield instruction.argval, before[-1] or (), before[-2]
-        if instruction.opname == "LOAD_CONST":
-            before.append(instruction.argval)
 
 
 def _code_pieces(code: types.CodeType, walk: Described) -> Iterator[bytes]:

@@ -11,21 +11,21 @@ from artfs.errors import ClassNotFound
 from artfs.materializers.base import BaseMaterializer
 from artfs.materializers.registry import registry
 from artfs.pipelines.define.plan import OutputPlan
-from artfs.pipelines.define.signature import Signature
-from artfs.pipelines.fingerprint.own import is_own, module_of
+from artfs.pipelines.define.step import Step
+from artfs.pipelines.fingerprint.own import MAIN, is_own, is_own_to_import, module_of
 
 
 def types_used(
-    signature: Signature, outputs: Sequence[OutputPlan], given: Collection[tuple[str | None, str | None]]
+    step: Step, outputs: Sequence[OutputPlan], given: Collection[tuple[str | None, str | None]]
 ) -> list[Any]:
     """Annotations, classes and materializers.
 
     given: by name, the classes and materializers of the versions that the step is given.
     """
-    annotations = [spec.annotation for spec in signature.inputs.values()]
-    annotations += [spec.annotation for spec in signature.outputs]
-    names = sorted({name for pair in given for name in pair if name is not None})
-    found = [kind for name in names if (kind := _own_class(name)) is not None]
+    annotations = [spec.annotation for spec in step.signature.inputs.values()]
+    annotations += [spec.annotation for spec in step.signature.outputs]
+    names = sorted({name for pair in given for name in pair if name is not None}, key=by_class)
+    found = [kind for name in names if (kind := _own_class(name, step)) is not None]
     return [*annotations, *found, *(each for output in outputs for each in _materializers(output))]
 
 
@@ -34,11 +34,24 @@ def own_materializers() -> list[type[BaseMaterializer]]:
     return [each for each in registry.registered() if is_own(module_of(each))]
 
 
-def _own_class(name: str) -> type | None:
+def by_class(name: str) -> str:
+    """A class's name, without the module if that is the user's own: a script is `__main__`, or imported.
+
+    >>> by_class("__main__.Point")
+    'Point'
+    """
+    module, _, kind = name.rpartition(".")
+    return kind if module and is_own_to_import(module) else name
+
+
+def _own_class(name: str, step: Step | None = None) -> type | None:
     """The user's own class of this name, if it is there: a step that loads a value of it will need it anyway."""
-    module = name.partition(".")[0]
+    module, _, kind = name.partition(".")
     if module in sys.modules and not is_own(module):
         return None
+    # What a script has saved is in the step's module where the script is imported.
+    if module == MAIN and step is not None and isinstance(there := step.function.__globals__.get(kind), type):
+        return there
     try:
         found = find_by_name(name, trusted=False)
     except (ClassNotFound, PermissionError):

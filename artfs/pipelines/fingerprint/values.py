@@ -6,9 +6,12 @@ has no content of that kind (a lock, an open file, a connection) only the class 
 
 from __future__ import annotations
 
+import contextvars
 import copyreg
 import functools
+import logging
 import os
+import sys
 import types
 import weakref
 from abc import ABC, abstractmethod
@@ -21,6 +24,10 @@ from artfs.pipelines.fingerprint.own import is_own, module_of
 _PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
 _WEAK = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet, weakref.ref)
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+_HELD = ("artfs.client", "artfs.objects.", "artfs.workspace.")
+
+_UNSET = "artfs: not set"
 
 _DEEPEST = 150
 """Values nested deeper than this cannot be compared: each time they count as others."""
@@ -60,12 +67,14 @@ class Described(ABC):
 
     def _described(self, value: Any, inner: Callable[[Any], bytes]) -> bytes:
         kind = type(value)
+        if isinstance(value, logging.Logger | os._Environ) or value is sys.modules:
+            return tagged(b"of no matter", inner(kind))  # a log is no output, and what these hold counts one by one
         if kind is list or kind is tuple:
             if set(map(type, value)) <= _PLAIN:
                 return tagged(b"list", repr(value).encode("utf-8", "surrogatepass"))
             return tagged(kind.__name__.encode(), *map(inner, value))
         if kind is dict or kind is types.MappingProxyType:
-            return tagged(b"dict", *(inner(part) for item in value.items() for part in item))
+            return tagged(b"dict", *(inner(part) for item in list(value.items()) for part in item))
         if isinstance(value, set | frozenset):
             return tagged(b"set", inner(kind), *sorted(map(inner, value)))
         if isinstance(value, staticmethod | classmethod):
@@ -82,6 +91,11 @@ class Described(ABC):
             return tagged(kind.__name__.encode(), *map(inner, value))
         if _is_step(kind):
             return inner(value.function)
+        if (module_of(kind) or "").startswith(_HELD):
+            # What users hold of a catalog is what it is called, not how it is reached and what was asked of it.
+            return tagged(b"held", inner(kind), str(getattr(value, "id", "")).encode())
+        if isinstance(value, contextvars.ContextVar):
+            return tagged(b"context", value.name.encode(), *map(inner, (value.get(_UNSET),)))
         if isinstance(value, _WEAK):
             return tagged(b"weak", inner(kind))
         tensor = _tensor(value)

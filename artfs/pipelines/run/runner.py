@@ -38,15 +38,18 @@ from artfs.pipelines.define.config import CachePolicy, ExternalArtifact
 from artfs.pipelines.define.plan import Names, OutputPlan, StepTask, plan_outputs
 from artfs.pipelines.executors import EXECUTORS, Executor
 from artfs.pipelines.fingerprint.cache_key import CacheKey, cache_key
-from artfs.pipelines.fingerprint.code import code_parts
+from artfs.pipelines.fingerprint.code import Code, code_of
 from artfs.pipelines.fingerprint.environment import environment
+from artfs.pipelines.fingerprint.own import MAIN, title_of
 from artfs.pipelines.fingerprint.types_used import types_used
+from artfs.pipelines.observe import files
 from artfs.pipelines.run.alive import alive, fail_dead_runs
 from artfs.pipelines.run.memory import Key, PassedValues
 from artfs.pipelines.run.models import RunModels
 from artfs.pipelines.run.reuse import Reusable, find_earlier
 from artfs.pipelines.task.execution import StepOutcome, run_task
 from artfs.pipelines.task.logs import captured_output
+from artfs.scopes import unobserved
 from artfs.workspace.workspace import Workspace
 
 SKIPPED = "skipped"
@@ -81,7 +84,7 @@ class Runner:
         self._memory = PassedValues(composition)
         self._versions: dict[Key, Version] = {}
         self._externals: dict[int, Version] = {}
-        self._code: dict[object, Mapping[str, Any]] = {}
+        self._code: dict[object, Code] = {}
         self._cached = 0
         self._failure: BaseException | None = None
 
@@ -233,11 +236,15 @@ class Runner:
         outputs = self._plans[invocation.name]
         model_version_id = self._models.of(invocation.options.model)
         inputs = {slot: self._resolved(invocation, slot) for slot in invocation.sources}
-        key, found = self._look_up(invocation, inputs, outputs)
+        with unobserved():
+            declared = files.declared(invocation.options.depends_on)
+            key, found = self._look_up(invocation, inputs, outputs, declared)
+            uses = files.used(declared, None, "declared") if key is not None and found.earlier is None else []
         if found.earlier is None:
             self._check_free(outputs)
         with self._catalog.transaction():
             step_run = self._record(invocation, inputs, key, found)
+            self._catalog.step_uses.add(step_run.id, uses)
             if found.earlier is not None:
                 self._take_over(step_run, found, outputs, invocation.name)
                 if model_version_id is not None:
@@ -258,6 +265,10 @@ class Runner:
             outputs=outputs,
             log_path=self._log_path(invocation),
             retries=invocation.options.retries or 0,
+            main=title_of(MAIN),
+            records_uses=key is not None and invocation.options.observe is not False,
+            records_generators=executor.in_this_process,
+            records_modules=key is not None and not key.is_followed,
             values=self._memory.take(invocation) if executor.in_this_process else {},
             tags=cascading(self._options.tags),
             on_failure=invocation.options.on_failure,
@@ -291,25 +302,29 @@ class Runner:
         return self._externals[id(value)]
 
     def _look_up(
-        self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
+        self,
+        invocation: Invocation,
+        inputs: Mapping[str, Sequence[Version]],
+        outputs: Sequence[OutputPlan],
+        declared: Mapping[str, bool],
     ) -> tuple[CacheKey | None, Reusable]:
         if invocation.options.enable_cache is False:
             return None, Reusable(None, why="caching is off for it")
         if any(isinstance(value, ExternalArtifact) for _, value in invocation.values()):
             return None, Reusable(None, why="an input is an ExternalArtifact, which is never cached")
         policy = invocation.options.cache_policy or CachePolicy()
-        key = cache_key(invocation, self._code_of(invocation, inputs, outputs), inputs, outputs, policy)
-        return key, find_earlier(self._workspace, key.digest, policy, outputs)
+        secret = self._workspace.home.manifest_key
+        key = cache_key(invocation, self._code_of(invocation, inputs, outputs), inputs, outputs, policy, secret)
+        observe = invocation.options.observe is not False
+        return key, find_earlier(self._workspace, key.digest, policy, outputs, declared, observe)
 
     def _code_of(
         self, invocation: Invocation, inputs: Mapping[str, Sequence[Version]], outputs: Sequence[OutputPlan]
-    ) -> Mapping[str, Any]:
+    ) -> Code:
         given = {(version.data_type, version.materializer) for versions in inputs.values() for version in versions}
         which = id(invocation.step), frozenset(given)
         if which not in self._code:
-            self._code[which] = code_parts(
-                invocation.step.function, types_used(invocation.step.signature, outputs, given)
-            )
+            self._code[which] = code_of(invocation.step.function, types_used(invocation.step, outputs, given))
         return self._code[which]
 
     def _check_free(self, outputs: Sequence[OutputPlan]) -> None:

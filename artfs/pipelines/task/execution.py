@@ -13,6 +13,7 @@ from typing import Any
 from artfs.artifacts.load import load
 from artfs.artifacts.save import prepared
 from artfs.artifacts.seal import Ready, commit
+from artfs.catalog.step_uses import StepUse
 from artfs.catalog.versions import Version
 from artfs.enums import ArtifactSaveType, ExecutionStatus
 from artfs.errors import Cancelled, InvalidValue
@@ -25,7 +26,7 @@ from artfs.pipelines.task.hooks import call_hook
 from artfs.pipelines.task.logs import step_log
 from artfs.pipelines.task.scope import StepScope
 from artfs.pipelines.task.validation import checked
-from artfs.scopes import current_composition, step_scope
+from artfs.scopes import current_composition, step_scope, unobserved
 from artfs.workspace.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def run_task(workspace: Workspace, task: StepTask, cancelled: Callable[[], bool]
 
     cancelled: asked before anything is recorded: whether the run has been given up, so that nobody wants to know.
     """
-    scope = StepScope(workspace.catalog, task)
+    scope = StepScope(workspace, task)
     with step_log(task.log_path, workspace.home):
         attempt = 1
         while True:
@@ -87,13 +88,16 @@ def _attempt(
         context.make_folder = folders.path
         # A step of a pipeline that is run within a step of another is no business of that one.
         _enter(stack, step_scope, None)
-        arguments = {**_loaded(workspace, task, context.versions, attempt), **task.parameters}
+        with unobserved():
+            arguments = {**_loaded(workspace, task, context.versions, attempt), **task.parameters}
         try:
-            result = _call(task, scope, context, arguments)
+            with scope.observed():
+                result = _call(task, scope, context, arguments)
         finally:
             context.is_over = True
         values = _by_slot(task, result)
-        made = _save(workspace, task, values, context, folders, attempt, cancelled)
+        with unobserved():
+            made = _save(workspace, task, values, context, folders, scope.uses(), attempt, cancelled)
     # An existing version that the step has returned stands for its value, which whoever needs it loads.
     fresh = [plan for plan in task.outputs if not isinstance(values[plan.slot], ArtifactVersionResponse)]
     return StepOutcome(made, {plan.template: values.pop(plan.slot) for plan in fresh})
@@ -124,6 +128,7 @@ def _save(
     values: Mapping[str, Any],
     context: StepContext,
     folders: OutputFolders,
+    uses: Sequence[StepUse],
     attempt: int,
     cancelled: Callable[[], bool],
 ) -> dict[str, int]:
@@ -149,6 +154,7 @@ def _save(
                 steps.add_output(task.step_run_id, plan.slot, version.id, produced=produced)
                 if task.model_version_id is not None:
                     workspace.catalog.models.link(task.model_version_id, version.id)
+            workspace.catalog.step_uses.add(task.step_run_id, uses)
             steps.finish(task.step_run_id, ExecutionStatus.COMPLETED.value, attempt=attempt)
     return {plan.slot: (made.get(plan.slot) or existing[plan.slot]).id for plan in task.outputs}
 
