@@ -99,6 +99,8 @@ QUESTIONS: Mapping[str, Callable[[Catalog], object]] = {
     "unfinished runs": lambda c: c.runs.unfinished("host"),
     "steps of a run": lambda c: c.steps.list(1),
     "inputs": lambda c: c.steps.inputs(1),
+    "all cached steps": lambda c: c.steps.all_cached(DIGEST, limit=20),
+    "uses of a step": lambda c: c.step_uses.of(1),
     "outputs": lambda c: c.steps.outputs(1),
     "cached step": lambda c: c.steps.find_cached(DIGEST),
     "upstream": lambda c: c.lineage.upstream(1),

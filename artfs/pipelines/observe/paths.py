@@ -15,15 +15,21 @@ from artfs.stores.local.store import local_path
 from artfs.workspace.workspace import Workspace
 
 _FOLDER_OF_VERSION = re.compile(r"/([0-9a-f]{32})(?:\.[^/]*)?/")
-_IN_A_MOUNT = re.compile(r"/(?:artifacts|tags|lineage|models|runs)/")
+_IN_A_MOUNT = re.compile(r"/(?:artifacts|tags|lineage|models|runs)(?:/|$)")
 
 
 @dataclass(frozen=True)
 class Read:
-    """A version that was read. asked_for: the name that gave it, if that may give another one later."""
+    """A version that was read.
+
+    Args:
+        asked_for: the name that gave it, if that may give another one later.
+        is_by_link: whether links of the user's own led there, which may lead elsewhere later.
+    """
 
     version: Version
     asked_for: str | None = None
+    is_by_link: bool = False
 
 
 def may_lead_to_version(path: str) -> bool:
@@ -44,11 +50,15 @@ class PathsOfVersions:
         """The version that a path led to. real: the same without links, as it was when it was opened."""
         if real.startswith(self._stores) and (found := _FOLDER_OF_VERSION.search(real)):
             version = self._workspace.catalog.versions.by_uuid(str(UUID(found[1])))
-            return Read(version) if version is not None else None
+            return Read(version, is_by_link=path != real) if version is not None else None
         for mount in self._mounts:
             if real.startswith(mount):
                 return self._in_mount(path, real.removeprefix(mount).split("/"))
         return None
+
+    def is_in_mount(self, real: str) -> bool:
+        """Whether a path without links lies in a mount of the home."""
+        return real.startswith(tuple(self._mounts))
 
     def _in_mount(self, path: str, real: list[str]) -> Read | None:
         if len(real) < 4 or real[0] != "artifacts":
@@ -57,6 +67,8 @@ class PathsOfVersions:
         version = self._workspace.catalog.versions.get(artifact.id, real[2]) if artifact is not None else None
         if version is None:
             return None
+        if not self.is_in_mount(path):
+            return Read(version, is_by_link=True)
         way = path.split("/")
         for index, part in enumerate(way[:-1]):
             following = way[index + 1]

@@ -50,7 +50,7 @@ class StepScope:
         self._began_ns = time.time_ns()
         self._read: dict[str, bool] = {}
         self._written: set[str] = set()
-        self._real: dict[str, str] = {}
+        self._real: dict[str, tuple[str, bool]] = {}
         self._imported: set[str] = set()
         self._states: Mapping[str, Any] = {}
 
@@ -120,8 +120,10 @@ class StepScope:
         if not reads:
             self._written.add(path)
             return
-        if may_lead_to_version(path) and step_scope.get() is self:
-            self._real.setdefault(path, os.path.realpath(path))
+        if step_scope.get() is self and path not in self._real:
+            real = os.path.realpath(path)
+            if may_lead_to_version(real):
+                self._real[path] = real, relative
         if len(self._read) < _MOST_OPENED and self._places.counts(path):
             self._read.setdefault(path, relative)
 
@@ -139,10 +141,14 @@ class StepScope:
         if not self._real:
             return
         paths = PathsOfVersions(self._workspace)
-        for path, real in self._real.items():
+        for path, (real, relative) in self._real.items():
             read = paths.read(path, real)
-            if read is not None:
+            if read is None:
+                if paths.is_in_mount(real):
+                    self._read[path] = relative
+                continue
+            self.loaded(read.version)
+            if not read.is_by_link:
                 self._read.pop(path, None)
-                self.loaded(read.version)
-                if read.asked_for is not None:
-                    self.looked_up(read.asked_for, read.version)
+            if read.asked_for is not None:
+                self.looked_up(read.asked_for, read.version)
