@@ -49,7 +49,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {_plain(key): _plain(each) for key, each in value.items()}
     numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.generic):
+    generic = getattr(numpy, "generic", None)  # another thread may be half-way through importing it
+    if numpy is None or generic is None or not isinstance(value, generic):
         return value
     plain = value.item()
     if isinstance(value, numpy.datetime64) and isinstance(plain, int):

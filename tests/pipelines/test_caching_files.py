@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import os
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +170,24 @@ def test_a_path_from_the_working_directory_means_the_file_there(
     assert outcome(by_open) == ("cached", "one")
 
 
+def test_a_database_that_has_changed_runs_the_step_again() -> None:
+    def change(value: str) -> None:
+        with closing(sqlite3.connect("data.db")) as database:
+            database.executescript(f"DROP TABLE IF EXISTS t; CREATE TABLE t AS SELECT '{value}' AS v")
+
+    def read() -> str:
+        with closing(sqlite3.connect("data.db")) as database:
+            return str(database.execute("SELECT v FROM t").fetchone()[0])
+
+    change("one")
+    write("later", "the database is older than this")
+    assert outcome(read) == ("completed", "one")
+    assert outcome(read) == ("cached", "one")
+    change("two")
+    write("later", "the database is older than this")
+    assert outcome(read) == ("completed", "two")
+
+
 def test_a_removed_file_runs_the_step_again() -> None:
     def read() -> str:
         try:
@@ -271,6 +291,34 @@ def test_what_artfs_reads_for_a_step_is_no_file_of_its_own(work: Path) -> None:
     run = next(iter(Client().list_pipeline_runs(sort_by="desc:started")))
     uses = Client().workspace.catalog.step_uses.of(run.steps["compute"].row.id)
     assert [use.kind for use in uses] == ["name"]
+
+
+def test_registered_data_counts_as_the_version_that_it_is(work: Path) -> None:
+    (work / "set").mkdir()
+    write(work / "set/a.txt", "one")
+    version = register_artifact(work / "set", name="set")
+
+    @step
+    def compute(data: Path) -> str:
+        return (data / "a.txt").read_text() + (Path(str(load_artifact("set"))) / "a.txt").read_text()
+
+    @pipeline
+    def given() -> None:
+        compute(Client().get_artifact_version("set", "1"))
+
+    taken = given().steps["compute"]
+    uses = Client().workspace.catalog.step_uses.of(taken.row.id)
+    assert [(use.kind, use.name) for use in uses] == [("name", b"set/latest")]
+    assert {each.id for each in taken.output.lineage.upstream()} == {version.id}
+
+
+def test_a_file_with_another_time_is_read_once_to_know_that_it_is_the_same() -> None:
+    outcome(by_open)
+    os.utime("data.csv", ns=(1, 1))
+    assert outcome(by_open)[0] == "cached"
+    run = next(iter(Client().list_pipeline_runs(sort_by="desc:started")))
+    (use,) = Client().workspace.catalog.step_uses.of(run.steps["compute"].row.cached_from_id or 0)
+    assert use.mtime_ns == 1
 
 
 def test_beyond_the_limit_a_file_counts_by_size_and_time_alone() -> None:

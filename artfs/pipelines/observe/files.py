@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -26,12 +26,10 @@ from artfs.lineage.explain import MOST_FILES
 MOST_BYTES = 2**30
 """So much of what a step has read is hashed."""
 
-_NEVER = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/run/", "/var/cache/")
+_NEVER = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/var/cache/")
 _NEVER_WITHIN = frozenset({".git", "__pycache__", ".ipynb_checkpoints"})
 _CACHES = {
     "XDG_CACHE_HOME": "~/.cache",
-    "XDG_CONFIG_HOME": "~/.config",
-    "XDG_DATA_HOME": "~/.local/share",
     "XDG_STATE_HOME": "~/.local/state",
     "XDG_RUNTIME_DIR": "",
     "HF_HOME": "",
@@ -43,7 +41,7 @@ _CACHES = {
     "NUMBA_CACHE_DIR": "",
     "PIP_CACHE_DIR": "",
 }
-"""Variables that name folders of caches and settings, and where these are without them."""
+"""Variables that name folders of caches, and where these are without them."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,11 @@ class Places:
             work=tuple(_folder(each) for each in work if _folder(each) not in temporary),
         )
 
-    def counts(self, path: str) -> bool:
-        """Whether a file at an absolute path counts."""
+    def counts(self, path: str, relative: bool = False) -> bool:
+        """Whether a file at an absolute path counts. relative: whether it was given from the working directory."""
         if path.startswith(self.out) or not _NEVER_WITHIN.isdisjoint(path.split("/")):
             return False
-        return not path.startswith(self.temporary) or path.startswith(self.work)
+        return relative or not path.startswith(self.temporary) or path.startswith(self.work)
 
 
 def used(paths: Mapping[str, bool], since_ns: int | None, kind: str = "file") -> list[StepUse]:
@@ -118,23 +116,37 @@ def names(paths: Mapping[str, bool]) -> set[bytes]:
     return {_name(path, relative) for path, relative in paths.items()}
 
 
-def change(use: StepUse) -> str | None:
-    """What has become of a file since it was recorded; None if it is the same."""
+@dataclass(frozen=True)
+class Compared:
+    """What has become of a file. change: in words; None if it is the same. now: what to record in place of the use."""
+
+    change: str | None
+    now: StepUse | None = None
+
+
+def compared(use: StepUse) -> Compared:
+    """Compares a file with what was recorded of it; it is not read again the next time if only its facts differ."""
     path = os.path.abspath(os.fsdecode(use.name))
     status = _status(path)
     if status is None or use.size is None:
-        return None if status is None and use.size is None else "is gone" if status is None else "is there now"
+        same = status is None and use.size is None
+        return Compared(None if same else "is gone" if status is None else "is there now")
     # A folder's time says little on some file systems, and its names are soon listed.
-    if _facts(status) == (use.size, use.mtime_ns, use.inode) and not stat.S_ISDIR(status.st_mode):
-        return None
+    is_file = stat.S_ISREG(status.st_mode)
+    if is_file and _facts(status) == (use.size, use.mtime_ns, use.inode):
+        return Compared(None)
     if use.digest is None:
-        return None if (status.st_size, status.st_mtime_ns) == (use.size, use.mtime_ns) else "changed"
-    if stat.S_ISREG(status.st_mode) and status.st_size != use.size:
-        return "changed"
+        return Compared(None if (status.st_size, status.st_mtime_ns) == (use.size, use.mtime_ns) else "changed")
+    if is_file and status.st_size != use.size:
+        return Compared("changed")
     try:
-        return None if content(path) == use.digest else "changed"
+        same = content(path) == use.digest
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return Compared(f"cannot be read: {error.strerror}")
+    if not same:
+        return Compared("changed")
+    size, mtime_ns, inode = _facts(status)
+    return Compared(None, replace(use, size=size, mtime_ns=mtime_ns, inode=inode) if is_file else None)
 
 
 def declared(patterns: Iterable[str]) -> dict[str, bool]:
@@ -165,7 +177,7 @@ def content(path: str) -> Digest:
 @functools.cache
 def _python() -> tuple[str, ...]:
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return (sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), *paths)
+    return (sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages(), site.getusersitepackages(), *paths)
 
 
 def _files_below(folder: str) -> Iterator[str]:

@@ -43,8 +43,7 @@ def is_at(name: str, digest: Digest) -> bool:
 
 
 def _random() -> Any:
-    module = sys.modules.get("random")
-    return module.getstate() if module is not None else None
+    return _asked("random", "getstate")
 
 
 def _random_is_seeded() -> bool:
@@ -53,8 +52,14 @@ def _random_is_seeded() -> bool:
 
 
 def _numpy() -> Any:
-    module = sys.modules.get("numpy.random.mtrand")
-    return None if module is None else _flat(module.get_state())
+    state = _asked("numpy.random.mtrand", "get_state")
+    return None if state is None else _flat(state)
+
+
+def _asked(module: str, function: str) -> Any:
+    """What a function of a module says; None where that is not imported, or another thread is half-way through it."""
+    found = getattr(sys.modules.get(module), function, None)
+    return None if found is None else found()
 
 
 def _flat(state: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -67,10 +72,8 @@ def _numpy_is_seeded() -> bool:
 
 
 def _torch() -> Any:
-    module = sys.modules.get("torch")
-    if module is None or not hasattr(module, "get_rng_state"):
-        return None
-    return module.get_rng_state().numpy().tobytes()
+    state = _asked("torch", "get_rng_state")
+    return None if state is None else bytes(state.tolist())
 
 
 def _torch_is_seeded() -> bool:

@@ -8,6 +8,7 @@ Neither what C++ code opens nor what other processes open is seen.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,12 +20,21 @@ from artfs.scopes import Scope, is_unobserved, step_scope
 _OPEN = "open"
 _LISTINGS = frozenset({"os.listdir", "os.scandir"})
 _RENAME = "os.rename"
+_DATABASE = "sqlite3.connect"
+_OTHERS = _LISTINGS | {_RENAME, _DATABASE}
 
 _MACHINERY = ("artfs.", "importlib", "_frozen_importlib", "linecache", "tokenize", "zipimport", "pkgutil")
 """Modules that open files on nobody's behalf: code counts by what it does, and artfs knows what it reads."""
+_OF_A_VERSION = re.compile(r"/[0-9a-f]{32}(?:\.[^/]*)?/|/(?:artifacts|tags|lineage|models|runs)(?:/|$)")
+
 _IMPORT = ("importlib", "_frozen_importlib")
 _DOORS = "artfs.io."
 """Of artfs only these open a path because somebody has asked for it."""
+
+
+def may_lead_to_version(path: str) -> bool:
+    """Whether an absolute path may be one of a version's file, in a store or a mount; nothing is looked up for it."""
+    return _OF_A_VERSION.search(path) is not None
 
 
 class _Opens:
@@ -52,7 +62,7 @@ class _Opens:
                 self._running = tuple(running)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != _OPEN and event not in _LISTINGS and event != _RENAME:
+        if event != _OPEN and event not in _OTHERS:
             return
         running = self._running
         if not running or is_unobserved.get():
@@ -65,7 +75,7 @@ class _Opens:
                 for scope in concerned:
                     scope.imported(arguments[0])
             return
-        path, reads = arguments[0], event in _LISTINGS
+        path, reads = arguments[0], event in _LISTINGS or event == _DATABASE
         if event == _RENAME:
             path = arguments[1]
         elif event == _OPEN:
@@ -77,6 +87,8 @@ class _Opens:
             path = "."
         if not isinstance(path, str):
             return  # a descriptor: whoever opened it has told of it
+        if not path or (event == _DATABASE and path.startswith((":", "file:"))):
+            return
         relative = not os.path.isabs(path)
         whole = os.path.abspath(path)
         for scope in concerned:

@@ -15,7 +15,6 @@ from artfs.stores.local.store import local_path
 from artfs.workspace.workspace import Workspace
 
 _FOLDER_OF_VERSION = re.compile(r"/([0-9a-f]{32})(?:\.[^/]*)?/")
-_IN_A_MOUNT = re.compile(r"/(?:artifacts|tags|lineage|models|runs)(?:/|$)")
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,6 @@ class Read:
     version: Version
     asked_for: str | None = None
     is_by_link: bool = False
-
-
-def may_lead_to_version(path: str) -> bool:
-    """Whether an absolute path may be one of a version's file; nothing is looked up to say so."""
-    return _FOLDER_OF_VERSION.search(path) is not None or _IN_A_MOUNT.search(path) is not None
 
 
 class PathsOfVersions:

@@ -13,7 +13,7 @@ from artfs.catalog.steps import Output, StepRun
 from artfs.content.digest import Digest
 from artfs.pipelines.define.config import CachePolicy
 from artfs.pipelines.define.plan import OutputPlan
-from artfs.pipelines.observe import files, generators, modules, names
+from artfs.pipelines.observe import files, names
 from artfs.workspace.workspace import Workspace
 
 _MOST_CANDIDATES = 20
@@ -79,13 +79,15 @@ def _changes(workspace: Workspace, earlier: StepRun, declared: Mapping[str, bool
     found += [f"file {os.fsdecode(name)} is no longer there" for name in sorted(names_then - names_now)]
     for use in uses:
         if (use.kind == "declared" and use.name in names_now) or (use.kind != "declared" and observe):
-            change = _change(workspace, use)
+            change = _change(workspace, earlier.id, use)
             if change is not None:
                 found.append(change)
     return found
 
 
-def _change(workspace: Workspace, use: StepUse) -> str | None:
+def _change(workspace: Workspace, step_run_id: int, use: StepUse) -> str | None:
+    from artfs.pipelines.observe import generators, modules  # a run whose steps used nothing needs neither
+
     shown = os.fsdecode(use.name)
     if use.kind == names.NAME:
         return names.change(workspace.catalog, use)
@@ -93,5 +95,10 @@ def _change(workspace: Workspace, use: StepUse) -> str | None:
         assert use.digest is not None
         same = generators.is_at(shown, use.digest)
         return None if same else f"the random generator of {shown} was seeded, and stands elsewhere now"
-    what = modules.change(use) if use.kind == "module" else files.change(use)
-    return None if what is None else f"{'module' if use.kind == 'module' else 'file'} {shown} {what}"
+    if use.kind == "module":
+        what = modules.change(use)
+        return None if what is None else f"module {shown} {what}"
+    compared = files.compared(use)
+    if compared.now is not None:
+        workspace.catalog.step_uses.add(step_run_id, [compared.now])
+    return None if compared.change is None else f"file {shown} {compared.change}"

@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from artfs.artifacts.metadata import REGISTERED_FROM
 from artfs.catalog.step_uses import StepUse
 from artfs.catalog.versions import Version
+from artfs.enums import ArtifactSaveType
 from artfs.lineage.explain import MOST_FILES
 from artfs.pipelines.define.plan import StepTask
-from artfs.pipelines.observe import files, generators, modules, names
+from artfs.pipelines.observe import files, names
 from artfs.pipelines.observe.files import Places
-from artfs.pipelines.observe.opens import opens
-from artfs.pipelines.observe.paths import PathsOfVersions, may_lead_to_version
+from artfs.pipelines.observe.opens import may_lead_to_version, opens
 from artfs.scopes import step_scope
+from artfs.stores.local.store import local_path
 from artfs.workspace.workspace import Workspace
 
 _MOST_OPENED = 10 * MOST_FILES
@@ -43,6 +45,7 @@ class StepScope:
         self._catalog = workspace.catalog
         self._lock = threading.RLock()
         self._linked: set[int] = set()
+        self._given = {number for numbers in task.inputs.values() for number in numbers}
         self._made: Counter[str] = Counter()
         self._made_ids: set[int] = set()
         self._oldest_made: int | None = None
@@ -59,6 +62,8 @@ class StepScope:
         """Watch what the step uses while the block runs, another time for another attempt."""
         self._began_ns, self._read, self._written, self._names = time.time_ns(), {}, set(), {}
         self._real = {}
+        from artfs.pipelines.observe import generators
+
         self._states = generators.states() if self._task.records_uses and self._task.records_generators else {}
         with opens.told_to(self):
             yield
@@ -67,11 +72,18 @@ class StepScope:
         """What the step has used, once it has ended; links the versions whose files it has opened by their paths."""
         found: list[StepUse] = []
         self._link_versions()
-        paths = {path: relative for path, relative in self._read.items() if path not in self._written}
+        in_place = self._in_place() if self._read else ()
+        paths = {
+            path: relative
+            for path, relative in self._read.items()
+            if path not in self._written and not f"{path}/".startswith(in_place)
+        }
         if self._task.records_uses:
             found += self._names.values()
             if paths:
                 found += files.used(paths, self._began_ns)
+            from artfs.pipelines.observe import generators, modules
+
             drawn = generators.drawn(self._states)
             found += (StepUse("random", name.encode(), digest) for name, digest in drawn.items())
             if self._task.records_modules:
@@ -124,7 +136,7 @@ class StepScope:
             real = os.path.realpath(path)
             if may_lead_to_version(real):
                 self._real[path] = real, relative
-        if len(self._read) < _MOST_OPENED and self._places.counts(path):
+        if len(self._read) < _MOST_OPENED and self._places.counts(path, relative):
             self._read.setdefault(path, relative)
 
     def imported(self, path: str) -> None:
@@ -136,10 +148,22 @@ class StepScope:
     def _places(self) -> Places:
         return Places.of_process(self._workspace.home.path)
 
+    def _in_place(self) -> tuple[str, ...]:
+        """Where the data lies that the step was given, or has loaded, and that stays in its place."""
+        found = []
+        for version in self._catalog.versions.by_ids([*self._given, *self._linked]):
+            if version.save_type == ArtifactSaveType.PREEXISTING:
+                source = self._catalog.metadata.value(version.id, REGISTERED_FROM)
+                path = local_path(str(source.value)) if source is not None else None
+                found += [os.path.join(path, "")] if path is not None else []
+        return tuple(found)
+
     def _link_versions(self) -> None:
         """Links the versions whose files were opened by their paths: those are no files of the step's own."""
         if not self._real:
             return
+        from artfs.pipelines.observe.paths import PathsOfVersions
+
         paths = PathsOfVersions(self._workspace)
         for path, (real, relative) in self._real.items():
             read = paths.read(path, real)
@@ -147,7 +171,8 @@ class StepScope:
                 if paths.is_in_mount(real):
                     self._read[path] = relative
                 continue
-            self.loaded(read.version)
+            if read.version.id not in self._given:
+                self.loaded(read.version)
             if not read.is_by_link:
                 self._read.pop(path, None)
             if read.asked_for is not None:
