@@ -18,8 +18,10 @@ import pytest
 from artfs import load_artifact, pipeline, register_artifact, step
 from artfs.client import Client
 from artfs.errors import InvalidValue, SourceNotFound
+from artfs.lineage.explain import MOST_FILES
 from artfs.objects.run import PipelineRunResponse
 from artfs.pipelines.observe import files
+from support import programs
 
 Read = Callable[[], str]
 
@@ -335,6 +337,30 @@ def test_beyond_the_limit_a_file_counts_by_size_and_time_alone() -> None:
     assert reason in last_reasons()
     os.utime("data.csv", ns=(1, 1))
     assert outcome(read)[0] == "completed"
+
+
+def test_a_step_in_another_process_is_watched_too(work: Path) -> None:
+    source = """
+    from artfs import step, pipeline
+    @step
+    def compute() -> str:
+        with open("data.csv") as file:
+            return file.read()
+    @pipeline(executor="processes", workers=1)
+    def reading():
+        compute()
+    taken = reading().steps["compute"]
+    print(taken.status, taken.output.load())
+    """
+    assert programs.run(work, source) == "completed one\n"
+    assert programs.run(work, source) == "cached one\n"
+    write("data.csv", "two")
+    assert programs.run(work, source) == "completed two\n"
+
+
+def test_so_many_files_of_a_step_are_recorded_at_most() -> None:
+    paths = {f"/missing/{number}": False for number in range(MOST_FILES + 10)}
+    assert len(files.used(paths, None)) == MOST_FILES
 
 
 def test_a_step_can_leave_out_what_it_was_seen_to_use() -> None:

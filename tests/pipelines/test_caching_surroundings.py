@@ -62,6 +62,9 @@ READS = {
     "a helper": ("def mode():\n    return os.environ['MODE']", "return mode()"),
     "a method": ("class A:\n    def go(self):\n        return os.environ['MODE']", "return A().go()"),
     "an import in the step": ("", "import os as o\n    return o.environ['MODE']"),
+    "a helper that is given the name": ("def f(name):\n    return os.environ[name]", "return f('MODE')"),
+    "one name of many": ("", "return [os.environ.get(name, '') for name in ('OTHER_1', 'MODE')][1]"),
+    "one name of a list": ("NAMES = ['MODE']", "return [os.environ.get(name, '') for name in NAMES][0]"),
     "when it was loaded": ("MODE = os.environ['MODE']", "return MODE"),
 }
 
@@ -118,6 +121,14 @@ CONTEXTS = {
     ),
     "without a default": ("from contextvars import ContextVar\nV = ContextVar('v')", "return str(V.get('none'))"),
 }
+
+
+def test_the_context_of_decimal_numbers_counts(tmp_path: Path) -> None:
+    before = "import decimal\nfrom decimal import Decimal\n"
+    body = "return str(Decimal(1) / 3)"
+    assert status(tmp_path, program(body, before)) == "completed"
+    assert status(tmp_path, program(body, before)) == "cached"
+    assert status(tmp_path, program(body, before, "decimal.getcontext().prec = 3")) == "completed"
 
 
 @pytest.mark.parametrize(("before", "body"), CONTEXTS.values(), ids=CONTEXTS.keys())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import importlib
 import os
+import re
 import sys
 import types
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 _IMPORT = dis.opmap["IMPORT_NAME"]
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF")
 _ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb"})
+_LIKE_A_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _BY_ANY_NAME = frozenset({"import_module", "__import__", "__subclasses__", "run_path", "run_module"})
 _RUN = frozenset({"eval", "exec"})
 """Whoever calls one of these may reach any code."""
@@ -46,8 +48,11 @@ def imports(code: types.CodeType) -> Iterator[tuple[str, tuple[str, ...], int]]:
             before.append(instruction.argval)
 
 
-def variables(code: types.CodeType, names: Mapping[str, Any]) -> Iterator[str]:
-    """The environment variables that code reads under a literal name, or one that a global constant holds."""
+def variables(code: types.CodeType, names: Mapping[str, Any]) -> Iterator[str | None]:
+    """The environment variables that code reads under a literal name, or one that a global constant holds.
+
+    None stands for those that it reads under a name from elsewhere: see `names_of_variables`.
+    """
     aliases = {name for name in code.co_names if _is_environment(names.get(name))}
     if not (_ENVIRONMENT | aliases) & {*code.co_names, *code.co_freevars}:
         return
@@ -55,9 +60,17 @@ def variables(code: types.CodeType, names: Mapping[str, Any]) -> Iterator[str]:
     for index, instruction in enumerate(found):
         if instruction.opname in _LOADS and instruction.argval in _ENVIRONMENT | aliases:
             if index + 1 < len(found) and found[index + 1].opname == "CONTAINS_OP":
-                yield from _text(_before(found, index), names)
-            else:
-                yield from _text(_argument(found[index + 1 : index + 8]), names)
+                yield _text(_before(found, index), names)
+            elif not _is_only_set(found[index + 1 : index + 4]):
+                yield _text(_argument(found[index + 1 : index + 8]), names)
+
+
+def names_of_variables(code: types.CodeType) -> Iterator[str]:
+    """The constants in code that look like names of environment variables: a helper may be given one of them."""
+    for constant in code.co_consts:
+        for text in constant if isinstance(constant, tuple | frozenset) else (constant,):
+            if isinstance(text, str) and _LIKE_A_VARIABLE.fullmatch(text):
+                yield text
 
 
 def reaches_anything(code: types.CodeType, names: Mapping[str, Any]) -> bool:
@@ -101,22 +114,24 @@ def _before(found: Sequence[dis.Instruction], index: int) -> dis.Instruction | N
     return None
 
 
+def _is_only_set(after: Sequence[dis.Instruction]) -> bool:
+    return len(after) > 1 and after[1].opname in ("STORE_SUBSCR", "DELETE_SUBSCR")
+
+
 def _argument(after: Sequence[dis.Instruction]) -> dis.Instruction | None:
-    """The name that is asked for, where it is read and not only set."""
-    for index, instruction in enumerate(after):
+    """The name that is asked for."""
+    for instruction in after:
         if instruction.opname in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_NAME"):
-            following = after[index + 1].opname if index + 1 < len(after) else ""
-            return None if following in ("STORE_SUBSCR", "DELETE_SUBSCR") else instruction
+            return instruction
         if instruction.opname not in ("LOAD_METHOD", "LOAD_ATTR", "PUSH_NULL", "PRECALL", "CACHE"):
             return None
     return None
 
 
-def _text(instruction: dis.Instruction | None, names: Mapping[str, Any]) -> Iterator[str]:
+def _text(instruction: dis.Instruction | None, names: Mapping[str, Any]) -> str | None:
     if instruction is None:
-        return
+        return None
     value = instruction.argval if instruction.opname == "LOAD_CONST" else names.get(instruction.argval)
     if isinstance(value, bytes):
         value = os.fsdecode(value)
-    if isinstance(value, str) and value:
-        yield value
+    return value if isinstance(value, str) and value else None

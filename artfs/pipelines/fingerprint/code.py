@@ -21,7 +21,7 @@ from typing import Any
 
 from artfs.content.digest import Digest, tagged
 from artfs.pipelines.define.signature import plain_function
-from artfs.pipelines.fingerprint.bytecode import calls, codes, imports, reaches_anything, variables
+from artfs.pipelines.fingerprint.bytecode import calls, codes, imports, names_of_variables, reaches_anything, variables
 from artfs.pipelines.fingerprint.own import (
     MAIN,
     is_own,
@@ -83,7 +83,7 @@ def code_of(function: Callable[..., Any], types_used: Iterable[Any] = (), main: 
     digest = tagged(b"code", *(piece for name, part in sorted(parts.items()) for piece in (name.encode(), part)))
     title = title_of(plain.__module__) if main is None or plain.__module__ != MAIN else main
     shown = {f"{title}{name[1:]}" if name.startswith(f"{_HERE}.") else name: part for name, part in parts.items()}
-    return Code(digest, shown, frozenset(walk.variables), walk.is_followed)
+    return Code(digest, shown, walk.variables(), walk.is_followed)
 
 
 def plain_text(value: Any, module: str = MAIN) -> Digest:
@@ -101,7 +101,9 @@ class _Walk(Described):
 
     def __init__(self, here: str = MAIN) -> None:
         super().__init__()
-        self.variables: set[str] = set()
+        self._variables: set[str] = set()
+        self._may_be_variables: set[str] = set()
+        self._any_variable = False
         self.is_followed = True
         self._here = (None, MAIN, here)
         self._parts: dict[str, Digest] = {}
@@ -109,6 +111,10 @@ class _Walk(Described):
         self._taken: set[str] = set()
         self._seen: set[int] = set()
         self._waiting: deque[Any] = deque()
+
+    def variables(self) -> frozenset[str]:
+        """The environment variables that the code reads."""
+        return frozenset(self._variables | self._may_be_variables if self._any_variable else self._variables)
 
     def title(self, module: str | None) -> str:
         """What a module is called in names of parts: that of the step has no name, as a script has none either."""
@@ -137,6 +143,8 @@ class _Walk(Described):
         own = is_own_function(thing) if isinstance(thing, types.FunctionType) else is_own(module)
         if not own:
             self._add_distribution(str(module))
+            if module == "decimal":
+                self._parts["decimal.getcontext()"] = _decimal_context()
             within = self._held_by(thing) if isinstance(thing, types.FunctionType) else b""
             return tagged(b"library", name.encode(), within)
         if id(thing) not in self._keys:
@@ -189,13 +197,19 @@ class _Walk(Described):
             value = self.title(function.__module__) if name == "__name__" else function.__globals__[name]
             self._add_global(f"{self.title(function.__module__)}.{name}", value, names)
         for code in all_codes:
-            self.variables.update(variables(code, function.__globals__))
+            found = set(variables(code, function.__globals__))
+            self._any_variable = self._any_variable or None in found
+            self._variables.update(each for each in found if each is not None)
+            self._may_be_variables.update(names_of_variables(code))
             self.is_followed = self.is_followed and not reaches_anything(code, function.__globals__)
             for module in self._imported(code, function.__globals__):
                 self._add_global(self.title(module.__name__), module, names)
 
     def _add_global(self, name: str, value: Any, names: Collection[str]) -> None:
         """Takes in what a global name stands for; of a module of the user's own, the members that the code names."""
+        if isinstance(value, tuple | list | set | frozenset | str):
+            texts = (value,) if isinstance(value, str) else value
+            self._may_be_variables.update(each for each in texts if isinstance(each, str) and each.isupper())
         if not isinstance(value, types.ModuleType) or not is_own(value.__name__) or _BY_NAME & set(names):
             self._add_named(name, value)
             if isinstance(value, types.ModuleType | type):
@@ -244,6 +258,14 @@ class _Walk(Described):
         version = version_of(package)
         if version is not None:
             self._parts[package] = tagged(b"distribution", version.encode())
+
+
+def _decimal_context() -> Digest:
+    """The context variable that decimal numbers are computed in."""
+    import decimal
+
+    now = decimal.getcontext()
+    return tagged(b"decimal", repr((now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp)).encode())
 
 
 def _has_own_code(value: Any) -> bool:

@@ -88,6 +88,8 @@ def used(paths: Mapping[str, bool], since_ns: int | None, kind: str = "file") ->
     """
     found, left = [], MOST_BYTES
     for path, relative in paths.items():
+        if kind == "file" and len(found) == MOST_FILES:
+            break
         name = _name(path, relative)
         status = _status(path)
         if status is None:
@@ -106,8 +108,6 @@ def used(paths: Mapping[str, bool], since_ns: int | None, kind: str = "file") ->
             except OSError:
                 continue  # it went away, or may not be read: then it was not read either
         found.append(StepUse(kind, name, digest, *_facts(status)))
-        if len(found) == MOST_FILES:
-            break
     return found
 
 
