@@ -389,6 +389,13 @@ def test_a_file_that_nobody_sees_being_read_can_be_declared(declared: str) -> No
         assert status()[0] == "cached"
 
 
+def test_a_declared_name_that_looks_like_a_pattern_is_the_file_that_is_called_so() -> None:
+    write("data[1].csv", "one")
+    outcome(in_c, depends_on=["data[1].csv"])
+    write("data[1].csv", "two")
+    assert outcome(in_c, depends_on=["data[1].csv"])[0] == "completed"
+
+
 def test_a_declared_file_that_is_not_there_is_an_error() -> None:
     with pytest.raises(SourceNotFound, match=r"depends on missing\.csv, but nothing is there"):
         outcome(in_c, depends_on=["missing.csv"])

@@ -114,6 +114,13 @@ def test_comments_in_code_that_cannot_be_followed_do_not_count(folder: Path) -> 
     assert run(folder) == "1 cached"
 
 
+def test_a_module_that_was_edited_since_it_was_loaded_is_not_what_ran(folder: Path) -> None:
+    edit = "from pathlib import Path\n    p = Path('helpers.py')\n    p.write_text(p.read_text().replace('1', '22'))"
+    write(folder, f"g = importlib.import_module('helpers').g\n    {edit}\n    return g()")
+    assert run(folder) == "1 completed"
+    assert run(folder) == "22 completed"
+
+
 def test_methods_that_are_called_like_functions_that_reach_code_do_not_count(folder: Path) -> None:
     before = "import helpers\nclass Model:\n    def eval(self):\n        return 1"
     write(folder, "m = Model()\n    return m.eval() + getattr(m, 'no' + 'ne', 0)", before)

@@ -86,7 +86,8 @@ def used(paths: Mapping[str, bool], since_ns: int | None, kind: str = "file") ->
         since_ns: what has changed since then was not only read; None to take all.
         kind: of the uses.
     """
-    found, left = [], MOST_BYTES
+    found: list[StepUse] = []
+    left = MOST_BYTES
     for path, relative in paths.items():
         if kind == "file" and len(found) == MOST_FILES:
             break
@@ -155,13 +156,17 @@ def declared(patterns: Iterable[str]) -> dict[str, bool]:
     Raises SourceNotFound for a path, which is no pattern, where nothing is.
     """
     found: dict[str, bool] = {}
-    for pattern in patterns:
-        relative = not os.path.isabs(os.path.expanduser(pattern))
-        if not has_magic(pattern) and not os.path.exists(os.path.expanduser(pattern)):
-            raise SourceNotFound(f"the step depends on {pattern}, but nothing is there", subject=pattern)
-        matching = sorted(glob(os.path.expanduser(pattern), recursive=True)) if has_magic(pattern) else [pattern]
+    for said in patterns:
+        pattern = os.path.expanduser(said)
+        relative = not os.path.isabs(pattern)
+        if os.path.exists(pattern):
+            matching = [pattern]
+        elif has_magic(pattern):
+            matching = sorted(glob(pattern, recursive=True))
+        else:
+            raise SourceNotFound(f"the step depends on {said}, but nothing is there", subject=said)
         for path in matching:
-            whole = os.path.abspath(os.path.expanduser(path))
+            whole = os.path.abspath(path)
             found.update((each, relative) for each in (_files_below(whole) if os.path.isdir(whole) else (whole,)))
     return found
 

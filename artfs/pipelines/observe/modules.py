@@ -8,8 +8,10 @@ import sys
 import types
 from collections import defaultdict
 from collections.abc import Collection
+from importlib.machinery import SourceFileLoader
 from importlib.util import source_from_cache
 from pathlib import Path
+from typing import Any
 
 from artfs.catalog.step_uses import StepUse
 from artfs.content.digest import Digest, tagged
@@ -25,7 +27,7 @@ def loaded(imported: Collection[str] = ()) -> list[StepUse]:
         if isinstance(file, str) and os.path.isabs(file) and is_own_file(file) and file not in found:
             try:
                 status = os.stat(file)
-                is_so = module is None or _runs_as_written(module, file)
+                is_so = module is None or _runs_as_written(module, file, *_facts(status))
                 digest = _source_digest(file, *_facts(status)) if is_so else Digest(os.urandom(32))
             except OSError:
                 continue
@@ -55,28 +57,36 @@ def _source(path: str) -> str:
         return path
 
 
-@functools.lru_cache(maxsize=4096)
+class _Loader(SourceFileLoader):
+    """Takes byte code from where Python keeps it, and keeps none itself."""
+
+    def set_data(self, path: Any, data: Any, *, _mode: int = 0o666) -> None:
+        pass
+
+
+@functools.cache
+def _code(file: str, *facts: int) -> types.CodeType | None:
+    """The code in a file; None where it is no Python code."""
+    if not file.endswith(".py"):
+        return None
+    try:
+        return _Loader("module", file).get_code("module")
+    except (SyntaxError, ValueError):
+        return None
+
+
+@functools.cache
 def _source_digest(file: str, *facts: int) -> Digest:
     """The digest of what a file's code does, without comments and layout; of the bytes where it is no Python code."""
-    text = Path(file).read_bytes()
-    if file.endswith(".py"):
-        try:
-            return digest_of_code(compile(text, "module", "exec", dont_inherit=True))
-        except (SyntaxError, ValueError):
-            pass
-    return tagged(b"module", text)
+    code = _code(file, *facts)
+    return tagged(b"module", Path(file).read_bytes()) if code is None else digest_of_code(code)
 
 
-def _runs_as_written(module: types.ModuleType, file: str) -> bool:
+def _runs_as_written(module: types.ModuleType, file: str, *facts: int) -> bool:
     """Whether a module's functions are those in its file now: it may have been edited since it was loaded."""
-    if not file.endswith(".py"):
-        return True
-    try:
-        code = compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
+    code = _code(file, *facts)
     written = defaultdict(list)
-    for each in code.co_consts:
+    for each in code.co_consts if code is not None else ():
         if isinstance(each, types.CodeType):
             written[each.co_name].append(each)
     return all(

@@ -75,7 +75,7 @@ class StepScope:
         in_place = self._in_place() if self._read else ()
         paths = {
             path: relative
-            for path, relative in self._read.items()
+            for path, relative in dict(self._read).items()
             if path not in self._written and not f"{path}/".startswith(in_place)
         }
         if self._task.records_uses:
