@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from artfs.annotations import add_tags, log_artifact_metadata, log_metadata, remove_tags
+    from artfs.annotations import add_tags, link_artifact_to_model, log_artifact_metadata, log_metadata, remove_tags
     from artfs.artifacts.tagging import Tag
     from artfs.functions import load_artifact, register_artifact, save_artifact
     from artfs.objects.named_model import Model
@@ -25,6 +25,7 @@ __all__ = [
     "Tag",
     "add_tags",
     "get_step_context",
+    "link_artifact_to_model",
     "load_artifact",
     "log_artifact_metadata",
     "log_metadata",
@@ -43,6 +44,7 @@ _EXPORTS: dict[str, str] = {
     "Tag": "artfs.artifacts.tagging",
     "add_tags": "artfs.annotations",
     "get_step_context": "artfs.pipelines",
+    "link_artifact_to_model": "artfs.annotations",
     "load_artifact": "artfs.functions",
     "log_artifact_metadata": "artfs.annotations",
     "log_metadata": "artfs.annotations",

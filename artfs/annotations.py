@@ -1,4 +1,4 @@
-"""The functions of `import artfs` that say something of what exists: metadata and tags of versions, steps and runs."""
+"""The functions of `import artfs` that say something of what exists: metadata, tags and models of versions and runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from artfs.artifacts.tagging import Tag
     from artfs.catalog.catalog import Catalog
     from artfs.catalog.steps import StepRun
+    from artfs.objects.named_model import Model
+    from artfs.objects.version import ArtifactVersionResponse
     from artfs.pipelines.task.context import StepContext
 
 
@@ -175,6 +177,21 @@ def remove_tags(
         >>> remove_tags(["candidate"], artifact_name="model", artifact_version="3")
     """
     _retag(artifact, artifact_name, artifact_version, artifact_version_id, run, remove=tags)
+
+
+def link_artifact_to_model(artifact_version: ArtifactVersionResponse, model: Model | None = None) -> None:
+    """Put a version of an artifact into a version of a model; that of the step that runs when none is given.
+
+    Raises:
+        VersionNotFound: the version was removed.
+        ModelNotFound: no version of the model is in the stage that is named.
+        InvalidValue: no model is given, and no step runs here that has one.
+
+    Example:
+        >>> link_artifact_to_model(save_artifact(weights, "weights"), Model("classifier", "1"))
+    """
+    target = model if model is not None else _running("no model is given").model
+    target.link(artifact_version)
 
 
 def _retag(

@@ -45,6 +45,7 @@ PUBLIC = (
     "remove_tags",
     "Tag",
     "Model",
+    "link_artifact_to_model",
     "step",
     "pipeline",
     "get_step_context",

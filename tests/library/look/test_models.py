@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pytest
 
-from artfs import Model, get_step_context, load_artifact, pipeline, save_artifact, step
+from artfs import Model, get_step_context, link_artifact_to_model, load_artifact, pipeline, save_artifact, step
 from artfs.client import Client
 from artfs.enums import ModelStages
 from artfs.errors import (
@@ -116,6 +116,13 @@ def test_deleting_a_model_leaves_what_was_in_it(model: Model) -> None:
     assert actions == {"model.create", "model.link", "model.delete"}
 
 
+def test_a_version_is_linked_by_a_function_too() -> None:
+    link_artifact_to_model(save_artifact(1, "weights"), Model("classifier", "1"))
+    assert Model("classifier", "1").load_artifact("weights") == 1
+    with pytest.raises(InvalidValue, match="no model is given, and no step runs here"):
+        link_artifact_to_model(save_artifact(1, "weights"))
+
+
 def test_the_client_makes_and_lists_models() -> None:
     client = Client()
     client.create_model("classifier", description="tells irises apart")
@@ -135,7 +142,8 @@ def test_a_pipeline_fills_the_model_that_it_has() -> None:
     @step
     def train() -> Annotated[int, "weights"]:
         save_artifact("notes", "notes")
-        get_step_context().model.link("labels")
+        assert get_step_context().model.name == "classifier"
+        link_artifact_to_model(Client().get_artifact_version("labels"))
         return 3
 
     @step(model=Model("other", "fixed"))
