@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from artfs.catalog.versions import Version
 
 LATEST = "latest"
+_NEWEST_COMPARED = 1000
+"""Versions whose names an unknown one is compared with: who waits for a version asks again and again."""
 
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,8}(-[0-9a-f-]{0,27})?|[0-9a-f]{9,32}", re.IGNORECASE)
 """At least four digits: shorter ones are rather names that do not exist."""
@@ -145,10 +147,11 @@ def _nearest_artifact(catalog: Catalog, name: str) -> str:
 
 
 def _ways_to_say(catalog: Catalog, artifact: Artifact) -> Iterator[str]:
-    """What the versions of an artifact can be called: newest first, as those are meant more often."""
+    """What the newest versions of an artifact can be called, which are meant more often than others."""
     yield from (f"@{tag}" for tag in catalog.tags.newest(artifact.id))
     # A number is no nearer to another number.
-    yield from (name for name, _ in reversed(catalog.versions.names(artifact.id)) if not name.isdecimal())
+    newest = catalog.versions.newest(artifact.id, _NEWEST_COMPARED)
+    yield from (version.name for version in reversed(newest) if version.number is None)
 
 
 def _is_id(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from artfs.enums import ModelStages
-from artfs.errors import AlreadyExists, InvalidValue, ModelNotFound
+from artfs.errors import AlreadyExists, InvalidName, InvalidValue, ModelNotFound
 from artfs.text.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def find_model_version(catalog: Catalog, name: str, version: str | int | None = 
         ModelNotFound: there is none.
     """
     model = find_model(catalog, name)
-    wanted = ModelStages.LATEST.value if version is None else str(version)
+    wanted = ModelStages.LATEST.value if version is None else _name_of(version)
     if wanted == ModelStages.LATEST:
         found, problem = catalog.models.latest(model.id), "has no versions yet"
     elif wanted in set(ModelStages):
@@ -76,7 +76,7 @@ def create_model_version(
     with catalog.transaction():
         model = _ensured(workspace, name, None)
         user_id = catalog.users.ensure(workspace.user).id
-        chosen = None if version is None else str(version)
+        chosen = None if version is None else _name_of(version)
         made = catalog.models.create_version(model.id, chosen, description=description, user_id=user_id)
         _audit(workspace, "model.create", made.shown_name, {})
     return made
@@ -94,16 +94,15 @@ def ensured_model_version(
         ModelNotFound: no version is in that stage.
     """
     catalog = workspace.catalog
+    wanted = None if version is None else _name_of(version)
     with catalog.transaction():
         model = catalog.models.get(name)
-        if version is not None and str(version) in set(ModelStages):
-            return find_model_version(catalog, name, version)
+        if wanted in set(ModelStages):
+            return find_model_version(catalog, name, wanted)
         found = None
         if model is not None:
-            found = (
-                catalog.models.latest(model.id) if version is None else catalog.models.version(model.id, str(version))
-            )
-        return found or create_model_version(workspace, name, version, description=description)
+            found = catalog.models.latest(model.id) if wanted is None else catalog.models.version(model.id, wanted)
+        return found or create_model_version(workspace, name, wanted, description=description)
 
 
 def link_version(workspace: Workspace, collection: ModelVersion, version: Version) -> None:
@@ -167,6 +166,12 @@ def delete_model_version(workspace: Workspace, collection: ModelVersion) -> None
     with workspace.catalog.transaction():
         workspace.catalog.models.delete_version(collection.id)
         _audit(workspace, "model.delete", collection.shown_name, {})
+
+
+def _name_of(version: str | int) -> str:
+    if isinstance(version, bool) or not isinstance(version, str | int):
+        raise InvalidName(f"the version of a model is a text or a number, not {version!r}", subject=str(version))
+    return str(version)
 
 
 def _ensured(workspace: Workspace, name: str, description: str | None) -> Model:

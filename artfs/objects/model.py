@@ -10,7 +10,7 @@ from artfs.artifacts.lookup import LATEST, find_artifact, find_version, version_
 from artfs.artifacts.models import delete_model_version, link_version, set_stage, unlink_version
 from artfs.describe.models import model_version, models
 from artfs.enums import ModelStages
-from artfs.errors import ModelNotFound, VersionNotFound
+from artfs.errors import InvalidValue, ModelNotFound, VersionNotFound
 from artfs.text.times import moment
 
 if TYPE_CHECKING:
@@ -191,9 +191,13 @@ class ModelVersionResponse:
         return model_version(self._objects.catalog, self.row)
 
     def _version(self, artifact: str | ArtifactVersionResponse, version: str | int | None) -> Version:
-        if isinstance(artifact, str):
-            return find_version(self._objects.catalog, artifact, version)
-        return find_version(self._objects.catalog, artifact.id)
+        from artfs.objects.version import ArtifactVersionResponse
+
+        if isinstance(artifact, ArtifactVersionResponse):
+            return find_version(self._objects.catalog, artifact.id)
+        if not isinstance(artifact, str):
+            raise InvalidValue(f"a version or its name belongs to a model, not {artifact!r}")
+        return find_version(self._objects.catalog, artifact, version)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModelVersionResponse) and other.id == self.id

@@ -76,8 +76,11 @@ def test_what_is_not_there_is_told_and_nothing_is_made(model: Model) -> None:
             unlinked.link("nothing")
     with pytest.raises(ModelNotFound):
         Model("classifier", "production").link("weights")
-    with pytest.raises(InvalidName):
-        Model("a/b").link("weights")
+    for unnameable in (Model("a/b"), Model("classifier", True), Model("classifier", 0.5), Model("classifier", "a/b")):  # type: ignore[arg-type]
+        with pytest.raises(InvalidName):
+            unnameable.link("weights")
+    with pytest.raises(InvalidValue, match="a version or its name belongs to a model, not 5"):
+        model.link(5)  # type: ignore[arg-type]
     assert [(each.name, len(each.versions)) for each in Client().list_models()] == [("classifier", 1)]
 
 
