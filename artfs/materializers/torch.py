@@ -20,6 +20,7 @@ from artfs.materializers.libraries import needs
 from artfs.materializers.nested import load_nested, save_nested
 from artfs.materializers.pickle import CloudpickleMaterializer, Pickler, Unpickler
 from artfs.materializers.safetensors import read, write
+from artfs.materializers.torch_programs import reduced
 from artfs.types import DType
 
 with needs("torch and safetensors", extra="torch"):
@@ -237,6 +238,11 @@ class _Pickler(Pickler):
         super().__init__(file)
         self.tensors: dict[str, torch.Tensor] = {}
         self._known = dict(names)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Keep modules that pickle refuses; the rest as `Pickler` does."""
+        found = reduced(obj)
+        return super().reducer_override(obj) if found is None else found
 
     def persistent_id(self, obj: Any) -> str | None:
         """Return the name of a tensor; other objects are pickled."""

@@ -296,7 +296,8 @@ class _Encoder:
     # -- what is saved beside the JSON file --
 
     def _as_item(self, value: Any, place: Place) -> dict[str, Any]:
-        if not registry.can_find(type(value)):  # its materializer could not be told what to load
+        kind = type(value)
+        if not (registry.can_find(kind) or registry.for_type(kind).KNOWS_TYPE):  # it could not be told what to load
             return self._as_pickled(value, place)
         form = self._forms.get(id(value))
         if form is None:
