@@ -117,6 +117,7 @@ TYPES_WITH_SUBCLASSES = MappingProxyType(
     {
         "numpy.generic": f"{_PACKAGE}.numpy.NumpyScalarMaterializer",
         "pyarrow.lib.Array": f"{_PACKAGE}.arrow.ArrayMaterializer",
+        "matplotlib.figure.Figure": f"{_PACKAGE}.matplotlib.FigureMaterializer",
         "PIL.Image.Image": f"{_PACKAGE}.pillow.ImageMaterializer",
         "sklearn.base.BaseEstimator": f"{_PACKAGE}.sklearn.EstimatorMaterializer",
         "torch.jit._script.ScriptModule": f"{_PACKAGE}.torch_programs.ScriptMaterializer",

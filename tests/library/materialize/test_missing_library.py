@@ -17,6 +17,7 @@ LIBRARIES = {
     "sklearn.EstimatorMaterializer": ("skops", "artfs[sklearn]"),
     "torch.TensorMaterializer": ("safetensors", "artfs[torch]"),
     "xgboost.BoosterMaterializer": ("xgboost", "artfs[xgboost]"),
+    "matplotlib.FigureMaterializer": ("matplotlib", "artfs[matplotlib]"),
     "lightgbm.BoosterMaterializer": ("lightgbm", "artfs[lightgbm]"),
 }
 
