@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -73,4 +75,15 @@ def cli(context: click.Context, home: Path | None, trusted_classes: tuple[str, .
 
 def main() -> None:
     """The entry point `artfs`."""
+    _open_closed_streams()
     cli(prog_name="artfs")
+
+
+def _open_closed_streams() -> None:
+    """Let what was closed (`artfs ... >&-`) lead nowhere: or the first file that is opened would be standard output."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the program ends

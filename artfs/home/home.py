@@ -46,7 +46,12 @@ class Home:
             return cls(Path(os.path.abspath(Path(from_environment).expanduser())))
         import platformdirs
 
-        return cls(Path(platformdirs.user_data_dir("artfs")))
+        try:
+            return cls(Path(platformdirs.user_data_dir("artfs")))
+        except RuntimeError:
+            raise HomeError(
+                f"this user has no home directory that artfs's own could be in: set {HOME_VARIABLE} to a directory"
+            ) from None
 
     @property
     def catalog_path(self) -> Path:
