@@ -123,6 +123,12 @@ class StoreError(ArtfsOSError):
     """A store could not do what was asked of it."""
 
 
+class NoSpace(StoreError):
+    """The disk is too small for what was to be written."""
+
+    code = errno.ENOSPC
+
+
 class StoreTimeout(StoreError, TimeoutError):
     """A store did not answer in time; whoever asks again later may have an answer."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,7 +22,7 @@ from artfs.classes import qualified_name, recording_names
 from artfs.content.long_paths import lstat, reachable
 from artfs.content.tree import EntryKind
 from artfs.enums import ArtifactSaveType, ArtifactType, VisualizationType
-from artfs.errors import InvalidName, InvalidValue
+from artfs.errors import InvalidName, InvalidValue, NoSpace
 from artfs.linux.processes import umask
 from artfs.materializers import builtin
 from artfs.materializers.base import BaseMaterializer
@@ -35,7 +38,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SAYS_FULL = re.compile("no space left on device|not enough free space", re.IGNORECASE)
+_FULL_BELOW = 1 << 20
+"""Bytes of free space; what remains where a write did not fit is seldom nothing at all."""
+
 MaterializerChoice = type[BaseMaterializer] | str
+
+
+@contextmanager
+def _told_if_full(name: str, folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Say that the disk is full where a library says something else of it: "1000 requested and 0 written"."""
+    try:
+        yield
+    except Exception as error:
+        free = shutil.disk_usage(folder).free
+        number = error.errno if isinstance(error, OSError) else None
+        is_told = number in (errno.ENOSPC, errno.EDQUOT) or _SAYS_FULL.search(str(error)) is not None
+        if not is_told and (number is not None or free > _FULL_BELOW):
+            raise
+        raise NoSpace(
+            f"cannot save '{name}': its files do not fit on the disk of {os.fspath(folder)}, where {free:,} bytes are"
+            " free: make room there, or choose a store on a larger disk",
+            subject=name,
+        ) from error
 
 
 class SaveOptions(TypedDict, total=False):
@@ -102,7 +127,7 @@ def prepared(workspace: Workspace, data: Any, name: str, **options: Unpack[SaveO
         saver.trusted = True
         saver.visualizations_dir = staging.pictures
         data_type = options.get("data_type") or type(data)
-        with recording_names() as names:
+        with recording_names() as names, _told_if_full(name, staging.path):
             saver.save(data)
         workspace.classes.add({*names, qualified_name(chosen), qualified_name(data_type)})
         extracted = _extracted_metadata(saver, data) if options.get("extract_metadata", True) else {}
