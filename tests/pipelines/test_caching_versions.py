@@ -12,7 +12,7 @@ import pytest
 from artfs import load_artifact, pipeline, save_artifact, step
 from artfs.artifacts.lookup import find_version
 from artfs.client import Client
-from artfs.errors import VersionNotFound
+from artfs.errors import NotFound
 from artfs.io import fileio
 
 Read = Callable[[], str]
@@ -173,7 +173,7 @@ def test_what_was_not_there_and_is_now_runs_the_step_again(missing: str) -> None
     def read() -> str:
         try:
             return str(load_artifact("points", None if missing == "points" else missing))
-        except VersionNotFound:
+        except NotFound:
             return "none"
 
     assert outcome(read)[:2] == ("completed", "none")
