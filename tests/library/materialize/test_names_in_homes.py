@@ -32,11 +32,13 @@ MATERIALIZERS = frozenset(
     f"artfs.materializers.{name}Materializer"
     for name in (
         *("arrow.Array", "arrow.Schema", "arrow.Table", "containers.Container", "lightgbm.Booster", "lightgbm.Model"),
+        "matplotlib.Figure",
         *("models.Dataclass", "models.Pydantic", "numpy.NumpyArray", "numpy.NumpyMaskedArray", "numpy.NumpyScalar"),
         *("pandas.Array", "pandas.DataFrame", "pandas.Index", "pandas.Scalar", "pandas.Series", "paths.Path"),
         *("paths.PreexistingData", "pickle.Cloudpickle", "pillow.Image", "plain.Bytes", "plain.Plain"),
         *("polars.DataFrame", "polars.LazyFrame", "polars.Series", "scipy.Sparse", "sklearn.Estimator"),
         *("strings.StructuredString", "torch.Dataset", "torch.StateDict", "torch.Tensor", "torch.TorchObject"),
+        *("torch_programs.ExportedProgram", "torch_programs.Script"),
         *("xgboost.Booster", "xgboost.DMatrix", "xgboost.Model"),
     )
 )
