@@ -147,20 +147,20 @@ class Sealer:
             draft.error = _reason(draft, error)
             raise
 
-    async def finish_all(self, waiting: frozenset[int], caller: Caller) -> None:
+    async def finish_all(self, waiting: frozenset[int], caller: Caller, run: str | None = None) -> None:
         """Waits until no draft that the caller may write is left that will become a version by itself.
 
         waiting: processes that do nothing but wait for this; drafts that nobody else writes are sealed at once.
+        run: of `artfs exec`, which does not wait for what others are writing.
         """
         if self._incoming.store_trouble is not None:
             self._store_wanted.set()
             await self._store_looked_for.wait()
         while True:
-            for draft in self._incoming.drafts:
-                if self._incoming.may_order(draft, caller):
-                    self._incoming.finishing[draft.name] = waiting
+            for draft in filter(self._concerns(caller, run), self._incoming.drafts):
+                self._incoming.finishing[draft.name] = waiting
             try:
-                if self.sync_answer(caller, waiting)["done"]:
+                if self.sync_answer(caller, waiting, run)["done"]:
                     return
                 self._wake.set()
                 await self._settled.wait()
@@ -173,15 +173,18 @@ class Sealer:
         while owing & self._under_way:
             await self._settled.wait()
 
-    def sync_answer(self, caller: Caller, waiting: frozenset[int] = frozenset()) -> dict[str, Any]:
-        """What `user.artfs.sync` answers to a caller. waiting: processes that do nothing but wait for this."""
-        recording = {commit.draft.title for commit in self._owing() if self._incoming.may_order(commit.draft, caller)}
+    def sync_answer(
+        self, caller: Caller, waiting: frozenset[int] = frozenset(), run: str | None = None
+    ) -> dict[str, Any]:
+        """What `user.artfs.sync` answers to a caller; waiting and run as for `finish_all`."""
+        concerns = self._concerns(caller, run)
+        recording = {commit.draft.title for commit in self._owing() if concerns(commit.draft)}
         finishing = self._incoming.finishing
         before = dict(finishing)
-        mine = (draft for draft in self._incoming.drafts if self._incoming.may_order(draft, caller))
+        mine = filter(concerns, self._incoming.drafts)
         finishing.update(dict.fromkeys((draft.name for draft in mine), waiting))
         try:
-            return control.sync_answer(self.orderable(caller), dict.fromkeys(sorted(recording), RECORDING))
+            return control.sync_answer(self.orderable(caller, run), dict.fromkeys(sorted(recording), RECORDING))
         finally:
             finishing.clear()
             finishing.update(before)
@@ -190,13 +193,20 @@ class Sealer:
         """The drafts that a caller may read or write, as status.json tells them."""
         return control.statuses(self._incoming, lambda draft: self._incoming.may_look(draft, caller))
 
-    def orderable(self, caller: Caller) -> list[control.DraftStatus]:
-        """The drafts that a caller may write."""
-        return control.statuses(self._incoming, lambda draft: self._incoming.may_order(draft, caller))
+    def orderable(self, caller: Caller, run: str | None = None) -> list[control.DraftStatus]:
+        """The drafts that a caller may write, or that he waits for when a run has ended."""
+        return control.statuses(self._incoming, self._concerns(caller, run))
 
     def status_of(self, name: bytes) -> control.DraftStatus:
         """One draft."""
         return control.status_of(self._incoming, self._incoming.draft(name))
+
+    def _concerns(self, caller: Caller, run: str | None) -> Callable[[Draft], bool]:
+        """Which drafts somebody waits for: those that he may write; for a run only if nobody else is writing them."""
+        incoming = self._incoming
+        return lambda draft: (
+            incoming.may_order(draft, caller) and (run is None or not incoming.is_written_beside(run, draft))
+        )
 
     def _owing(self) -> set[DraftCommit]:
         return {commit for commit in self._under_way if commit.owes_lineage}

@@ -170,6 +170,23 @@ def test_exec_is_one_run_with_its_inputs_outputs_log_and_status(data: Mount, tmp
     assert "trained" in (data.path / "runs/training/latest/steps/model.joblib/log.txt").read_text()
 
 
+def test_exec_does_not_wait_for_what_others_are_writing(data: Mount) -> None:
+    other = data.incoming / "log"
+    writing = f"exec 3> {other}; echo begun >&3; echo ready; read until_told; echo end >&3"
+    with subprocess.Popen(
+        ["sh", "-c", writing], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as program:
+        assert program.stdout is not None and program.stdout.readline() == b"ready\n"
+        done = data.artfs("exec", "--", "sh", "-c", f"sort {data.artifacts}/iris/1/data.csv > {data.incoming}/own")
+        assert program.poll() is None
+        assert "log" not in done.stderr
+        assert upstream(data, "own") == {"iris/1"}
+        assert not (data.artifacts / "log").exists()
+        program.communicate(b"\n")
+    data.sync()
+    assert (data.artifacts / "log/1/log").read_text() == "begun\nend\n"
+
+
 def test_what_a_failed_command_wrote_is_held(data: Mount) -> None:
     script = f"cat {data.artifacts}/iris/latest/data.csv > {data.incoming}/half; exit 3"
     done = data.artfs("exec", "--", "sh", "-c", script, check=False)

@@ -160,9 +160,10 @@ def _is_of(mount_point: Path, workspace: Workspace) -> bool:
 def _finish_at(mount_point: Path, run: Run, failure: str | None) -> list[str]:
     try:
         if failure is None:
-            answer = json.loads(os.getxattr(mount_point, SYNC))
+            question = f"{SYNC}.{run.uuid}"
+            answer = json.loads(os.getxattr(mount_point, question))
             while not answer["done"]:
-                answer = json.loads(os.getxattr(mount_point, SYNC))
+                answer = json.loads(os.getxattr(mount_point, question))
         order = json.dumps({"run": run.uuid, "failure": failure}).encode()
         os.setxattr(mounts.order_at(mount_point, run.uuid), FINISH, order)
     except OSError as error:

@@ -35,13 +35,13 @@ class Controller:
         self._sealer = sealer
         self._observer = observer
 
-    async def sync(self, caller: Caller) -> bytes:
-        """The answer to `user.artfs.sync`."""
+    async def sync(self, caller: Caller, run: str | None = None) -> bytes:
+        """The answer to `user.artfs.sync`. run: of `artfs exec` that has ended, if it is that which asks."""
         waiting = ancestors(caller.pid)
         with trio.move_on_after(SYNC_SECONDS):
-            await self._sealer.finish_all(waiting, caller)
+            await self._sealer.finish_all(waiting, caller, run)
         owed = await in_thread(self._catalog.pending.count, seconds=METADATA_SECONDS)
-        return json.dumps({**self._sealer.sync_answer(caller, waiting), "owed": owed}).encode()
+        return json.dumps({**self._sealer.sync_answer(caller, waiting, run), "owed": owed}).encode()
 
     async def obey(self, order: bytes, value: bytes, caller: Caller) -> None:
         """Does what was set on a file of `/.artfs/orders`. Raises OSError (EOPNOTSUPP) for what is no order."""

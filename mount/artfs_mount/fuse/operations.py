@@ -265,6 +265,8 @@ class Operations(pyfuse3.Operations):
             raise FUSEError(pyfuse3.ENOATTR)
         if name == control.SYNC and inode == Fixed.ROOT:
             return await self.controller.sync(_caller(ctx))
+        if name.startswith(control.SYNC_OF_RUN) and inode == Fixed.ROOT:
+            return await self.controller.sync(_caller(ctx), name.removeprefix(control.SYNC_OF_RUN).decode())
         node = self.inodes.node(inode)
         if node is None:
             return await self._tree_attribute(inode, name)

@@ -9,7 +9,8 @@ on a draft   set user.artfs.commit    seal it now; the value is empty, or JSON {
 in a draft   get user.artfs.open      how many open files may be written, at this place or below
 on an order  set user.artfs.commit    the same for the draft named by {"draft": ...}, also a link; see tree/orders.py
              set user.artfs.finish    the run of `artfs exec` named by {"run": ..., "failure": ...} has ended
-on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`SyncAnswer`)
+on the root  get user.artfs.sync      asks to finish all drafts, waits up to a second, answers JSON (`sync_answer`)
+             get user.artfs.sync.RUN  the same for `artfs exec`, without the drafts that other programs are writing
 
 An order is about the drafts that whoever gives it may write (callers.py), whatever file it is set on.
 """
@@ -36,6 +37,7 @@ from artfs_mount.incoming.incoming import Incoming
 
 COMMIT = b"user.artfs.commit"
 SYNC = b"user.artfs.sync"
+SYNC_OF_RUN = SYNC + b"."
 FINISH = b"user.artfs.finish"
 OPEN = b"user.artfs.open"
 LEFT = b"user.artfs.left"

@@ -181,6 +181,11 @@ class Incoming:
             if draft.state is State.CHANGED and keys & draft.authors.keys() and self.may_order(draft, caller):
                 self.drafts.hold(draft, f"{why}; write to it again, commit it (artfs commit), or remove it")
 
+    def is_written_beside(self, run: str, draft: Draft) -> bool:
+        """Whether others than the programs of a run write a draft: they are known, and some of them live."""
+        others = bool(draft.authors) and all(author.actor.run != run for author in draft.authors.values())
+        return others and not self.have_writers_ended(draft)
+
     def _trouble(self) -> str | None:
         """Why no draft becomes a version by itself just now, whatever is in it; None if nothing keeps them from it."""
         return self.catalog_trouble() or self.store_trouble
