@@ -5,6 +5,8 @@ from __future__ import annotations
 from artfs.catalog.filters import Field, Fields, MetadataField
 
 _META_OF = "m.run_id = r.id AND m.step_run_id IS NULL AND m.key = {key} AND m.newest = 1"
+_TIME_US = "(CASE WHEN m.type IN ('datetime', 'date') THEN CAST(ROUND(m.number * 1000000) AS BIGINT) END)"
+"""Unlike versions, runs have no column for it: they are few."""
 
 
 def _metadata_field(key: str) -> MetadataField:
@@ -13,7 +15,7 @@ def _metadata_field(key: str) -> MetadataField:
         key,
         text="m.text",
         number="m.number",
-        time="NULL",
+        time=_TIME_US,
         type="m.type",
         each=f"EXISTS (SELECT 1 FROM run_meta m WHERE {_META_OF} AND {{condition}})",
         rare="",

@@ -125,3 +125,25 @@ def test_texts_that_look_like_times_are_compared_as_texts_with_texts(catalog: Ca
     assert _found(catalog, {"metadata.k": "2024-05-01"})[:1] == ["text"]
     assert _found(catalog, {"metadata.k": "contains:2024-05"}) == ["text", "time"]
     assert _found(catalog, {"metadata.k": datetime(2024, 5, 1, tzinfo=UTC)}) == ["time"]
+
+
+@pytest.mark.usefixtures("tokyo")
+@pytest.mark.parametrize("noon", [NOON, NOON_IN_TOKYO, NOON.isoformat(), NOON_IN_TOKYO.isoformat(), "2024-05-01 12:00"])
+def test_times_logged_for_runs_are_compared_as_those_of_versions(catalog: Catalog, noon: Any) -> None:
+    for name, minutes in {"before": -1, "at": 0, "after": 1}.items():
+        run = catalog.runs.create("train", name)
+        moment = timedelta(minutes=minutes, microseconds=123_457 * minutes)
+        catalog.run_metadata.set(run.id, {"when": NOON_IN_TOKYO + moment, "local": NOON + moment, "text": name})
+
+    def runs(where: dict[str, Any]) -> list[str]:
+        found = catalog.runs.list(where=where)
+        assert catalog.runs.count(where=where) == len(found)
+        return [run.name for run in found]
+
+    for field in ("metadata.when", "metadata.local"):
+        assert runs({field: ("lt", noon)}) == ["before"]
+        assert runs({field: ("equals", noon)}) == ["at"]
+        assert runs({field: ("gte", noon)}) == ["at", "after"]
+        assert runs({field: f"gt:{noon}"}) == ["after"]
+        assert runs({field: ("gt", date(2024, 5, 1))}) == ["before", "at", "after"]
+    assert runs({"metadata.text": ("equals", noon)}) == []
