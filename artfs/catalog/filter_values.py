@@ -79,7 +79,9 @@ def _as_column_number(value: object) -> int | float | None:
 
 def _as_time(value: object) -> int | None:
     """Microseconds since 1970 UTC, from a datetime, a date, an ISO 8601 text or the number itself."""
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) == _YEAR:
+        value = f"{value}-01-01"
+    if isinstance(value, str) and value.isdecimal() and len(value) != _BASIC_DATE:
         value = int(value)
     if isinstance(value, int):
         return value if value.bit_length() <= 63 else None
@@ -101,6 +103,9 @@ def _as_bytes(value: object) -> bytes | None:
     except ValueError:
         return None
 
+
+_YEAR, _BASIC_DATE = len("2024"), len("20240131")
+"""Digits that ISO 8601 reads as a time; as microseconds they would be a moment of 1970."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

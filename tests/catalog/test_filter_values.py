@@ -147,3 +147,13 @@ def test_times_logged_for_runs_are_compared_as_those_of_versions(catalog: Catalo
         assert runs({field: f"gt:{noon}"}) == ["after"]
         assert runs({field: ("gt", date(2024, 5, 1))}) == ["before", "at", "after"]
     assert runs({"metadata.text": ("equals", noon)}) == []
+
+
+def test_digits_that_are_a_year_or_a_day_are_no_microseconds(catalog: Catalog) -> None:
+    save(catalog, "a", name="now")
+    for past, future in (("2024", "2999"), ("20240131", "29990131"), ("2024-01-31", "2999-01-31")):
+        assert _found(catalog, {"created": [f"gt:{past}", f"lt:{future}"]}) == ["now"]
+        assert _found(catalog, {"created": f"lt:{past}"}) == _found(catalog, {"created": f"gt:{future}"}) == []
+    assert _found(catalog, {"created": "gt:1700000000000000"}) == ["now"], "microseconds since 1970"
+    with pytest.raises(InvalidValue, match="is not a time"):
+        _found(catalog, {"created": "gt:20241301"})
