@@ -241,6 +241,11 @@ def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, op
     if operator == "oneof":
         each = [_metadata_condition(compiler, found, name, "equals", member) for member in listed(value)]
         return f"({' OR '.join(each) or '1 = 0'})"
+    if isinstance(value, list | tuple | set | frozenset | Mapping):
+        raise InvalidValue(
+            f"filter {name}: no filter looks into a {type(value).__name__}; log what is looked for by a key of its own",
+            subject=name,
+        )
     if value is None:
         if operator != "equals":
             raise InvalidValue(f"filter {name}: None is neither less nor greater than anything", subject=name)
@@ -257,6 +262,10 @@ def _metadata_condition(compiler: _Compiler, found: MetadataField, name: str, op
         condition = _test(compiler, found.text, "text", name, operator, value)
         if time is not None:
             condition = f"{condition} AND {found.time} IS NULL"
+        if value in ("True", "False") and operator == "equals":
+            # As Python writes what the catalog has as "true"; the texts "True" and "true" stay two.
+            is_bool = f"{found.type} = 'bool' AND {found.text} = {compiler.mark(value.lower())}"
+            tests.append(compiler.related(found.each.format(key=key, condition=is_bool), ""))
         rare = ""
         if operator in _LEADING:
             start = f"{found.leading(found.text)} {_LEADING[operator]} {found.leading(compiler.mark(value))}"

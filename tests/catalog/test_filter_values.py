@@ -157,3 +157,23 @@ def test_digits_that_are_a_year_or_a_day_are_no_microseconds(catalog: Catalog) -
     assert _found(catalog, {"created": "gt:1700000000000000"}) == ["now"], "microseconds since 1970"
     with pytest.raises(InvalidValue, match="is not a time"):
         _found(catalog, {"created": "gt:20241301"})
+
+
+def test_a_bool_is_found_as_python_and_json_write_it(catalog: Catalog) -> None:
+    for name, value in {"yes": True, "no": False, "Text": "True", "text": "true", "one": 1}.items():
+        save(catalog, "a", name=name, metadata={"ok": value})
+    assert _found(catalog, {"metadata.ok": f"{True}"}) == ["yes", "Text"]
+    assert _found(catalog, {"metadata.ok": f"oneof:{True},{False}"}) == ["yes", "no", "Text"]
+    assert _found(catalog, {"metadata.ok": f"notequals:{True}"}) == ["no", "text", "one"]
+    assert _found(catalog, {"metadata.ok": "true"}) == ["yes", "text"]
+    assert _found(catalog, {"metadata.ok": True}) == ["yes", "one"], "as in Python"
+
+
+@pytest.mark.parametrize("value", [[1, 2], (1, 2), {1, 2}, {"a": 1}], ids=str)
+def test_a_container_is_refused_rather_than_not_found(catalog: Catalog, value: Any) -> None:
+    save(catalog, "a", metadata={"k": value})
+    for operator in ("equals", "notequals", "gt", "contains"):
+        with pytest.raises(InvalidValue, match="no filter looks into"):
+            _found(catalog, {"metadata.k": (operator, value)})
+    with pytest.raises(InvalidValue, match="no filter looks into"):
+        _found(catalog, {"metadata.k": ("oneof", [value])})
