@@ -8,7 +8,7 @@ from uuid import UUID
 
 from artfs.artifacts.lookup import find_artifact, find_version
 from artfs.client.filters import Filter as Filter
-from artfs.client.filters import MetadataFilter, any_of, metadata_where, where_of
+from artfs.client.filters import MetadataFilter, any_of, metadata_where, tag_where, where_of
 from artfs.client.models import _ModelCalls
 from artfs.client.runs import _RunCalls
 from artfs.client.tags import _TagCalls
@@ -54,6 +54,9 @@ class Client(_ModelCalls, _RunCalls, _TagCalls):
         page: int = 1,
         size: int = PAGE_SIZE,
         logical_operator: str = "and",
+        *,
+        tag: Filter = None,
+        tags: Sequence[str] | None = None,
         **filters: Filter,
     ) -> Page[ArtifactResponse]:
         """Return artifacts, oldest first.
@@ -62,13 +65,16 @@ class Client(_ModelCalls, _RunCalls, _TagCalls):
             sort_by: `asc:field` or `desc:field`.
             page, size: which page to return; iterating goes on to the next ones.
             logical_operator: `and`, or `or` when one of the filters is enough.
-            filters: name, tag, created, updated, user or versions (how many); see `Filter`.
+            tag: a tag that the artifact itself carries.
+            tags: all tags that it carries.
+            filters: name, created, updated, user or versions (how many); see `Filter`.
 
         Raises:
             InvalidValue: a field or operator is not known.
         """
         is_any = any_of(logical_operator)
-        return self._objects.artifact_page(where_of(filters), any_of=is_any, sort=sort_by, page=page, size=size)
+        where = {**where_of(filters), **tag_where(tag, tags)}
+        return self._objects.artifact_page(where, any_of=is_any, sort=sort_by, page=page, size=size)
 
     def update_artifact(
         self,
@@ -164,8 +170,7 @@ class Client(_ModelCalls, _RunCalls, _TagCalls):
         where = where_of(filters)
         if scope is None and name is not None:
             where["artifact"] = name
-        if tag is not None or tags:
-            where["tag"] = [*([tag] if tag is not None else []), *(tags or ())]
+        where.update(tag_where(tag, tags))
         where.update(metadata_where(metadata, run_metadata))
         return self._objects.version_page(
             scope,

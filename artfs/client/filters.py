@@ -30,6 +30,14 @@ def where_of(filters: Mapping[str, Filter]) -> dict[str, object]:
     return {renamed.get(field, field): condition for field, condition in filters.items() if condition is not None}
 
 
+def tag_where(tag: Filter, tags: Sequence[str] | None) -> dict[str, object]:
+    """Return the filter of what carries a tag and all of some, or raise InvalidValue for a text in place of some."""
+    if isinstance(tags, str):
+        raise InvalidValue(f"tags must be a list of texts: give [{tags!r}]", subject=tags)
+    conditions = [*([tag] if tag is not None else []), *(tags or ())]
+    return {"tag": conditions} if conditions else {}
+
+
 def metadata_where(*filters: MetadataFilter | None) -> dict[str, object]:
     """Return filters of metadata as those of the catalog, or raise InvalidValue for one that names no key."""
     found: dict[str, list[object]] = {}

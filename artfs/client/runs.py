@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from artfs.client.base import _Calls
-from artfs.client.filters import Filter, MetadataFilter, any_of, metadata_where, where_of
+from artfs.client.filters import Filter, MetadataFilter, any_of, metadata_where, tag_where, where_of
 from artfs.objects.pagination import PAGE_SIZE, Page
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class _RunCalls(_Calls):
             InvalidValue: a field or operator is not known.
         """
         where = where_of({"pipeline": pipeline, **filters})
-        if tag is not None or tags:
-            where["tag"] = [*([tag] if tag is not None else []), *(tags or ())]
+        where.update(tag_where(tag, tags))
         where.update(metadata_where(run_metadata))
         return self._objects.run_page(where, any_of=any_of(logical_operator), sort=sort_by, page=page, size=size)

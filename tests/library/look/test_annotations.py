@@ -159,3 +159,18 @@ def test_lists_take_filters_of_metadata_as_texts() -> None:
         found(":gt:1")
     with pytest.raises(InvalidValue, match=r"give \['acc:gt:0.4'\]"):
         client.list_artifact_versions(run_metadata="acc:gt:0.4")
+
+
+def test_all_lists_take_tags_alike() -> None:
+    save_artifact(1, "scored", tags=["a", "b"])
+    save_artifact(2, "plain", tags=["a"])
+    add_tags(["raw", "eu"], artifact="scored")
+    add_tags(["raw"], artifact="plain")
+    client = Client()
+    assert [each.name for each in client.list_artifacts(tags=["raw", "eu"])] == ["scored"]
+    assert [each.name for each in client.list_artifacts(tag="raw", tags=["eu"])] == ["scored"]
+    assert [each.name for each in client.list_artifacts(tag="raw")] == ["scored", "plain"]
+    assert [each.artifact.name for each in client.list_artifact_versions(tag="a", tags=["b"])] == ["scored"]
+    for listed in (client.list_artifacts, client.list_artifact_versions, client.list_pipeline_runs):
+        with pytest.raises(InvalidValue, match=r"give \['raw'\]"):
+            listed(tags="raw")
