@@ -24,6 +24,9 @@ def _metadata_field(key: str) -> MetadataField:
     )
 
 
+_STARTED = Field("r.started_us", "time")
+_ENDED = Field("r.ended_us", "time")
+
 FIELDS = Fields(
     named={
         "id": Field("r.uuid"),
@@ -31,8 +34,12 @@ FIELDS = Fields(
         "pipeline": Field("p.name"),
         "status": Field("r.status"),
         "kind": Field("r.kind"),
-        "started": Field("r.started_us", "time"),
-        "ended": Field("r.ended_us", "time"),
+        "started": _STARTED,
+        "ended": _ENDED,
+        # As ZenML names them, and `created` as all other lists do.
+        "created": _STARTED,
+        "start_time": _STARTED,
+        "end_time": _ENDED,
         "user": Field("u.name", exists='r.user_id IN (SELECT u.id FROM "user" u WHERE {})', sort=""),
         "tag": Field(
             "g.name",

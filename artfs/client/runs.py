@@ -66,7 +66,8 @@ class _RunCalls(_Calls):
             tag: a tag that the run carries.
             tags: all tags that it carries.
             run_metadata: what was logged for it: `{"accuracy": "gt:0.9"}`, or `["accuracy:gt:0.9"]`.
-            filters: name, status, kind (pipeline, exec, observed, client), started, ended, user or id; see `Filter`.
+            filters: name, status, kind (pipeline, exec, observed, client), started (or created, start_time), ended (or
+                end_time), user or id; see `Filter`.
 
         Raises:
             InvalidValue: a field or operator is not known.
