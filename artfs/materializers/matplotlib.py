@@ -8,11 +8,23 @@ from typing import Any, BinaryIO, ClassVar
 
 from artfs.enums import ArtifactType, VisualizationType
 from artfs.materializers.libraries import needs
-from artfs.materializers.pickle import CloudpickleMaterializer
+from artfs.materializers.pickle import CloudpickleMaterializer, Pickler
 
 with needs("matplotlib", extra="matplotlib"):
     import matplotlib as mpl
     from matplotlib.figure import Figure
+
+
+class _FigurePickler(Pickler):
+    """Keeps a resolution that was set later: matplotlib pickles the one that the figure was made with."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        reduced: Any = obj.__reduce_ex__(2) if isinstance(obj, Figure) else ()
+        if len(reduced) > 2 and isinstance(state := reduced[2], dict) and "_dpi" in state:
+            made, arguments, _, *rest = reduced
+            dpi = obj.dpi / obj.canvas.device_pixel_ratio  # which a window multiplies it by
+            return made, arguments, {**state, "_dpi": dpi, "_original_dpi": dpi}, *rest
+        return super().reducer_override(obj)
 
 
 class FigureMaterializer(CloudpickleMaterializer):
@@ -27,7 +39,7 @@ class FigureMaterializer(CloudpickleMaterializer):
         with mpl.rc_context({"svg.hashsalt": "artfs"}):  # and no date, so that equal figures are equal pictures
             data.savefig(Path(self.uri, "figure.png"))
             data.savefig(Path(self.uri, "figure.svg"), metadata={"Date": None})
-        super().dump(data, file)
+        _FigurePickler(file).dump(data)
 
     def extract_metadata(self, data: Figure) -> dict[str, Any]:
         """Return size, resolution, titles and matplotlib's version."""

@@ -76,3 +76,18 @@ def test_figures_among_other_values_are_pictures_too(home: Path) -> None:
 def test_a_figure_of_somebody_else_is_not_unpickled(tmp_path: Path) -> None:
     with pytest.raises(UntrustedPickle):
         there_and_back(_figure(), tmp_path)
+
+
+@pytest.mark.parametrize("is_of_pyplot", [False, True])
+def test_a_resolution_that_was_set_later_is_kept(home: Path, is_of_pyplot: bool) -> None:
+    figure = pyplot.figure() if is_of_pyplot else _figure()
+    figure.set_dpi(30)
+    figure.set_size_inches(2, 1)
+    try:
+        artfs.save_artifact(figure, "figure")
+        artfs.save_artifact([figure], "figures")
+        for loaded in (artfs.load_artifact("figure"), artfs.load_artifact("figures")[0]):
+            assert (loaded.dpi, [*loaded.get_size_inches()]) == (30, [2, 1])
+            assert loaded.canvas.get_width_height() == (60, 30)
+    finally:
+        pyplot.close("all")
