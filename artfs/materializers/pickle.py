@@ -26,10 +26,14 @@ _TRIED_UP_TO = 1 << 20
 """Bytes of a pickle that is tried out when it is saved: what makes one fail is its classes, and seldom its size."""
 
 
+_HOW_ARRAYS_ARE_PICKLED = ("__reduce__", "__reduce_ex__", "__setstate__")
+
+
 class Pickler(cloudpickle.Pickler):
     """Cloudpickle, but for what it loses: a memoryview stays one, an open file is refused and not turned into its text,
     a generic model of pydantic with its arguments is named by its parts, as other processes do not have it yet, and
-    dataclasses, models and named tuples have their fields by name, so that a class that has lost one says so.
+    dataclasses, models and named tuples have their fields by name, so that a class that has lost one says so, and a
+    subclass of numpy's array keeps the attributes of its instances.
     """
 
     def reducer_override(self, obj: Any) -> Any:
@@ -42,6 +46,8 @@ class Pickler(cloudpickle.Pickler):
             return operator.getitem, (generic["origin"], generic["args"])
         if (by_fields := reduced(obj)) is not None:
             return by_fields
+        if (array := _reduced_array(obj)) is not None:
+            return array
         return super().reducer_override(obj)
 
 
@@ -151,6 +157,26 @@ class CloudpickleMaterializer(BaseMaterializer):
 def _memoryview_from(data: bytes | bytearray, code: str, shape: tuple[int, ...]) -> memoryview[Any]:
     view = memoryview(data)
     return view.cast(code, shape) if all(shape) else view.cast(code)  # type: ignore[call-overload]
+
+
+def _reduced_array(obj: object) -> tuple[Any, ...] | None:
+    """How to pickle an array whose class adds attributes and leaves pickling to numpy, which forgets them."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(obj, numpy.ndarray) or not getattr(obj, "__dict__", None):
+        return None
+    if isinstance(obj, numpy.memmap):
+        return None  # its attributes say where the file was
+    kind, plain = type(obj), numpy.ndarray
+    if any(getattr(kind, name) is not getattr(plain, name) for name in _HOW_ARRAYS_ARE_PICKLED):
+        return None  # it sees to that itself
+    make, arguments, state = obj.__reduce__()
+    return make, arguments, (state, vars(obj)), None, None, _set_array
+
+
+def _set_array(array: Any, states: tuple[Any, dict[str, Any]]) -> None:
+    state, attributes = states
+    array.__setstate__(state)
+    vars(array).update(attributes)
 
 
 def _minor(version: str) -> list[str]:

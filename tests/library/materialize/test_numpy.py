@@ -222,6 +222,35 @@ def test_arrays_of_subclasses_that_hold_more_are_not_taken_for_arrays() -> None:
     assert materializer_for(Quantity) is not NumpyArrayMaterializer
 
 
+class Measured(np.ndarray):
+    """As numpy's own pages write a subclass: with an attribute, and nothing said of pickling."""
+
+    def __array_finalize__(self, made_from: Any) -> None:
+        self.unit = getattr(made_from, "unit", None)
+
+
+@pytest.mark.parametrize("wrap", [lambda it: it, lambda it: [it, {"a": it}], lambda it: Holding(it)])
+def test_attributes_of_arrays_of_subclasses_are_kept(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
+    array = np.arange(6).reshape(2, 3).view(Measured)
+    array.unit, array.itself = {"m": 1}, array  # type: ignore[attr-defined]
+    loaded = there_and_back(wrap(array), tmp_path, trusted=True)
+    found = loaded if isinstance(loaded, np.ndarray) else loaded[0] if isinstance(loaded, list) else loaded.it
+    assert (type(found), found.unit, found.tolist()) == (Measured, {"m": 1}, [[0, 1, 2], [3, 4, 5]])
+    assert found.itself is found
+
+
+def test_a_map_in_a_pickled_object_is_its_numbers(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "it.bin", dtype="f4", mode="w+", shape=(3,))
+    assert there_and_back(Holding(mapped), tmp_path / "saved", trusted=True).it.tolist() == [0, 0, 0]
+
+
+class Holding:
+    """An object that only pickle can keep, with something in it."""
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+
 def test_missing_texts_that_json_cannot_say_are_refused(tmp_path: Path) -> None:
     array = np.array(["a"], dtype=np.dtypes.StringDType(na_object="missing"))
     with pytest.raises(MaterializerError, match="use None or nan"):
